@@ -1,0 +1,125 @@
+"""The outside world as Protocols: server, load, telemetry, clock and store, each with a fake in tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from sweeper.records import (
+    Configuration,
+    PoolStats,
+    RequestLog,
+    RunRecord,
+    ServerExit,
+    TelemetrySample,
+)
+
+
+class Clock(Protocol):
+    def monotonic_s(self) -> float:
+        """Seconds of CLOCK_MONOTONIC."""
+
+    def sleep(self, seconds: float) -> None: ...
+
+    def utc_now(self) -> str:
+        """The moment as ISO 8601 in UTC, to the second."""
+
+
+class RunningServer(Protocol):
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def base_url(self) -> str:
+        """`http://127.0.0.1:PORT`, no trailing slash."""
+
+    def wait_ready(self, timeout_s: float) -> float:
+        """Wait for a 200 on the ready path from a live process; seconds since start.
+
+        Raises ServerStartError when the process dies (at once) or the time runs out.
+        """
+
+    def alive(self) -> bool: ...
+
+    def pool_stats(self) -> PoolStats | None:
+        """What `/stats/` says of the pool; None when there is no such page or no answer."""
+
+    def log_tail(self, lines: int = 20) -> str: ...
+
+    def stop(self, grace_s: float = 10.0) -> ServerExit:
+        """TERM, wait, KILL, for the whole group. Idempotent."""
+
+
+class Launcher(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    def start(self, configuration: Configuration, log_path: Path) -> RunningServer:
+        """Start a fresh server process; returns at once. Raises ServerStartError."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadProgress:
+    """What the load generator has logged so far, for the live line and early abort."""
+
+    started: int
+    finished: int
+    failed: int
+
+
+class LoadSession(Protocol):
+    @property
+    def pid(self) -> int: ...
+
+    def alive(self) -> bool: ...
+
+    def progress(self) -> LoadProgress:
+        """Reads what was appended to the log since the last call."""
+
+    def drain(self, timeout_s: float) -> None:
+        """Stop starting requests, wait for those in flight (bounded), end the process."""
+
+    def requests(self) -> RequestLog:
+        """All requests, after `drain`. Raises LoadError when the log is missing or unreadable."""
+
+    def log_tail(self, lines: int = 20) -> str: ...
+
+    def kill(self) -> None:
+        """End the whole process group now. Idempotent."""
+
+
+class LoadGenerator(Protocol):
+    @property
+    def users(self) -> int: ...
+
+    @property
+    def mean_think_s(self) -> float | None:
+        """Mean wait between a user's requests; None when a custom locustfile decides it."""
+
+    def start(self, base_url: str, directory: Path) -> LoadSession:
+        """Start all users at once against `base_url`; logs go to `directory`. Raises LoadError."""
+
+
+class TelemetryProbe(Protocol):
+    def sample(self) -> TelemetrySample:
+        """Read /proc now. Raises ProcessLookupError when the server is gone."""
+
+
+class Telemetry(Protocol):
+    def attach(self, server_pid: int, client_pid: int) -> TelemetryProbe: ...
+
+
+class RunStore(Protocol):
+    """Where a study's runs are kept. `save` returns only when everything is durable."""
+
+    def run_directory(self, run_id: str) -> Path: ...
+
+    def save(
+        self,
+        record: RunRecord,
+        requests: RequestLog | None,
+        telemetry: tuple[TelemetrySample, ...],
+    ) -> None: ...
+
+    def records(self) -> tuple[RunRecord, ...]: ...

@@ -1,0 +1,298 @@
+"""The nouns of the project as frozen records, with the unit in each name.
+
+Times named `*_s` that mark a moment are seconds of CLOCK_MONOTONIC, which all processes of one
+machine share (clock_gettime(2)), so that the load generator's log and our samples can be compared.
+A figure that this machine cannot give is None ("unavailable"), never 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+Evidence = dict[str, float | int | str | bool | None]
+
+
+class Severity(StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Verdict(StrEnum):
+    """What a run's figures are worth: only valid ones decide, failed ones have none."""
+
+    VALID = "valid"
+    SUSPECT = "suspect"
+    FAILED = "failed"
+
+
+class Status(StrEnum):
+    """The four honest outcomes of a study."""
+
+    RECOMMENDED = "recommended"
+    PROVISIONAL = "provisional"
+    INCONCLUSIVE = "inconclusive"
+    INFEASIBLE = "infeasible"
+
+
+class Objective(StrEnum):
+    THROUGHPUT = "throughput"
+    P99 = "p99"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Configuration:
+    """One point of the search space."""
+
+    workers: int
+    model_threads: int = 1
+    processes: int = 1
+
+    @property
+    def label(self) -> str:
+        parts = [f"workers={self.workers}"]
+        if self.model_threads != 1:
+            parts.append(f"model_threads={self.model_threads}")
+        if self.processes != 1:
+            parts.append(f"processes={self.processes}")
+        return " ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A typed remark about validity or cause, with its evidence and what to do about it."""
+
+    code: str
+    severity: Severity
+    message: str
+    evidence: Evidence = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """One run as planned: the `position`-th of its block. `sentinel` marks the reference's second run."""
+
+    run_id: str
+    block: int
+    position: int
+    configuration: Configuration
+    sentinel: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStats:
+    """What the server's `/stats/` says of its thread pool; None where it does not say."""
+
+    workers: int | None = None
+    max_concurrency: int | None = None
+    pending: int | None = None
+    completed: int | None = None
+    rejected: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerExit:
+    """How the server's main process ended, with wait4(2)'s rusage (it includes ended threads)."""
+
+    return_code: int
+    stopped_in_s: float
+    killed: bool
+    cpu_s: float | None = None
+    max_rss_bytes: int | None = None
+    voluntary_switches: int | None = None
+    involuntary_switches: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLog:
+    """Every request the load generator started in one run, in order of start. Arrays of shape (n,).
+
+    `latency_ms` is NaN for a censored request: started, never finished. `status` is the HTTP status,
+    0 where there was no response. `failed` is what locust calls a failure (exception or status >= 400).
+    `lag_s` (shape (m,)) are the delays of the client's own event loop, taken every `lag_period_s`;
+    `lag_at_s` says when.
+    """
+
+    started_s: FloatArray
+    latency_ms: FloatArray
+    status: IntArray
+    response_bytes: IntArray
+    failed: NDArray[np.bool_]
+    lag_at_s: FloatArray
+    lag_s: FloatArray
+    torn_records: int = 0
+
+    @property
+    def finished_s(self) -> FloatArray:
+        """Moment of completion, NaN where censored."""
+        return self.started_s + self.latency_ms / 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetrySample:
+    """Counters of the server's process tree, the client's and the host at one moment.
+
+    All counters grow from the start of the process (or the boot); subtract two samples. Switches and
+    run delay are sums over all tasks of the tree, tasks that ended in between included as last seen.
+    """
+
+    at_s: float
+    server_user_cpu_s: float
+    server_system_cpu_s: float
+    server_rss_bytes: int
+    server_peak_rss_bytes: int
+    server_threads: int
+    server_processes: int
+    server_voluntary_switches: int
+    server_involuntary_switches: int
+    server_run_delay_s: float | None
+    client_cpu_s: float | None
+    client_threads: int | None
+    host_context_switches: int | None
+    host_busy_cpu_s: float | None
+    host_steal_s: float | None
+    host_cpu_pressure_s: float | None
+    cgroup_throttled_periods: int | None
+    cgroup_throttled_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The measured part of a run."""
+
+    start_s: float
+    end_s: float
+
+    @property
+    def duration_s(self) -> float:
+        return self.end_s - self.start_s
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyFigures:
+    """Exact percentiles of the raw latencies of requests started in the window.
+
+    With `censored` > 0 requests that never finished, p99 (and what stands above) is a lower bound.
+    """
+
+    mean_ms: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    max_ms: float
+    samples: int
+    censored: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunFigures:
+    """What one run measured over its window. Per-request figures divide by completed requests."""
+
+    window_s: float
+    warmup_s: float
+    ready_s: float
+    started: int
+    completed: int
+    failed: int
+    censored: int
+    rps: float
+    error_rate: float
+    latency: LatencyFigures
+    cpu_cores: float
+    cpu_user_s: float
+    cpu_system_s: float
+    cpu_ms_per_request: float
+    rss_bytes: int
+    peak_rss_bytes: int
+    threads: int
+    processes: int
+    voluntary_switches_per_request: float
+    involuntary_switches_per_request: float
+    run_delay_ms_per_request: float | None
+    client_cpu_cores: float | None
+    client_lag_p99_ms: float | None
+    host_switches_per_s: float | None
+    host_steal_share: float | None
+    host_pressure_share: float | None
+    throttled_periods: int | None
+    max_concurrency: int | None
+    pool_workers: int | None
+    host_speed: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run as it is kept: plan, verdict, figures (none if failed) and findings."""
+
+    plan: RunPlan
+    verdict: Verdict
+    started_at: str
+    elapsed_s: float
+    figures: RunFigures | None = None
+    findings: tuple[Finding, ...] = ()
+    fingerprint: str = ""
+
+    @property
+    def configuration(self) -> Configuration:
+        return self.plan.configuration
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean (geometric, over runs) with its confidence limits; None where one run gives none."""
+
+    mean: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One configuration as the recommendation shows it."""
+
+    configuration: Configuration
+    runs: int
+    failed_runs: int
+    suspect_runs: int
+    eliminated_after: int | None
+    state: str
+    rps: Interval | None
+    latency_ms: dict[str, Interval]
+    relative_to_best: Interval | None
+    error_rate: float | None
+    cpu_cores: float | None
+    cpu_ms_per_request: float | None
+    rss_bytes: int | None
+    voluntary_switches_per_request: float | None
+    involuntary_switches_per_request: float | None
+    run_delay_ms_per_request: float | None
+    p99_is_lower_bound: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """The answer of a study. Serialised as `recommendation.json` (design.md)."""
+
+    study: str
+    status: Status
+    workers: int | None
+    tied: tuple[int, ...]
+    smaller_unsettled: tuple[int, ...]
+    objective: Objective
+    tolerance: float
+    confidence: float
+    blocks: int
+    elapsed_s: float
+    reason: str
+    residual_deviation: float | None
+    covariates: tuple[str, ...]
+    candidates: tuple[Candidate, ...]
+    findings: tuple[Finding, ...]
+    environment: dict[str, object]
+    complete: bool
