@@ -1,0 +1,106 @@
+"""The two-way model of a study: log metric = configuration + block (+ covariates) + noise.
+
+A host that slows down does so for every configuration of a block alike; the block effect takes that out,
+and contrasts between configurations keep only what is left (Fisher's randomised complete blocks).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sweeper.records import Configuration, FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One valid run: the log of the metric, in the direction where more is better."""
+
+    configuration: Configuration
+    block: int
+    value: float
+    covariates: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """Estimate of effect(other) - effect(this), and its standard error (inf when not estimable)."""
+
+    estimate: float
+    standard_error: float
+
+
+@dataclass(frozen=True, slots=True)
+class BlockModel:
+    """Least-squares fit. `residual_deviation` is None with no degree of freedom left.
+
+    `effects` has shape (k,) in the order of `configurations`; `unscaled` (k, k) is their part of the
+    pseudo-inverse of X'X, `estimable` (k, k) says which pairs share a chain of blocks.
+    """
+
+    configurations: tuple[Configuration, ...]
+    effects: FloatArray
+    unscaled: FloatArray
+    estimable: FloatArray
+    residual_deviation: float | None
+    degrees_of_freedom: int
+    slopes: tuple[float, ...]
+
+    def contrast(self, this: int, other: int) -> Contrast:
+        """`other` minus `this`, both indices into `configurations`."""
+        estimate = float(self.effects[other] - self.effects[this])
+        if self.residual_deviation is None or not self.estimable[this, other]:
+            return Contrast(estimate, float("inf"))
+        variance = (
+            self.unscaled[this, this] + self.unscaled[other, other] - self.unscaled[this, other] * 2
+        ) * self.residual_deviation**2
+        return Contrast(estimate, float(np.sqrt(max(variance, 0.0))))
+
+
+def fit(observations: Sequence[Observation]) -> BlockModel:
+    """Fit the model. Needs at least one observation; unbalanced and incomplete blocks are fine."""
+    configurations = tuple(sorted({observation.configuration for observation in observations}))
+    blocks = sorted({observation.block for observation in observations})
+    row_configuration = np.array([configurations.index(o.configuration) for o in observations])
+    row_block = np.array([blocks.index(o.block) for o in observations])
+    values = np.array([o.value for o in observations], dtype=float)
+
+    covariates = np.array([o.covariates for o in observations], dtype=float).reshape(len(values), -1)
+    covariates = covariates - covariates.mean(axis=0) if len(values) else covariates
+    design = np.hstack(
+        [
+            np.eye(len(configurations))[row_configuration],
+            np.eye(len(blocks))[row_block],
+            covariates,
+        ]
+    )
+    # Configurations and blocks overlap by a constant; the pseudo-inverse of X'X leaves contrasts unique.
+    inverse = np.linalg.pinv(design.T @ design, hermitian=True)
+    coefficients = inverse @ design.T @ values
+    residuals = values - design @ coefficients
+    freedom = len(values) - int(np.linalg.matrix_rank(design))
+    deviation = float(np.sqrt(residuals @ residuals / freedom)) if freedom > 0 else None
+    count = len(configurations)
+    return BlockModel(
+        configurations=configurations,
+        effects=coefficients[:count],
+        unscaled=inverse[:count, :count],
+        estimable=_connected(row_configuration, row_block, count, len(blocks)),
+        residual_deviation=deviation,
+        degrees_of_freedom=freedom,
+        slopes=tuple(float(slope) for slope in coefficients[count + len(blocks) :]),
+    )
+
+
+def _connected(
+    row_configuration: np.ndarray, row_block: np.ndarray, configurations: int, blocks: int
+) -> FloatArray:
+    """(k, k) of 1 where two configurations are linked by a chain of shared blocks, else 0."""
+    incidence = np.zeros((configurations, blocks))
+    incidence[row_configuration, row_block] = 1
+    linked = (incidence @ incidence.T > 0).astype(float)
+    for _ in range(configurations):
+        linked = (linked @ linked > 0).astype(float)
+    return linked

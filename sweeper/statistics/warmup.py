@@ -1,0 +1,95 @@
+"""Where the warm-up ends (MSER-5) and whether the window drifts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from sweeper.records import FloatArray, RequestLog
+
+BATCH = 5
+BIN_S = 0.2  # five bins make one batch of one second
+
+
+def mser5(series: FloatArray) -> int | None:
+    """Number of leading observations to drop so that the mean of the rest is most precise.
+
+    White, "An effective truncation heuristic for bias reduction in simulation output", Simulation 69
+    (1997), with batches of five. `series` has shape (n,). None when there is no steady state: the best
+    cut lies in the second half (or there are fewer than four batches to look at).
+    """
+    batches = len(series) // BATCH
+    if batches < 4:
+        return None
+    means = series[: batches * BATCH].reshape(batches, BATCH).mean(axis=1)
+    # The last two cuts leave too little to estimate a variance from.
+    scores = [float(np.var(means[cut:])) / (batches - cut) for cut in range(batches - 2)]
+    best = int(np.argmin(scores))
+    return best * BATCH if best <= batches // 2 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Throughput and mean latency in bins of `bin_s` seconds from `start_s`; arrays of shape (bins,)."""
+
+    start_s: float
+    bin_s: float
+    completions: FloatArray
+    mean_latency_ms: FloatArray
+
+
+def binned(log: RequestLog, start_s: float, end_s: float, bin_s: float = BIN_S) -> Series:
+    """Requests by the moment they completed. A bin with none repeats the latency of the one before."""
+    bins = max(0, round((end_s - start_s) / bin_s))
+    finished = log.finished_s
+    inside = np.isfinite(finished) & (finished >= start_s) & (finished < start_s + bins * bin_s)
+    index = np.clip(((finished[inside] - start_s) / bin_s).astype(int), 0, max(bins - 1, 0))
+    counts = np.bincount(index, minlength=bins).astype(float)
+    sums = np.bincount(index, weights=log.latency_ms[inside], minlength=bins)
+    latency = np.divide(sums, counts, out=np.full(bins, np.nan), where=counts > 0)
+    known = np.flatnonzero(~np.isnan(latency))
+    if len(known):
+        last_known = np.maximum.accumulate(np.where(np.isnan(latency), known[0], np.arange(bins)))
+        latency = latency[last_known]
+    return Series(start_s, bin_s, counts, latency)
+
+
+def steady_from(log: RequestLog, users_on_s: float, until_s: float) -> float | None:
+    """Moment from which both one-second throughput and mean latency are steady; None when never.
+
+    `users_on_s` is when all users were on.
+    """
+    series = binned(log, users_on_s, until_s)
+    if len(series.completions) == 0 or np.isnan(series.mean_latency_ms).any():
+        return None
+    cuts = (mser5(series.completions), mser5(series.mean_latency_ms))
+    dropped = [cut for cut in cuts if cut is not None]
+    if len(dropped) < len(cuts):
+        return None
+    return users_on_s + max(dropped) * series.bin_s
+
+
+def drift(log: RequestLog, start_s: float, end_s: float, confidence: float = 0.99) -> float | None:
+    """Relative change of throughput from the window's first half to its second, beyond noise.
+
+    Compares one-second counts with Welch's t interval and returns the limit nearer to zero, as a share
+    (0.05 = at least 5% faster in the second half); None when the halves do not differ beyond noise or
+    there are fewer than six seconds.
+    """
+    counts = binned(log, start_s, end_s, bin_s=1.0).completions
+    half = len(counts) // 2
+    if half < 3:
+        return None
+    first, second = counts[:half], counts[-half:]
+    if first.mean() <= 0 or second.mean() <= 0:
+        return None
+    if first.std() == 0 and second.std() == 0:
+        change = float(second.mean() / first.mean() - 1)
+        return change or None
+    interval = stats.ttest_ind(second, first, equal_var=False).confidence_interval(confidence)
+    low, high = float(interval.low) / first.mean(), float(interval.high) / first.mean()
+    if low > 0:
+        return float(low)
+    return float(high) if high < 0 else None
