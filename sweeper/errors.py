@@ -17,7 +17,7 @@ class ServerStartError(SweeperError):
     `code` is the finding's code; `log_tail` holds the last lines of the server's log.
     """
 
-    def __init__(self, message: str, *, code: str = "server-did-not-start", log_tail: str = ""):
+    def __init__(self, message: str, *, code: str = "server-did-not-start", log_tail: str = "") -> None:
         super().__init__(message)
         self.code = code
         self.log_tail = log_tail

@@ -7,6 +7,7 @@ A figure that this machine cannot give is None ("unavailable"), never 0.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-Evidence = dict[str, float | int | str | bool | None]
+Evidence = Mapping[str, float | int | str | bool | None]
 
 
 class Severity(StrEnum):

@@ -1,0 +1,59 @@
+"""Checks on the measurement itself: what a run's figures are worth, and why (protocol.md, section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sweeper.findings import pool, validity
+from sweeper.findings.limits import Limits, RunContext
+from sweeper.records import Finding, RunFigures, Verdict
+from sweeper.statistics.figures import Measurement
+
+__all__ = ["Limits", "RunContext", "run_findings", "verdict"]
+
+FAILING = frozenset(
+    {"accounting", "server-died", "server-did-not-start", "load-died", "pool-size-not-applied", "no-requests"}
+)
+SUSPICIOUS = frozenset(
+    {
+        "client-saturated",
+        "littles-law",
+        "no-steady-state",
+        "drift",
+        "throttled",
+        "steal",
+        "pressure",
+        "stalled",
+    }
+)
+
+
+def verdict(findings: Iterable[Finding]) -> Verdict:
+    codes = {finding.code for finding in findings}
+    if codes & FAILING:
+        return Verdict.FAILED
+    return Verdict.SUSPECT if codes & SUSPICIOUS else Verdict.VALID
+
+
+def run_findings(
+    measurement: Measurement, figures: RunFigures, context: RunContext, limits: Limits | None = None
+) -> tuple[Finding, ...]:
+    """Every remark one finished run deserves."""
+    limits = limits or Limits()
+    log = measurement.requests
+    checks = (
+        validity.accounting(log, context),
+        pool.size_not_applied(figures, context, limits),
+        pool.size_unverified(figures, context),
+        pool.user_limited(figures, context, limits),
+        validity.errors(figures, context),
+        validity.client_saturated(figures, limits),
+        validity.littles_law(figures, context, limits),
+        validity.steady_state(context),
+        validity.drifting(measurement, limits),
+        validity.stalled(measurement, figures),
+        validity.throttled(figures),
+        validity.steal(figures, limits),
+        validity.censored(figures),
+    )
+    return tuple(finding for finding in checks if finding is not None)

@@ -1,0 +1,33 @@
+"""What the checks are told, and every threshold they use (protocol.md, section 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sweeper.records import Configuration
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The defaults of the protocol; every threshold stands here and nowhere else."""
+
+    client_cpu_cores: float = 0.8
+    client_lag_share_of_p50: float = 0.05
+    littles_law_low: float = 0.95
+    littles_law_high: float = 1.05
+    drift: float = 0.03
+    steal_share: float = 0.01
+    queued_beyond_pool: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """What was asked of the run. `mean_think_s` is None where the users' waits are not known."""
+
+    configuration: Configuration
+    users: int
+    mean_think_s: float | None
+    max_error_rate: float
+    steady: bool
+    cores_shared: bool
+    responses_counted_by_server: int | None

@@ -1,0 +1,172 @@
+"""Checks on one run: is the load what was asked for, is the machine quiet, is the count right?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sweeper.findings.limits import Limits, RunContext
+from sweeper.records import Finding, RequestLog, RunFigures, Severity
+from sweeper.statistics.figures import Measurement
+from sweeper.statistics.warmup import drift
+
+
+def accounting(log: RequestLog, context: RunContext) -> Finding | None:
+    started = len(log.started_s)
+    finished = int(np.isfinite(log.latency_ms).sum())
+    censored = started - finished
+    responses = int((log.status > 0).sum())
+    counted = context.responses_counted_by_server
+    if log.torn_records:
+        return Finding(
+            "accounting",
+            Severity.ERROR,
+            f"the load generator's log ends in {log.torn_records} torn record(s), so requests are missing; "
+            "the run is discarded",
+            {"torn_records": log.torn_records, "started": started},
+        )
+    if counted is None or responses <= counted <= responses + censored + int((log.status == 0).sum()):
+        return None
+    return Finding(
+        "accounting",
+        Severity.ERROR,
+        f"the server counted {counted} predictions where the load generator saw {responses} answers "
+        f"({censored} never finished): something else talks to this server, or answers do not come from "
+        "its pool; the run is discarded",
+        {"server_completed": counted, "answers": responses, "started": started, "censored": censored},
+    )
+
+
+def errors(figures: RunFigures, context: RunContext) -> Finding | None:
+    if figures.error_rate <= context.max_error_rate:
+        return None
+    return Finding(
+        "errors",
+        Severity.WARNING,
+        f"{figures.error_rate:.1%} of the requests failed (limit {context.max_error_rate:.1%}); this value "
+        "cannot be recommended; see the run's server.log and load.log",
+        {"error_rate": figures.error_rate, "failed": figures.failed, "completed": figures.completed},
+    )
+
+
+def client_saturated(figures: RunFigures, limits: Limits) -> Finding | None:
+    cpu, lag, p50 = figures.client_cpu_cores, figures.client_lag_p99_ms, figures.latency.p50_ms
+    evidence = {"client_cpu_cores": cpu, "client_lag_p99_ms": lag, "p50_ms": p50}
+    if cpu is not None and cpu > limits.client_cpu_cores:
+        return Finding(
+            "client-saturated",
+            Severity.WARNING,
+            f"the load generator used {cpu:.2f} of one core (limit {limits.client_cpu_cores:.2f}), so the "
+            "figures show its limit as much as the server's; use fewer --users or a machine with more cores",
+            evidence,
+        )
+    if lag is not None and lag > limits.client_lag_share_of_p50 * p50:
+        return Finding(
+            "client-saturated",
+            Severity.WARNING,
+            f"the load generator's event loop was late by {lag:.1f} ms (p99), over "
+            f"{limits.client_lag_share_of_p50:.0%} of the median latency of {p50:.1f} ms; give it cores of "
+            "its own (--load-cpus) or use fewer --users",
+            evidence,
+        )
+    return None
+
+
+def littles_law(figures: RunFigures, context: RunContext, limits: Limits) -> Finding | None:
+    if context.mean_think_s is None:
+        return None
+    rate = figures.completed / figures.window_s
+    ratio = rate * (figures.latency.mean_ms / 1000.0 + context.mean_think_s) / context.users
+    if limits.littles_law_low <= ratio <= limits.littles_law_high:
+        return None
+    return Finding(
+        "littles-law",
+        Severity.WARNING,
+        f"throughput x (latency + wait) accounts for {ratio:.0%} of the {context.users} users (95% to 105% "
+        "expected): the load was not what was asked for; look for a saturated client or a longer --window",
+        {"ratio": ratio, "requests_per_s": rate, "mean_ms": figures.latency.mean_ms},
+    )
+
+
+def steady_state(context: RunContext) -> Finding | None:
+    if context.steady:
+        return None
+    return Finding(
+        "no-steady-state",
+        Severity.WARNING,
+        "throughput or latency never became steady within the warm-up allowed; raise --warmup-cap, or look "
+        "in server.log for what keeps changing",
+    )
+
+
+def drifting(measurement: Measurement, limits: Limits) -> Finding | None:
+    change = drift(measurement.requests, measurement.window.start_s, measurement.window.end_s)
+    if change is None or abs(change) <= limits.drift:
+        return None
+    return Finding(
+        "drift",
+        Severity.WARNING,
+        f"throughput changed by at least {change:+.1%} from the window's first half to its second (limit "
+        f"{limits.drift:.0%}): the server was still warming up, or the host changed speed",
+        {"change": change},
+    )
+
+
+def stalled(measurement: Measurement, figures: RunFigures) -> Finding | None:
+    """A gap without any completion much longer than the rest explains: a pause, not a queue."""
+    finished = measurement.requests.finished_s
+    window = measurement.window
+    inside = np.sort(
+        finished[np.isfinite(finished) & (finished >= window.start_s) & (finished < window.end_s)]
+    )
+    moments = np.concatenate(([window.start_s], inside, [window.end_s]))
+    gaps = np.diff(moments)
+    longest = float(gaps.max())
+    # Twenty mean gaps without one completion happen by chance once in 5e8 windows of Poisson arrivals.
+    expected = max(20.0 * window.duration_s / max(figures.completed, 1), 0.5)
+    others = float(np.partition(gaps, -2)[-2]) if len(gaps) > 1 else 0.0
+    if longest <= expected or longest < 3.0 * others:
+        return None
+    return Finding(
+        "stalled",
+        Severity.WARNING,
+        f"nothing completed for {longest:.2f} s within the window: the server or the host was stopped; look "
+        "for a garbage collection, a suspended machine, or another job",
+        {"longest_gap_s": longest, "expected_below_s": expected},
+    )
+
+
+def throttled(figures: RunFigures) -> Finding | None:
+    if not figures.throttled_periods:
+        return None
+    return Finding(
+        "throttled",
+        Severity.WARNING,
+        f"the control group's CPU quota throttled this machine in {figures.throttled_periods} periods: the "
+        "quota, not the worker count, was the limit; raise the quota or sweep inside the deployment's own",
+        {"throttled_periods": figures.throttled_periods},
+    )
+
+
+def steal(figures: RunFigures, limits: Limits) -> Finding | None:
+    share = figures.host_steal_share
+    if share is None or share <= limits.steal_share:
+        return None
+    return Finding(
+        "steal",
+        Severity.WARNING,
+        f"the hypervisor took {share:.1%} of a core away (limit {limits.steal_share:.0%}); run again when "
+        "the host is quieter",
+        {"steal_share": share},
+    )
+
+
+def censored(figures: RunFigures) -> Finding | None:
+    if not figures.latency.censored:
+        return None
+    return Finding(
+        "censored-tail",
+        Severity.INFO,
+        f"{figures.latency.censored} requests of the window never finished, so p99 is a lower bound; raise "
+        "--drain",
+        {"censored": figures.latency.censored},
+    )
