@@ -222,6 +222,7 @@ class RunFigures:
     host_steal_share: float | None
     host_pressure_share: float | None
     throttled_periods: int | None
+    other_cpu_cores: float | None
     max_concurrency: int | None
     pool_workers: int | None
     host_speed: float | None = None

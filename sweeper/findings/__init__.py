@@ -54,6 +54,7 @@ def run_findings(
         validity.stalled(measurement, figures),
         validity.throttled(figures),
         validity.steal(figures, limits),
+        validity.pressure(figures, limits),
         validity.censored(figures),
     )
     return tuple(finding for finding in checks if finding is not None)

@@ -17,6 +17,7 @@ class Limits:
     littles_law_high: float = 1.05
     drift: float = 0.03
     steal_share: float = 0.01
+    other_cpu_cores: float = 0.25
     queued_beyond_pool: float = 1.0
 
 

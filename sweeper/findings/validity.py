@@ -160,6 +160,19 @@ def steal(figures: RunFigures, limits: Limits) -> Finding | None:
     )
 
 
+def pressure(figures: RunFigures, limits: Limits) -> Finding | None:
+    others = figures.other_cpu_cores
+    if others is None or others <= limits.other_cpu_cores:
+        return None
+    return Finding(
+        "pressure",
+        Severity.WARNING,
+        f"other processes on this machine kept {others:.2f} cores busy (limit {limits.other_cpu_cores:g}): "
+        "stop them, or run again when the machine is quiet",
+        {"other_cpu_cores": others},
+    )
+
+
 def censored(figures: RunFigures) -> Finding | None:
     if not figures.latency.censored:
         return None

@@ -6,8 +6,8 @@ Stopping as soon as *some* count is acceptable would name any point of a plateau
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sweeper.records import Configuration, Objective, RunFigures, RunRecord, Verdict
@@ -89,10 +89,12 @@ def decide(
     configurations: Sequence[Configuration],
     rule: Rule,
     *,
+    eliminated: Collection[Configuration] = (),
     elimination: bool = False,
 ) -> Decision:
     """Apply the rule to the valid runs in `records`.
 
+    What was `eliminated` at an earlier look stays excluded: it has no later runs to come back with.
     `elimination` marks the early look after block 2 that only drops hopeless configurations; it spends
     its own small share of the error budget.
     """
@@ -123,6 +125,12 @@ def decide(
     ]
     model = fit(observations) if observations else None
     standings = tuple(_stand(c, feasibility, competing, model, rule, error) for c in ordered)
+    standings = tuple(
+        replace(s, state=State.EXCLUDED, why=s.why or "dropped at an earlier look")
+        if s.configuration in eliminated
+        else s
+        for s in standings
+    )
     answer = next((s.configuration for s in standings if s.state is State.ACCEPTABLE), None)
     unsettled = tuple(
         s.configuration

@@ -102,6 +102,7 @@ def run_figures(measurement: Measurement) -> RunFigures | None:
         host_steal_share=_rate(first.host_steal_s, last.host_steal_s, seconds),
         host_pressure_share=_rate(first.host_cpu_pressure_s, last.host_cpu_pressure_s, seconds),
         throttled_periods=_grown_int(first.cgroup_throttled_periods, last.cgroup_throttled_periods),
+        other_cpu_cores=_others(first, last, user + system, seconds),
         max_concurrency=measurement.pool.max_concurrency if measurement.pool else None,
         pool_workers=measurement.pool.workers if measurement.pool else None,
     )
@@ -125,3 +126,14 @@ def _lag_p99_ms(log: RequestLog, window: Window) -> float | None:
     if not inside.any():
         return None
     return percentile(np.sort(log.lag_s[inside]), 0.99) * 1000.0
+
+
+def _others(
+    first: TelemetrySample, last: TelemetrySample, server_cpu_s: float, seconds: float
+) -> float | None:
+    """Cores kept busy by anything but the server and the load generator."""
+    busy = _grown(first.host_busy_cpu_s, last.host_busy_cpu_s)
+    client = _grown(first.client_cpu_s, last.client_cpu_s)
+    if busy is None or client is None:
+        return None
+    return max(0.0, (busy - server_cpu_s - client) / seconds)

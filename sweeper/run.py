@@ -1,0 +1,310 @@
+"""One run: fresh server, ready, all users on, warm-up, window, drain, stop (protocol.md, section 1)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from sweeper.errors import LoadError, PoolNotAppliedError, ServerStartError
+from sweeper.findings import RunContext, run_findings, verdict
+from sweeper.findings.pool import not_applied
+from sweeper.interfaces import (
+    Clock,
+    Launcher,
+    LoadGenerator,
+    LoadSession,
+    RunningServer,
+    Telemetry,
+    TelemetryProbe,
+)
+from sweeper.records import (
+    Finding,
+    PoolStats,
+    RequestLog,
+    RunFigures,
+    RunPlan,
+    RunRecord,
+    Severity,
+    TelemetrySample,
+    Verdict,
+    Window,
+)
+from sweeper.statistics.figures import Measurement, run_figures
+from sweeper.statistics.warmup import steady_from
+
+USERS_ON_TIMEOUT_S = 15.0
+POLL_S = 0.05
+
+
+class State(StrEnum):
+    STARTING = "starting"
+    WARMING_UP = "warming up"
+    MEASURING = "measuring"
+    DRAINING = "draining"
+    STOPPING = "stopping"
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """How long each phase of a run may take, and what the checks need to know."""
+
+    window_s: float = 10.0
+    warmup_s: float = 3.0
+    warmup_cap_s: float = 20.0
+    drain_s: float = 30.0
+    start_timeout_s: float = 120.0
+    max_error_rate: float = 0.01
+    cores_shared: bool = True
+
+    @property
+    def expected_s(self) -> float:
+        """A first guess of a run's length, before any has been timed."""
+        return self.warmup_s + self.window_s + 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The outside things a run is made of."""
+
+    launcher: Launcher
+    load: LoadGenerator
+    telemetry: Telemetry
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    record: RunRecord
+    requests: RequestLog | None = None
+    samples: tuple[TelemetrySample, ...] = ()
+
+
+class _RunFailed(Exception):
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(slots=True)
+class _Underway:
+    """What has been gathered so far; kept outside the phases so that a failure keeps it too."""
+
+    samples: list[TelemetrySample] = field(default_factory=list)
+    requests: RequestLog | None = None
+
+
+def execute_run(
+    plan: RunPlan,
+    settings: RunSettings,
+    parts: Parts,
+    directory: Path,
+    on_state: Callable[[State, float], None] = lambda state, elapsed_s: None,
+) -> RunResult:
+    """Make one run; its logs go to `directory`.
+
+    A run that goes wrong is a record with verdict `failed` and the finding that says why, never an
+    exception; only an interrupt passes through, after server and load generator have been stopped.
+    """
+    clock = parts.clock
+    began_s, started_at = clock.monotonic_s(), clock.utc_now()
+    underway = _Underway()
+
+    def state(now: State) -> None:
+        on_state(now, clock.monotonic_s() - began_s)
+
+    figures: RunFigures | None = None
+    try:
+        state(State.STARTING)
+        server = parts.launcher.start(plan.configuration, directory / "server.log")
+        try:
+            measurement, steady = _measure(plan, settings, parts, server, directory, underway, state)
+        finally:
+            state(State.STOPPING)
+            server.stop()
+        figures = run_figures(measurement)
+        if figures is None:
+            raise _RunFailed(
+                "no-requests",
+                "no request completed within the window: the server accepts connections but does not answer "
+                "in time; see the run's server.log, or give it a longer --window",
+            )
+        context = _context(plan, settings, parts, measurement, steady)
+        findings = run_findings(measurement, figures, context)
+    except ServerStartError as error:
+        findings = (_failure(error.code, str(error)),)
+    except LoadError as error:
+        findings = (_failure("load-died", str(error)),)
+    except PoolNotAppliedError as error:
+        findings = (_failure("pool-size-not-applied", str(error)),)
+    except _RunFailed as error:
+        findings = (_failure(error.code, str(error)),)
+    worth = verdict(findings)
+    record = RunRecord(
+        plan=plan,
+        verdict=worth,
+        started_at=started_at,
+        elapsed_s=clock.monotonic_s() - began_s,
+        figures=None if worth is Verdict.FAILED else figures,
+        findings=findings,
+    )
+    return RunResult(record, underway.requests, tuple(underway.samples))
+
+
+def _failure(code: str, message: str) -> Finding:
+    return Finding(code, Severity.ERROR, message)
+
+
+def _measure(
+    plan: RunPlan,
+    settings: RunSettings,
+    parts: Parts,
+    server: RunningServer,
+    directory: Path,
+    underway: _Underway,
+    state: Callable[[State], None],
+) -> tuple[Measurement, bool]:
+    ready_s = server.wait_ready(settings.start_timeout_s)
+    workers = plan.configuration.workers
+    before = server.pool_stats()
+    if before is not None and before.workers is not None and before.workers != workers:
+        said = f"/stats/ reports executor_workers = {before.workers}"
+        raise PoolNotAppliedError(not_applied(workers, said, {}).message)
+    session = parts.load.start(server.base_url, directory)
+    try:
+        probe = parts.telemetry.attach(server.pid, session.pid)
+        state(State.WARMING_UP)
+        users_on_s = _users_on(server, session, parts)
+        window, steady = _hold(settings, parts.clock, server, session, probe, underway, users_on_s, state)
+        state(State.DRAINING)
+        session.drain(settings.drain_s)
+        ended_s = parts.clock.monotonic_s()
+        _check_alive(server, None)
+        underway.requests = session.requests()
+    finally:
+        session.kill()
+    measurement = Measurement(
+        requests=underway.requests,
+        samples=tuple(underway.samples),
+        window=window,
+        users_on_s=users_on_s,
+        ended_s=ended_s,
+        ready_s=ready_s,
+        pool=_pool_after(before, server.pool_stats()),
+    )
+    return measurement, steady
+
+
+def _pool_after(before: PoolStats | None, after: PoolStats | None) -> PoolStats | None:
+    """The pool at the end, its counters without what was counted before the load."""
+    if after is None or before is None:
+        return after
+    return PoolStats(
+        workers=after.workers,
+        max_concurrency=after.max_concurrency,
+        pending=after.pending,
+        completed=None if after.completed is None else after.completed - (before.completed or 0),
+        rejected=None if after.rejected is None else after.rejected - (before.rejected or 0),
+    )
+
+
+def _users_on(server: RunningServer, session: LoadSession, parts: Parts) -> float:
+    """Wait until every user has started a request (or, with slow starters, at least one has)."""
+    clock = parts.clock
+    deadline_s = clock.monotonic_s() + USERS_ON_TIMEOUT_S
+    while True:
+        _check_alive(server, session)
+        started = session.progress().started
+        now_s = clock.monotonic_s()
+        if started >= parts.load.users:
+            return now_s
+        if now_s >= deadline_s:
+            if started == 0:
+                raise LoadError(
+                    f"the load generator started no request within {USERS_ON_TIMEOUT_S:g} s: "
+                    f"{session.log_tail(5).strip() or 'its log is empty'}"
+                )
+            return now_s
+        clock.sleep(POLL_S)
+
+
+def _hold(
+    settings: RunSettings,
+    clock: Clock,
+    server: RunningServer,
+    session: LoadSession,
+    probe: TelemetryProbe,
+    underway: _Underway,
+    users_on_s: float,
+    state: Callable[[State], None],
+) -> tuple[Window, bool]:
+    """Keep the load on, sampling at about 1 Hz, until the last `window_s` seconds are steady.
+
+    The window is the tail of the series, from sample to sample, so that /proc is exact at its edges. It
+    is accepted when MSER-5 puts the end of the warm-up before it; at the warm-up cap it is taken as it
+    is, and not called steady.
+    """
+    ticks = max(2, round(settings.window_s))
+    tick_s = settings.window_s / ticks
+    earliest = math.ceil(settings.warmup_s / tick_s) + ticks
+    latest = max(earliest, math.ceil(settings.warmup_cap_s / tick_s) + ticks)
+    samples = underway.samples
+    samples.append(_sample(probe, server))
+    for tick in range(1, latest + 1):
+        clock.sleep(max(0.0, users_on_s + tick * tick_s - clock.monotonic_s()))
+        _check_alive(server, session)
+        samples.append(_sample(probe, server))
+        state(State.WARMING_UP if tick <= earliest - ticks else State.MEASURING)
+        if tick < earliest:
+            continue
+        window = Window(samples[-1 - ticks].at_s, samples[-1].at_s)
+        steady_s = steady_from(session.requests(), users_on_s, window.end_s)
+        if steady_s is not None and steady_s <= window.start_s:
+            return window, True
+    return window, False
+
+
+def _sample(probe: TelemetryProbe, server: RunningServer) -> TelemetrySample:
+    try:
+        return probe.sample()
+    except ProcessLookupError:
+        raise _server_died(server) from None
+
+
+def _check_alive(server: RunningServer, session: LoadSession | None) -> None:
+    if not server.alive():
+        raise _server_died(server)
+    if session is not None and not session.alive():
+        raise LoadError(
+            f"the load generator ended early: {session.log_tail(5).strip() or 'its log is empty'}"
+        )
+
+
+def _server_died(server: RunningServer) -> _RunFailed:
+    tail = server.log_tail(5).strip()
+    return _RunFailed(
+        "server-died",
+        "the server died under load; its log ends with: " + (tail or "(nothing)"),
+    )
+
+
+def _context(
+    plan: RunPlan, settings: RunSettings, parts: Parts, measurement: Measurement, steady: bool
+) -> RunContext:
+    pool = measurement.pool
+    counted = None
+    # Only of our own users do we know that every request is a prediction; `/stats/` is one process's.
+    comparable = parts.load.mean_think_s is not None and plan.configuration.processes == 1
+    if comparable and pool is not None and pool.completed is not None:
+        counted = pool.completed + (pool.rejected or 0)
+    return RunContext(
+        configuration=plan.configuration,
+        users=parts.load.users,
+        mean_think_s=parts.load.mean_think_s,
+        max_error_rate=settings.max_error_rate,
+        steady=steady,
+        cores_shared=settings.cores_shared,
+        responses_counted_by_server=counted,
+    )

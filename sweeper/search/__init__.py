@@ -1,0 +1,1 @@
+"""What to run next: the grid's blocks."""

@@ -1,0 +1,41 @@
+"""Randomised complete blocks: every live configuration once per block, in seeded random order."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Sequence
+
+from sweeper.records import Configuration, RunPlan
+
+SENTINEL_FROM = 5  # live configurations, from which the reference runs twice a block
+
+
+def block_plan(
+    configurations: Sequence[Configuration],
+    eliminated: Collection[Configuration],
+    block: int,
+    seed: int,
+    reference_workers: int,
+) -> tuple[RunPlan, ...]:
+    """The runs of one block (counted from 1), in order.
+
+    Where five or more configurations are live, the reference runs twice: two runs of the same thing,
+    apart in time, show what this study calls a difference when there is none (an A/A pair). The same
+    arguments always give the same plan, so that a resumed study continues it.
+    """
+    live = [c for c in sorted(configurations) if c not in eliminated]
+    entries = [(configuration, False) for configuration in live]
+    if len(live) >= SENTINEL_FROM:
+        entries += [(c, True) for c in live if c.workers == reference_workers]
+    random.Random(f"{seed}:{block}").shuffle(entries)
+    return tuple(
+        RunPlan(_run_id(block, position, configuration), block, position, configuration, sentinel)
+        for position, (configuration, sentinel) in enumerate(entries, start=1)
+    )
+
+
+def _run_id(block: int, position: int, configuration: Configuration) -> str:
+    name = f"b{block:02d}-{position:02d}-w{configuration.workers}"
+    if configuration.model_threads != 1:
+        name += f"-t{configuration.model_threads}"
+    return name if configuration.processes == 1 else f"{name}-p{configuration.processes}"

@@ -1,0 +1,1 @@
+"""Where studies are kept: one SQLite database and a folder of files per study."""

@@ -1,0 +1,92 @@
+"""Run records to and from plain JSON values."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+from sweeper.records import (
+    Configuration,
+    Finding,
+    LatencyFigures,
+    RunFigures,
+    RunPlan,
+    RunRecord,
+    Severity,
+    Verdict,
+)
+
+
+def figures_to_json(figures: RunFigures | None) -> str | None:
+    return None if figures is None else json.dumps(dataclasses.asdict(figures), allow_nan=False)
+
+
+def figures_from_json(text: str | None) -> RunFigures | None:
+    if text is None:
+        return None
+    values: dict[str, Any] = json.loads(text)
+    values["latency"] = LatencyFigures(**values["latency"])
+    return RunFigures(**values)
+
+
+def findings_to_json(findings: tuple[Finding, ...]) -> str:
+    return json.dumps([finding_to_plain(finding) for finding in findings], allow_nan=False)
+
+
+def finding_to_plain(finding: Finding) -> dict[str, Any]:
+    return {
+        "code": finding.code,
+        "severity": finding.severity.value,
+        "message": finding.message,
+        "evidence": dict(finding.evidence),
+    }
+
+
+def findings_from_json(text: str) -> tuple[Finding, ...]:
+    return tuple(
+        Finding(item["code"], Severity(item["severity"]), item["message"], item["evidence"])
+        for item in json.loads(text)
+    )
+
+
+def flat(record: RunRecord) -> dict[str, Any]:
+    """One row of `runs.csv`: names as in the records, the latency's own figures as `latency_*`."""
+    plan = record.plan
+    row: dict[str, Any] = {
+        "run_id": plan.run_id,
+        "block": plan.block,
+        "position": plan.position,
+        "workers": plan.configuration.workers,
+        "model_threads": plan.configuration.model_threads,
+        "processes": plan.configuration.processes,
+        "sentinel": plan.sentinel,
+        "verdict": record.verdict.value,
+        "findings": " ".join(finding.code for finding in record.findings),
+        "started_at": record.started_at,
+        "elapsed_s": round(record.elapsed_s, 3),
+    }
+    names = [field.name for field in dataclasses.fields(RunFigures) if field.name != "latency"]
+    latency = [field.name for field in dataclasses.fields(LatencyFigures)]
+    figures = record.figures
+    row.update({name: getattr(figures, name) if figures else None for name in names})
+    row.update({f"latency_{name}": getattr(figures.latency, name) if figures else None for name in latency})
+    return row
+
+
+def plan_of(row: Any) -> RunPlan:
+    """The plan of a stored row with the columns of `sweeper_runs`."""
+    configuration = Configuration(row.workers, row.model_threads, row.processes)
+    return RunPlan(row.run_id, row.block, row.position, configuration, bool(row.sentinel))
+
+
+def record_of(row: Any) -> RunRecord:
+    return RunRecord(
+        plan=plan_of(row),
+        verdict=Verdict(row.verdict),
+        started_at=row.started_at,
+        elapsed_s=row.elapsed_s,
+        figures=figures_from_json(row.figures),
+        findings=findings_from_json(row.findings),
+        fingerprint=row.fingerprint,
+    )

@@ -1,0 +1,177 @@
+"""The database: which studies there are, with which settings, and every run of theirs.
+
+Tables are prefixed `sweeper_`: Optuna's own (`studies`, `trials`, …) may live in the same file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from sweeper.errors import StoreError
+from sweeper.records import RunRecord
+from sweeper.store.codec import figures_to_json, findings_to_json, record_of
+
+SCHEMA_VERSION = 1
+
+_metadata = sa.MetaData()
+_schema = sa.Table("sweeper_schema", _metadata, sa.Column("version", sa.Integer, primary_key=True))
+_studies = sa.Table(
+    "sweeper_studies",
+    _metadata,
+    sa.Column("name", sa.String(200), primary_key=True),
+    sa.Column("created_at", sa.String(32), nullable=False),
+    sa.Column("settings", sa.Text, nullable=False),
+    sa.Column("environment", sa.Text, nullable=False),
+    sa.Column("complete", sa.Boolean, nullable=False, default=False),
+)
+_runs = sa.Table(
+    "sweeper_runs",
+    _metadata,
+    sa.Column("study", sa.String(200), sa.ForeignKey("sweeper_studies.name"), primary_key=True),
+    sa.Column("run_id", sa.String(100), primary_key=True),
+    sa.Column("block", sa.Integer, nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("workers", sa.Integer, nullable=False),
+    sa.Column("model_threads", sa.Integer, nullable=False),
+    sa.Column("processes", sa.Integer, nullable=False),
+    sa.Column("sentinel", sa.Boolean, nullable=False),
+    sa.Column("verdict", sa.String(16), nullable=False),
+    sa.Column("started_at", sa.String(32), nullable=False),
+    sa.Column("elapsed_s", sa.Float, nullable=False),
+    sa.Column("figures", sa.Text),
+    sa.Column("findings", sa.Text, nullable=False),
+    sa.Column("fingerprint", sa.String(64), nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredStudy:
+    """A study's row. `settings` and `environment` are as they were when it was created."""
+
+    name: str
+    created_at: str
+    settings: dict[str, Any]
+    environment: dict[str, Any]
+    complete: bool
+
+
+class Database:
+    """One `studies.db`. Every method commits before it returns; errors are StoreErrors."""
+
+    def __init__(self, url: str, *, create: bool = True) -> None:
+        self._url = sa.make_url(url)
+        if self._url.get_backend_name() == "sqlite" and self._url.database:
+            path = Path(self._url.database)
+            if create:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            elif not path.exists():
+                raise StoreError(f"there is no {path}: no study has been made here yet")
+        self._engine = sa.create_engine(self._url)
+        if self._url.get_backend_name() == "sqlite":
+            event.listen(self._engine, "connect", _make_durable)
+        with self._transaction("open") as connection:
+            _metadata.create_all(connection)
+            version = connection.execute(sa.select(_schema.c.version)).scalar()
+            if version is None:
+                connection.execute(_schema.insert().values(version=SCHEMA_VERSION))
+            elif version != SCHEMA_VERSION:
+                raise StoreError(
+                    f"{self._where} has schema version {version}, this sweeper reads {SCHEMA_VERSION}: use the "
+                    "sweeper that wrote it, or another --studies-dir"
+                )
+
+    @property
+    def _where(self) -> str:
+        return self._url.database or self._url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def _transaction(self, doing: str) -> Iterator[sa.Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            cause = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+            raise StoreError(f"cannot {doing} {self._where}: {cause}") from error
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def create_study(self, study: StoredStudy) -> None:
+        with self._transaction("write to") as connection:
+            connection.execute(
+                _studies.insert().values(
+                    name=study.name,
+                    created_at=study.created_at,
+                    settings=json.dumps(study.settings),
+                    environment=json.dumps(study.environment),
+                    complete=study.complete,
+                )
+            )
+
+    def studies(self) -> tuple[StoredStudy, ...]:
+        """All studies, oldest first."""
+        with self._transaction("read") as connection:
+            rows = connection.execute(sa.select(_studies).order_by(_studies.c.created_at, _studies.c.name))
+            return tuple(_study_of(row) for row in rows)
+
+    def study(self, name: str) -> StoredStudy | None:
+        with self._transaction("read") as connection:
+            row = connection.execute(sa.select(_studies).where(_studies.c.name == name)).first()
+            return None if row is None else _study_of(row)
+
+    def mark_complete(self, name: str) -> None:
+        with self._transaction("write to") as connection:
+            connection.execute(_studies.update().where(_studies.c.name == name).values(complete=True))
+
+    def add_run(self, study: str, record: RunRecord) -> None:
+        plan = record.plan
+        with self._transaction("write to") as connection:
+            connection.execute(
+                _runs.insert().values(
+                    study=study,
+                    run_id=plan.run_id,
+                    block=plan.block,
+                    position=plan.position,
+                    workers=plan.configuration.workers,
+                    model_threads=plan.configuration.model_threads,
+                    processes=plan.configuration.processes,
+                    sentinel=plan.sentinel,
+                    verdict=record.verdict.value,
+                    started_at=record.started_at,
+                    elapsed_s=record.elapsed_s,
+                    figures=figures_to_json(record.figures),
+                    findings=findings_to_json(record.findings),
+                    fingerprint=record.fingerprint,
+                )
+            )
+
+    def runs(self, study: str) -> tuple[RunRecord, ...]:
+        """A study's runs in the order they were made."""
+        query = sa.select(_runs).where(_runs.c.study == study).order_by(_runs.c.block, _runs.c.position)
+        with self._transaction("read") as connection:
+            return tuple(record_of(row) for row in connection.execute(query))
+
+
+def _study_of(row: Any) -> StoredStudy:
+    settings: Mapping[str, Any] = json.loads(row.settings)
+    return StoredStudy(
+        row.name, row.created_at, dict(settings), json.loads(row.environment), bool(row.complete)
+    )
+
+
+def _make_durable(connection: Any, _record: Any) -> None:
+    """A committed run survives a power cut: full fsync, and a rollback journal that kill -9 cannot tear."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA busy_timeout = 10000")
+    cursor.close()

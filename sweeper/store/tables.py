@@ -1,0 +1,52 @@
+"""Raw requests and telemetry to and from Parquet."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pandas as pd
+
+from sweeper.records import RequestLog, TelemetrySample
+
+
+def write_requests(path: Path, log: RequestLog) -> None:
+    """One row per request: start (CLOCK_MONOTONIC seconds), latency (NaN: never finished), status, bytes."""
+    pd.DataFrame(
+        {
+            "started_s": log.started_s,
+            "latency_ms": log.latency_ms,
+            "status": log.status.astype("int16"),
+            "response_bytes": log.response_bytes,
+            "failed": log.failed,
+        }
+    ).to_parquet(path, index=False)
+
+
+def write_lags(path: Path, log: RequestLog) -> None:
+    """One row per look at the load generator's event loop: when, and how late it was."""
+    pd.DataFrame({"at_s": log.lag_at_s, "lag_s": log.lag_s}).to_parquet(path, index=False)
+
+
+def read_requests(requests: Path, lags: Path) -> RequestLog:
+    frame, late = pd.read_parquet(requests), pd.read_parquet(lags)
+    return RequestLog(
+        started_s=frame["started_s"].to_numpy(float),
+        latency_ms=frame["latency_ms"].to_numpy(float),
+        status=frame["status"].to_numpy("int64"),
+        response_bytes=frame["response_bytes"].to_numpy("int64"),
+        failed=frame["failed"].to_numpy(bool),
+        lag_at_s=late["at_s"].to_numpy(float),
+        lag_s=late["lag_s"].to_numpy(float),
+    )
+
+
+def write_telemetry(path: Path, samples: tuple[TelemetrySample, ...]) -> None:
+    """One row per sample, columns as in `TelemetrySample`; unavailable figures are null."""
+    names = [field.name for field in dataclasses.fields(TelemetrySample)]
+    rows = [dataclasses.asdict(sample) for sample in samples]
+    pd.DataFrame(rows, columns=names).to_parquet(path, index=False)
+
+
+def read_telemetry(path: Path) -> pd.DataFrame:
+    return pd.read_parquet(path)
