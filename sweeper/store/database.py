@@ -85,8 +85,8 @@ class Database:
                 connection.execute(_schema.insert().values(version=SCHEMA_VERSION))
             elif version != SCHEMA_VERSION:
                 raise StoreError(
-                    f"{self._where} has schema version {version}, this sweeper reads {SCHEMA_VERSION}: use the "
-                    "sweeper that wrote it, or another --studies-dir"
+                    f"{self._where} has schema version {version}, this sweeper reads {SCHEMA_VERSION}: use "
+                    "the sweeper that wrote it, or another --studies-dir"
                 )
 
     @property

@@ -1,0 +1,224 @@
+"""A study: plan a block, make its runs, record each, look when planned, stop when the decision stands."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sweeper.findings.pool import pool_ignored
+from sweeper.interfaces import RunStore
+from sweeper.recommend import StudyFacts, recommend
+from sweeper.records import Configuration, Recommendation, RunPlan, RunRecord, Verdict
+from sweeper.run import Parts, RunSettings, State, execute_run
+from sweeper.search.grid import block_plan
+from sweeper.statistics.decision import Decision, Rule, decide
+from sweeper.statistics.decision import State as Standing
+
+ELIMINATION_AFTER = 2  # blocks, from which an excluded configuration is dropped
+
+
+@dataclass(frozen=True, slots=True)
+class StudyPlan:
+    """What a study will do, fixed before its first run."""
+
+    name: str
+    configurations: tuple[Configuration, ...]
+    rule: Rule
+    seed: int
+    reference_workers: int
+    run: RunSettings
+    fingerprint: str
+    environment: dict[str, object]
+
+    @property
+    def max_blocks(self) -> int:
+        return self.rule.looks[-1]
+
+    def block(self, number: int, eliminated: Mapping[Configuration, int]) -> tuple[RunPlan, ...]:
+        gone = {c for c, after in eliminated.items() if after < number}
+        return block_plan(self.configurations, gone, number, self.seed, self.reference_workers)
+
+    @property
+    def runs_at_most(self) -> int:
+        return sum(len(self.block(number, {})) for number in range(1, self.max_blocks + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a study stands, for people who watch it. `runs_left` counts to the next planned look."""
+
+    runs_done: int
+    runs_left: int
+    next_look: int
+    run_s: float
+
+    @property
+    def left_s(self) -> float:
+        return self.runs_left * self.run_s
+
+
+class Observer(Protocol):
+    """Told what happens, as it happens."""
+
+    def run_started(self, plan: RunPlan, progress: Progress) -> None: ...
+
+    def run_state(self, plan: RunPlan, state: State, elapsed_s: float) -> None: ...
+
+    def run_finished(self, record: RunRecord) -> None: ...
+
+    def block_finished(self, block: int, so_far: Recommendation) -> None: ...
+
+    def eliminated(self, configuration: Configuration, block: int, why: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What follows from the records after a block: whom to drop and why, and whether that was all."""
+
+    dropped: Mapping[Configuration, str]
+    last: bool
+
+
+@dataclass(slots=True)
+class _Course:
+    """A study's state, made again from its records alone: nothing else is state."""
+
+    plan: StudyPlan
+    records: list[RunRecord]
+    eliminated: dict[Configuration, int]
+    finished: bool = False
+
+    def decide(self, *, elimination: bool) -> Decision:
+        return decide(
+            self.records,
+            self.plan.configurations,
+            self.plan.rule,
+            eliminated=tuple(self.eliminated),
+            elimination=elimination,
+        )
+
+    def look(self, block: int) -> _Look:
+        if _hopeless(self.records):
+            self.finished = True
+            return _Look({}, last=True)
+        planned = block in self.plan.rule.looks
+        if not planned and block != ELIMINATION_AFTER:
+            return _Look({}, last=False)
+        decision = self.decide(elimination=not planned)
+        dropped = {
+            s.configuration: s.why or f"at least {_percent(s.gap_low)} below the best"
+            for s in decision.standings
+            if s.state is Standing.EXCLUDED and s.configuration not in self.eliminated
+        }
+        self.eliminated.update(dict.fromkeys(dropped, block))
+        nothing_left = len(self.eliminated) == len(self.plan.configurations)
+        self.finished = nothing_left or (planned and (decision.settled or block >= self.plan.max_blocks))
+        return _Look(dropped, self.finished)
+
+    def recommendation(self) -> Recommendation:
+        return recommend(study_facts(self.plan, self.eliminated, self.finished), self.records)
+
+
+def study_facts(plan: StudyPlan, eliminated: Mapping[Configuration, int], complete: bool) -> StudyFacts:
+    return StudyFacts(
+        name=plan.name,
+        configurations=plan.configurations,
+        rule=plan.rule,
+        eliminated=dict(eliminated),
+        cores_shared=plan.run.cores_shared,
+        complete=complete,
+        environment=plan.environment,
+    )
+
+
+def run_study(plan: StudyPlan, parts: Parts, store: RunStore, observer: Observer) -> Recommendation:
+    """Run a study from wherever its records end to its answer.
+
+    A recorded run is never made again, so that the same call resumes an interrupted study. Interrupts
+    pass through: the run under way is lost, everything before it is kept.
+    """
+    course = _Course(plan, list(store.records()), {})
+    recorded = {record.plan.run_id: record for record in course.records}
+    course.records.clear()
+    for block in range(1, plan.max_blocks + 1):
+        runs = plan.block(block, course.eliminated)
+        fresh = False
+        for position, run in enumerate(runs):
+            record = recorded.get(run.run_id)
+            if record is None:
+                fresh = True
+                observer.run_started(run, _progress(course, recorded, runs[position:], block))
+                record = _make(run, plan, parts, store, observer)
+                observer.run_finished(record)
+            course.records.append(record)
+            if _no_op(record):
+                course.finished = True
+                return course.recommendation()
+        look = course.look(block)
+        if fresh:
+            observer.block_finished(block, course.recommendation())
+            for configuration, why in look.dropped.items():
+                observer.eliminated(configuration, block, why)
+        if look.last:
+            break
+    return course.recommendation()
+
+
+def answer_so_far(plan: StudyPlan, records: Sequence[RunRecord]) -> Recommendation:
+    """The answer a study's records give, without running anything."""
+    course = _Course(plan, [], {})
+    recorded = {record.plan.run_id: record for record in records}
+    for block in range(1, plan.max_blocks + 1):
+        runs = [recorded.get(run.run_id) for run in plan.block(block, course.eliminated)]
+        course.records += [record for record in runs if record is not None]
+        if any(_no_op(record) for record in course.records):
+            course.finished = True
+            break
+        if None in runs or course.look(block).last:
+            break
+    return course.recommendation()
+
+
+def _make(run: RunPlan, plan: StudyPlan, parts: Parts, store: RunStore, observer: Observer) -> RunRecord:
+    result = execute_run(
+        run,
+        plan.run,
+        parts,
+        store.run_directory(run.run_id),
+        lambda state, elapsed_s: observer.run_state(run, state, elapsed_s),
+    )
+    record = dataclasses.replace(result.record, fingerprint=plan.fingerprint)
+    store.save(record, result.requests, result.samples)
+    return record
+
+
+def _progress(
+    course: _Course, recorded: Mapping[str, RunRecord], left: Sequence[RunPlan], block: int
+) -> Progress:
+    plan = course.plan
+    look = next(look for look in plan.rule.looks if look >= block)
+    live = sum(1 for c in plan.configurations if c not in course.eliminated)
+    extra = len(plan.block(block, course.eliminated)) - live
+    times = [record.elapsed_s for record in course.records]
+    return Progress(
+        runs_done=len(course.records),
+        runs_left=sum(1 for run in left if run.run_id not in recorded) + (look - block) * (live + extra),
+        next_look=look,
+        run_s=sum(times) / len(times) if times else plan.run.expected_s,
+    )
+
+
+def _no_op(record: RunRecord) -> bool:
+    return any(finding.code == "pool-size-not-applied" for finding in record.findings)
+
+
+def _hopeless(records: Sequence[RunRecord]) -> bool:
+    """After a whole block: nothing ran at all, or the worker count demonstrably does nothing."""
+    return all(r.verdict is Verdict.FAILED for r in records) or pool_ignored(records) is not None
+
+
+def _percent(log_ratio: float | None) -> str:
+    return f"{1 - math.exp(-(log_ratio or 0.0)):.0%}"
