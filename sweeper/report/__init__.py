@@ -1,0 +1,1 @@
+"""Reading a study: tables, sentences and the formats a recommendation is pasted in."""

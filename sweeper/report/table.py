@@ -1,0 +1,175 @@
+"""The candidates of a study as a table, and the recommendation in words."""
+
+from __future__ import annotations
+
+import math
+
+from rich.table import Table
+
+from sweeper.records import Candidate, Interval, Recommendation, RunRecord, Severity, Status
+
+
+def candidates_table(recommendation: Recommendation) -> Table:
+    """One row per configuration; intervals are of the geometric mean over runs."""
+    table = Table(
+        title=f"{recommendation.study}: {_blocks(recommendation)}",
+        title_justify="left",
+        caption=(
+            f"±: {recommendation.confidence:.0%} interval over runs. behind: how far below the best other "
+            "value, interval at this look"
+        ),
+        caption_justify="left",
+        box=None,
+        pad_edge=False,
+    )
+    columns = (
+        "workers",
+        "runs",
+        "requests/s",
+        "behind",
+        "p50 ms",
+        "p95 ms",
+        "p99 ms",
+        "errors",
+        "CPU ms/req",
+        "switches/req",
+        "",
+    )
+    for name in columns:
+        table.add_column(name, justify="left" if name == "" else "right", no_wrap=True)
+    for candidate in recommendation.candidates:
+        table.add_row(*_cells(candidate, recommendation))
+    return table
+
+
+def _blocks(recommendation: Recommendation) -> str:
+    count = recommendation.blocks
+    return f"{count} valid block{'' if count == 1 else 's'}"
+
+
+def _cells(candidate: Candidate, recommendation: Recommendation) -> tuple[str, ...]:
+    chosen = candidate.configuration.workers == recommendation.workers
+    p99 = _latency(candidate, "p99")
+    if p99 != "-" and candidate.p99_is_lower_bound:
+        p99 = f"≥ {p99}"
+    switches = candidate.voluntary_switches_per_request
+    involuntary = candidate.involuntary_switches_per_request
+    return (
+        f"{'→ ' if chosen else ''}{candidate.configuration.workers}",
+        _runs(candidate),
+        _with_half_width(candidate.rps),
+        _behind(candidate.relative_to_best),
+        _latency(candidate, "p50"),
+        _latency(candidate, "p95"),
+        p99,
+        "-" if candidate.error_rate is None else f"{candidate.error_rate:.1%}",
+        _number(candidate.cpu_ms_per_request, 1),
+        _number(None if switches is None or involuntary is None else switches + involuntary, 1),
+        _state(candidate, chosen),
+    )
+
+
+def _runs(candidate: Candidate) -> str:
+    text = str(candidate.runs)
+    if candidate.suspect_runs:
+        text += f" +{candidate.suspect_runs} suspect"
+    if candidate.failed_runs:
+        text += f" +{candidate.failed_runs} failed"
+    return text
+
+
+def _state(candidate: Candidate, chosen: bool) -> str:
+    if chosen:
+        return "the answer"
+    if candidate.eliminated_after is not None:
+        return f"dropped after block {candidate.eliminated_after}"
+    return {"acceptable": "as good", "excluded": "excluded", "unsettled": "unsettled"}[candidate.state]
+
+
+def _with_half_width(interval: Interval | None) -> str:
+    if interval is None:
+        return "-"
+    if interval.low is None or interval.high is None:
+        return f"{interval.mean:.1f}"
+    return f"{interval.mean:.1f} ±{max(interval.high - interval.mean, interval.mean - interval.low):.1f}"
+
+
+def _behind(interval: Interval | None) -> str:
+    """0.12 (0.08 to 0.17) as `12% (8..17)`: an unknown upper end is open."""
+    if interval is None or interval.low is None:
+        return "-"
+    high = "?" if interval.high is None else f"{interval.high * 100:.0f}"
+    return f"{interval.mean:.0%} ({interval.low * 100:.0f}..{high})"
+
+
+def _latency(candidate: Candidate, name: str) -> str:
+    interval = candidate.latency_ms.get(name)
+    return "-" if interval is None else milliseconds(interval.mean)
+
+
+def milliseconds(value: float) -> str:
+    """Three significant digits, thousands with a comma: 0.84, 12.3, 412, 1,230."""
+    if value <= 0 or not math.isfinite(value):
+        return "0"
+    digits = max(0, 2 - math.floor(math.log10(value)))
+    return f"{value:,.{digits}f}" if value < 1000 else f"{round(value, -1):,.0f}"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def headline(recommendation: Recommendation) -> str:
+    status, workers = recommendation.status, recommendation.workers
+    if status is Status.RECOMMENDED:
+        return f"Recommended: DRUM_FASTAPI_EXECUTOR_WORKERS={workers}"
+    if status is Status.PROVISIONAL:
+        return f"Provisional: DRUM_FASTAPI_EXECUTOR_WORKERS={workers}"
+    return {Status.INCONCLUSIVE: "No recommendation", Status.INFEASIBLE: "No worker count will do"}[status]
+
+
+def basis(recommendation: Recommendation) -> str:
+    """What the answer rests on, in one line."""
+    runs = sum(candidate.runs for candidate in recommendation.candidates)
+    suspect = sum(candidate.suspect_runs for candidate in recommendation.candidates)
+    failed = sum(candidate.failed_runs for candidate in recommendation.candidates)
+    parts = [f"{runs} valid runs in {_blocks(recommendation)}"]
+    if suspect or failed:
+        parts.append(f"{suspect} suspect and {failed} failed runs left out")
+    if recommendation.residual_deviation is not None:
+        parts.append(f"one run varies by {recommendation.residual_deviation:.1%} around its block")
+    parts.append(f"{duration(recommendation.elapsed_s)} of measuring")
+    return "Rests on: " + ", ".join(parts) + "."
+
+
+def findings_lines(recommendation: Recommendation) -> tuple[str, ...]:
+    """Errors and warnings first, one line each."""
+    order = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
+    ranked = sorted(recommendation.findings, key=lambda finding: order[finding.severity])
+    return tuple(f"{f.severity.value}: {f.code}: {f.message}" for f in ranked)
+
+
+def run_line(record: RunRecord) -> str:
+    """One finished run in one line."""
+    figures = record.figures
+    codes = ", ".join(finding.code for finding in record.findings if finding.severity != "info")
+    name = f"block {record.plan.block}  {record.configuration.label:<12}"
+    if figures is None:
+        why = record.findings[0].message if record.findings else ""
+        return f"{name} {record.verdict.value}  {codes}: {why}"
+    text = (
+        f"{name} {figures.rps:8.1f} requests/s   p50 {milliseconds(figures.latency.p50_ms):>6} ms   "
+        f"p99 {milliseconds(figures.latency.p99_ms):>6} ms   {duration(record.elapsed_s)}   {record.verdict.value}"
+    )
+    return f"{text} ({codes})" if codes else text
+
+
+def duration(seconds: float) -> str:
+    """18.2 -> `18 s`, 312 -> `5 min 12 s`, 7300 -> `2 h 2 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
