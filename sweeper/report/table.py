@@ -159,7 +159,8 @@ def run_line(record: RunRecord) -> str:
         return f"{name} {record.verdict.value}  {codes}: {why}"
     text = (
         f"{name} {figures.rps:8.1f} requests/s   p50 {milliseconds(figures.latency.p50_ms):>6} ms   "
-        f"p99 {milliseconds(figures.latency.p99_ms):>6} ms   {duration(record.elapsed_s)}   {record.verdict.value}"
+        f"p99 {milliseconds(figures.latency.p99_ms):>6} ms   {duration(record.elapsed_s)}   "
+        f"{record.verdict.value}"
     )
     return f"{text} ({codes})" if codes else text
 
