@@ -76,8 +76,8 @@ def describe(plan: StudyPlan, settings: StudySettings) -> str:
         f"study        {plan.name}",
         f"compares     workers {', '.join(str(c.workers) for c in plan.configurations)}"
         f" (launcher {settings.launcher}, {settings.users} users)",
-        f"one run      fresh server, warm-up of {settings.warmup:g} s or more, window of {settings.window:g} s; about "
-        f"{duration(run_s)}",
+        f"one run      fresh server, warm-up from {settings.warmup:g} s, window of {settings.window:g} s; "
+        f"about {duration(run_s)}",
         f"blocks       at least {looks[0]}, at most {looks[-1]}; looks after {_list(looks)}",
         f"decision     smallest count within {rule.tolerance:.0%} of the best {rule.objective.value}, "
         f"{rule.confidence:.0%} confidence"
