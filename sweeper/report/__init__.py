@@ -1,0 +1,1 @@
+"""Reads what a study left behind; never starts or measures anything."""
