@@ -62,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # The reader went away (`| head`); leave stdout where the interpreter's own flush cannot fail.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return DONE
     return code if isinstance(code, int) else DONE
 

@@ -69,7 +69,7 @@ def _train(model: str, out: str | None, sizes: dict[str, int]) -> None:
     for name in ("trees", "depth"):
         if name in sizes and not spec.kind.has_trees:
             raise UsageError(f"--{name} {sizes[name]}: a {spec.kind} model has no trees; leave it out")
-    spec = dataclasses.replace(spec, **sizes)
+    spec = dataclasses.replace(spec, **sizes)  # type: ignore[arg-type]
     folder = Path(out) if out is not None else Path("models") / spec.kind.value
     if is_up_to_date(spec, folder):
         trained = describe(folder)

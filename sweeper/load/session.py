@@ -83,10 +83,12 @@ class LocustSession:
             raise self._ended("locust ended by itself")
 
     def requests(self) -> RequestLog:
-        """All requests, after `drain` or the death of locust. LoadError when there is none to read.
+        """All requests so far. LoadError when there is none to read.
 
-        The raw log is deleted once it is read.
+        Once `drain` or `kill` has ended locust, the raw log is deleted when it has been read.
         """
+        if not self._stopped:
+            return read_request_log(self._raw_path)
         if self._requests is None:
             requests = read_request_log(self._raw_path)
             if len(requests.started_s) == 0:
