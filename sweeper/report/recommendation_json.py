@@ -240,7 +240,7 @@ def _mapping(value: object) -> dict[str, object]:
 
 
 def _evidence(value: object) -> Evidence:
-    evidence: Evidence = {}
+    evidence: dict[str, float | int | str | bool | None] = {}
     for key, item in _mapping(value).items():
         if not isinstance(item, str | bool | int | float | None):
             raise TypeError
