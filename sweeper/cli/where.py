@@ -37,7 +37,7 @@ class Where:
         config: str | None = None,
         allow_drift: bool = False,
     ) -> Where:
-        study = study or _variable("study")
+        study = study if study is not None else _variable("study")
         if study is not None and _NAME.fullmatch(study) is None:
             raise UsageError(
                 f"--study '{study}': must be 1 to 100 letters, digits, '.', '_' or '-', beginning with a "
