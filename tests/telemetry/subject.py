@@ -49,6 +49,9 @@ class Subject:
             worker.orders.put(None)
         for worker in self._workers:
             worker.join()
+        # join() returns when Python is done with the thread, a moment before the kernel is.
+        while any(Path(f"/proc/self/task/{worker.native_id}").exists() for worker in self._workers):
+            time.sleep(0.001)
         self._workers.clear()
 
     def burn(self, cpu_s: str) -> None:
