@@ -81,7 +81,7 @@ class LoadSession(Protocol):
         """Stop starting requests, wait for those in flight (bounded), end the process."""
 
     def requests(self) -> RequestLog:
-        """All requests, after `drain`. Raises LoadError when the log is missing or unreadable."""
+        """All requests so far; after `drain`, for good. Raises LoadError when the log is unreadable."""
 
     def log_tail(self, lines: int = 20) -> str: ...
 

@@ -1,0 +1,1 @@
+"""The face: parse, wire, print, exit. The only place that prints or exits."""

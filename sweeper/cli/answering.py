@@ -1,0 +1,58 @@
+"""Prints a study's answer in the format asked for."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from rich.console import Console
+
+from sweeper.cli.where import Where, answer
+from sweeper.errors import UsageError
+from sweeper.records import Recommendation, Status
+from sweeper.report import formats
+from sweeper.report.table import basis, candidates_table, findings_lines, headline
+
+FORMATS = ("text", "json", "env", "drum-yaml")
+WIDTH = 130  # columns the table needs when nobody's terminal says otherwise
+
+
+def console(*, stderr: bool = False) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(file=stream, width=None if stream.isatty() else WIDTH, highlight=False)
+
+
+def exit_code(recommendation: Recommendation) -> int:
+    return 0 if recommendation.status in (Status.RECOMMENDED, Status.PROVISIONAL) else 1
+
+
+def print_recommendation(where: Where, output: str) -> int:
+    if output not in FORMATS:
+        raise UsageError(f"--format '{output}': must be one of {', '.join(FORMATS)}")
+    recommendation = answer(where)
+    if output == "text":
+        print_text(recommendation)
+    elif output == "json":
+        sys.stdout.write(
+            json.dumps(formats.to_json_dict(recommendation), indent=2, ensure_ascii=False) + "\n"
+        )
+    elif output == "env":
+        sys.stdout.write(formats.to_env(recommendation))
+    else:
+        sys.stdout.write(formats.to_drum_yaml(recommendation).text)
+    return exit_code(recommendation)
+
+
+def print_text(recommendation: Recommendation) -> None:
+    out = console()
+    out.print(candidates_table(recommendation))
+    out.print()
+    lines = [headline(recommendation), recommendation.reason, basis(recommendation)]
+    lines += findings_lines(recommendation)
+    if recommendation.workers is not None:
+        lines += [
+            "",
+            f"To paste:  sweeper recommend {recommendation.study} --format env   (or json, drum-yaml)",
+        ]
+    for line in lines:
+        out.print(line, markup=False, soft_wrap=True)

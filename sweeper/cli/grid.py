@@ -1,0 +1,60 @@
+"""`sweeper grid`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sweeper.cli import options as o
+
+
+def register(app: typer.Typer) -> None:
+    @app.command(
+        epilog="Examples:  sweeper grid --workers 1,4,8,16,32   |   sweeper grid --quick   |   "
+        "sweeper grid --slo-p99 500 --study checkout"
+    )
+    def grid(
+        workers: Annotated[
+            str | None, o.option("Worker counts to compare.", o.TARGET, "1,4,8,16,32", "LIST")
+        ] = None,
+        model: o.Model = None,
+        code_dir: o.CodeDir = None,
+        data: o.Data = None,
+        launcher: o.Launcher = None,
+        server_command: o.ServerCommand = None,
+        ready_path: o.ReadyPath = None,
+        model_threads: o.ModelThreads = None,
+        users: o.Users = None,
+        locustfile: o.Locustfile = None,
+        window: o.Window = None,
+        warmup: o.Warmup = None,
+        warmup_cap: o.WarmupCap = None,
+        drain: o.Drain = None,
+        start_timeout: o.StartTimeout = None,
+        min_blocks: o.MinBlocks = None,
+        max_blocks: o.MaxBlocks = None,
+        quick: o.Quick = False,
+        seed: o.Seed = None,
+        objective: o.Objective = None,
+        slo_p99: o.SloP99 = None,
+        max_error_rate: o.MaxErrorRate = None,
+        tolerance: o.Tolerance = None,
+        confidence: o.Confidence = None,
+        server_cpus: o.ServerCpus = None,
+        load_cpus: o.LoadCpus = None,
+        study: o.Study = None,
+        studies_dir: o.StudiesDir = None,
+        storage: o.Storage = None,
+        config: o.ConfigFile = None,
+        allow_drift: o.AllowDrift = False,
+        dry_run: o.DryRun = False,
+        json: o.Json = False,
+    ) -> int:
+        """Compare worker counts in randomised blocks and recommend the smallest that is as good as any."""
+        flags = dict(locals())
+        from sweeper.cli.measuring import run_grid
+        from sweeper.cli.where import Where
+
+        where = Where.from_flags(study, studies_dir, storage, config, allow_drift)
+        return run_grid(flags, where, dry_run=dry_run, as_json=json)

@@ -1,0 +1,200 @@
+"""Running a study from the command line: check everything, then wire the real parts together."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sweeper import preflight
+from sweeper.cli.answering import console, exit_code, print_text
+from sweeper.cli.live import Live
+from sweeper.cli.planning import describe, environment_differences, plan_of
+from sweeper.cli.where import VARIABLES, Where, answer, stored_settings
+from sweeper.config import StudySettings, combine, differences, settings
+from sweeper.errors import UsageError
+from sweeper.launch import CommandLauncher, DrumLauncher, FastApiLauncher
+from sweeper.launch.placement import Placement, place
+from sweeper.load import LocustGenerator
+from sweeper.records import Configuration, Recommendation
+from sweeper.report import formats
+from sweeper.run import Parts
+from sweeper.store.database import Database, StoredStudy
+from sweeper.store.study_store import StudyStore
+from sweeper.study import StudyPlan, run_study
+from sweeper.telemetry import ProcTelemetry, host_fingerprint, require_proc
+
+MODELS_DIR = Path("models")
+
+
+class SystemClock:
+    """The real clock (interfaces.Clock)."""
+
+    def monotonic_s(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def utc_now(self) -> str:
+        return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Prepared:
+    """A study that has passed every check and has not touched anything yet."""
+
+    plan: StudyPlan
+    settings: StudySettings
+    parts: Parts
+    existing: StoredStudy | None
+
+
+def run_grid(flags: Mapping[str, object], where: Where, *, dry_run: bool, as_json: bool) -> int:
+    """`sweeper grid`: check, run or resume, print the answer. Returns the exit code."""
+    require_proc()
+    flags = {name: value for name, value in flags.items() if value is not False}
+    file, file_name = where.settings_file()
+    given = combine(flags, os.environ, file, file_name, VARIABLES)
+    existing = where.find_existing()
+    if existing is not None:
+        changed = differences(stored_settings(existing), given)
+        if changed:
+            raise UsageError(
+                f"--study '{existing.name}' exists with other settings ({'; '.join(changed)}): use another "
+                "name, or leave them out to resume it"
+            )
+        if existing.complete:
+            return _print(answer(where), as_json)
+    chosen = stored_settings(existing) if existing is not None else settings(given)
+    prepared = _prepare(chosen, where, existing)
+    if dry_run:
+        sys.stdout.write(describe(prepared.plan, chosen) + "\n")
+        return 0
+    try:
+        recommendation = _run(prepared, where)
+    except KeyboardInterrupt:
+        sys.stderr.write(
+            "\nsweeper: interrupted; every finished run is saved; to go on: "
+            f"sweeper grid --study {prepared.plan.name}{where.flags}\n"
+        )
+        return 130
+    return _print(recommendation, as_json)
+
+
+def _print(recommendation: Recommendation, as_json: bool) -> int:
+    if as_json:
+        line = json.dumps(formats.to_json_dict(recommendation), ensure_ascii=False)
+        sys.stdout.write(line + "\n")
+    else:
+        print_text(recommendation)
+    return exit_code(recommendation)
+
+
+def _prepare(chosen: StudySettings, where: Where, existing: StoredStudy | None) -> Prepared:
+    preflight.check_cores(chosen)
+    preflight.check_open_files(chosen.users)
+    preflight.check_studies_dir(where.studies_dir)
+    target = preflight.find_target(chosen, MODELS_DIR)
+    placement = place(os.sched_getaffinity(0), chosen.server_cpus, chosen.load_cpus)
+    parts = Parts(
+        launcher=_launcher(chosen, target, placement),
+        load=LocustGenerator(
+            users=chosen.users,
+            data_path=target.data,
+            locustfile=target.locustfile,
+            cpus=placement.load_cpus,
+        ),
+        telemetry=ProcTelemetry(),
+        clock=SystemClock(),
+    )
+    environment = _environment(target, placement)
+    if existing is not None and not where.allow_drift:
+        changed = environment_differences(existing.environment, environment)
+        if changed:
+            raise UsageError(
+                f"study '{existing.name}' was begun in another environment ({'; '.join(changed[:5])}): use a "
+                "new --study, or --allow-drift to go on all the same"
+            )
+    name = existing.name if existing else where.study or _new_name(chosen, where)
+    return Prepared(plan_of(name, chosen, environment), chosen, parts, existing)
+
+
+def _launcher(
+    chosen: StudySettings, target: preflight.Target, placement: Placement
+) -> FastApiLauncher | DrumLauncher | CommandLauncher:
+    common: dict[str, Any] = {"ready_path": chosen.ready_path, "cpus": placement.server_cpus}
+    if chosen.launcher == "command":
+        assert chosen.server_command is not None
+        return CommandLauncher(template=chosen.server_command, code_dir=target.code_dir, **common)
+    assert target.code_dir is not None
+    if chosen.launcher == "drum":
+        return DrumLauncher(code_dir=target.code_dir, **common)
+    return FastApiLauncher(code_dir=target.code_dir, **common)
+
+
+def _environment(target: preflight.Target, placement: Placement) -> dict[str, object]:
+    host = json.loads(json.dumps(dataclasses.asdict(host_fingerprint())))
+    return {
+        **host,
+        "hashes": target.hashes(),
+        "git_commit": _git_commit(),
+        "placement": {
+            "server_cpus": sorted(placement.server_cpus) if placement.server_cpus else None,
+            "load_cpus": sorted(placement.load_cpus) if placement.load_cpus else None,
+            "shared": placement.shared,
+        },
+    }
+
+
+def _git_commit() -> str | None:
+    """Of the folder this is run in, if it is a repository: what was being measured."""
+    try:
+        found = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() or None if found.returncode == 0 else None
+
+
+def _new_name(chosen: StudySettings, where: Where) -> str:
+    what = chosen.model or (Path(chosen.code_dir).name if chosen.code_dir else None) or chosen.launcher
+    what = "xgboost" if what == "fastapi" else what
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    name = f"grid-{what}-{stamp}"
+    return name if not (where.studies_dir / name).exists() else f"{name}-{os.getpid()}"
+
+
+def _run(prepared: Prepared, where: Where) -> Recommendation:
+    plan, parts = prepared.plan, prepared.parts
+    database = Database(where.storage)
+    store = StudyStore(database, where.studies_dir, plan.name)
+    try:
+        store.lock()
+        if isinstance(parts.launcher, DrumLauncher):
+            parts.launcher.check_pool_is_used(Configuration(1), store.run_directory("check"))
+        if prepared.existing is None:
+            store.create(
+                StoredStudy(
+                    plan.name,
+                    parts.clock.utc_now(),
+                    prepared.settings.plain(),
+                    dict(plan.environment),
+                    complete=False,
+                )
+            )
+        with Live(console(stderr=True)) as live:
+            recommendation = run_study(plan, parts, store, live)
+        store.save_recommendation(formats.to_json_dict(recommendation), complete=recommendation.complete)
+        return recommendation
+    finally:
+        store.close()
+        database.close()

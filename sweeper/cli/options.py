@@ -1,0 +1,124 @@
+"""The options that grid, optimize and scenarios share, declared once.
+
+All values arrive as text: `sweeper.config` parses and checks them, so that a flag, an environment variable
+and a line of a file are judged alike and complained of in one manner.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+import typer
+
+TARGET, LOAD, TIME, RULE, PLACE = (
+    "What to measure",
+    "The load",
+    "Runs and blocks",
+    "The decision",
+    "Where and how",
+)
+
+
+def option(help_text: str, panel: str, default: str | None = None, metavar: str = "TEXT") -> object:
+    return typer.Option(help=help_text, rich_help_panel=panel, show_default=default or False, metavar=metavar)
+
+
+Model: TypeAlias = Annotated[str | None, option("A folder under models/.", TARGET, "xgboost", "NAME")]
+CodeDir: TypeAlias = Annotated[str | None, option("Any DRUM code folder, instead.", TARGET, None, "DIR")]
+Data: TypeAlias = Annotated[
+    str | None, option("Rows to send with each request.", TARGET, "the model's sample.csv", "CSV")
+]
+Launcher: TypeAlias = Annotated[
+    str | None,
+    option("fastapi (ours), drum (the installed drum server) or command.", TARGET, "fastapi", "NAME"),
+]
+ServerCommand: TypeAlias = Annotated[
+    str | None,
+    option(
+        "With --launcher command: any command line; {host} {port} {workers} {code_dir} {model_threads} "
+        "are filled in.",
+        TARGET,
+        None,
+        "'…'",
+    ),
+]
+ReadyPath: TypeAlias = Annotated[
+    str | None, option("Answers 200 once the server is ready.", TARGET, "/ping/", "PATH")
+]
+ModelThreads: TypeAlias = Annotated[
+    str | None, option("Native threads per prediction (OMP_NUM_THREADS and kin).", TARGET, "1", "N")
+]
+Users: TypeAlias = Annotated[str | None, option("Concurrent users.", LOAD, "100", "N")]
+Locustfile: TypeAlias = Annotated[
+    str | None, option("Your own locust file, unchanged.", LOAD, "uploads of --data", "FILE")
+]
+Window: TypeAlias = Annotated[str | None, option("The measured part of a run.", TIME, "10s", "TIME")]
+Warmup: TypeAlias = Annotated[str | None, option("Always dropped before the window.", TIME, "3s", "TIME")]
+WarmupCap: TypeAlias = Annotated[
+    str | None, option("Without a steady state by then the run is suspect.", TIME, "20s", "TIME")
+]
+Drain: TypeAlias = Annotated[
+    str | None, option("How long requests in flight may take to finish.", TIME, "30s", "TIME")
+]
+StartTimeout: TypeAlias = Annotated[
+    str | None, option("How long a server may take to be ready.", TIME, "120s", "TIME")
+]
+MinBlocks: TypeAlias = Annotated[str | None, option("Blocks before the first look.", TIME, "3", "N")]
+MaxBlocks: TypeAlias = Annotated[str | None, option("Blocks at most.", TIME, "10", "N")]
+Quick: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--quick", help="Two blocks of 5s windows: at best a provisional answer.", rich_help_panel=TIME
+    ),
+]
+Objective: TypeAlias = Annotated[str | None, option("throughput or p99.", RULE, "throughput", "NAME")]
+SloP99: TypeAlias = Annotated[str | None, option("p99 must be shown to stay within.", RULE, None, "MS")]
+MaxErrorRate: TypeAlias = Annotated[
+    str | None, option("A value with more errors is never recommended.", RULE, "0.01", "SHARE")
+]
+Tolerance: TypeAlias = Annotated[
+    str | None, option("This close to the best counts as as good.", RULE, "0.05", "SHARE")
+]
+Confidence: TypeAlias = Annotated[str | None, option("Of the whole answer.", RULE, "0.95", "SHARE")]
+Seed: TypeAlias = Annotated[str | None, option("Order of the runs in each block.", TIME, "0", "N")]
+ServerCpus: TypeAlias = Annotated[
+    str | None, option("Cores for the server.", PLACE, "by the number of cores", "LIST")
+]
+LoadCpus: TypeAlias = Annotated[
+    str | None, option("Cores for the load generator.", PLACE, "by the number of cores", "LIST")
+]
+Study: TypeAlias = Annotated[
+    str | None, option("The study's name; resumes it when it exists.", PLACE, "a new one", "NAME")
+]
+StudiesDir: TypeAlias = Annotated[str | None, option("Where studies are kept.", PLACE, "studies", "DIR")]
+Storage: TypeAlias = Annotated[
+    str | None, option("The database.", PLACE, "sqlite:///STUDIES_DIR/studies.db", "URL")
+]
+ConfigFile: TypeAlias = Annotated[
+    str | None,
+    option(
+        "Settings from a file; flags beat SWEEPER_* variables beat the file. A study's own study.toml "
+        "repeats it.",
+        PLACE,
+        None,
+        "TOML",
+    ),
+]
+AllowDrift: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--allow-drift",
+        help="Resume although the machine or the packages changed; recorded with each run.",
+        rich_help_panel=PLACE,
+    ),
+]
+DryRun: TypeAlias = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Print the plan and its time; start nothing.", rich_help_panel=PLACE),
+]
+Json: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--json", help="The recommendation as one line of JSON, last on stdout.", rich_help_panel=PLACE
+    ),
+]

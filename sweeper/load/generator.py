@@ -1,0 +1,140 @@
+"""Starts locust: which users, on what data, against which server."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from sweeper.errors import LoadError, UsageError
+from sweeper.load.child import spawn
+from sweeper.load.session import LocustSession
+
+LOCUSTFILE = Path(__file__).with_name("locustfile.py")
+START_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True)
+class LocustGenerator:
+    """A `LoadGenerator` on real locust. UsageError at once for settings that cannot work.
+
+    The default users upload `data_path` as CSV to `predict_path` and wait uniformly `wait_s` between
+    two requests; each waits at most `request_timeout_s` for an answer. With a `locustfile` its user
+    classes, tasks and waits take their place. `cpus` are the cores locust may use (None: all).
+    Whatever happens, locust is gone after `max_duration_s`.
+    """
+
+    users: int
+    data_path: Path | None = None
+    predict_path: str = "/predict/"
+    wait_s: tuple[float, float] = (0.1, 0.5)
+    request_timeout_s: float = 60.0
+    locustfile: Path | None = None
+    cpus: frozenset[int] | None = None
+    max_duration_s: float = 3600.0
+
+    def __post_init__(self) -> None:
+        if self.users < 1:
+            raise UsageError(f"the number of users must be at least 1, not {self.users}")
+        if not 0 <= self.wait_s[0] <= self.wait_s[1]:
+            raise UsageError(
+                f"the users' wait must be a range from 0 s up, not {self.wait_s[0]} to {self.wait_s[1]} s"
+            )
+        if self.request_timeout_s <= 0 or self.max_duration_s <= 0:
+            raise UsageError("the request timeout and the longest duration of the load must be above 0 s")
+        if not self.predict_path.startswith("/"):
+            raise UsageError(f"the path to send requests to must start with /, not {self.predict_path!r}")
+        if self.locustfile is not None:
+            _check_locustfile(self.locustfile)
+        elif self.data_path is None:
+            raise UsageError("the load needs a CSV file to send, or a locustfile of your own")
+        else:
+            _check_data(self.data_path)
+
+    @property
+    def mean_think_s(self) -> float | None:
+        """Mean wait between a user's requests; None when a custom locustfile decides it."""
+        return None if self.locustfile is not None else sum(self.wait_s) / 2.0
+
+    def start(self, base_url: str, directory: Path) -> LocustSession:
+        """Start all users at once against `base_url`; returns when they run.
+
+        Leaves `load.log` (what locust prints) and, until the session is read, `requests.raw` in
+        `directory`. LoadError when locust cannot be started, refuses its locustfile, or dies.
+        """
+        directory.mkdir(parents=True, exist_ok=True)
+        raw_path = directory.absolute() / "requests.raw"
+        raw_path.unlink(missing_ok=True)
+        log_path = directory / "load.log"
+        try:
+            child = spawn(
+                self._argv(base_url),
+                env=self._environment(raw_path),
+                log_path=log_path,
+                cwd=None,
+                cpus=self.cpus,
+            )
+        except OSError as error:
+            raise LoadError(f"locust could not be started: {error.strerror or error}") from error
+        session = LocustSession(child, raw_path, log_path)
+        try:
+            session.wait_spawned(START_TIMEOUT_S)
+        except BaseException:
+            session.kill()
+            raise
+        return session
+
+    def _argv(self, base_url: str) -> list[str]:
+        files = [str(LOCUSTFILE)]
+        if self.locustfile is not None:
+            files.append(str(self.locustfile.absolute()))
+        return [
+            sys.executable,
+            "-P",  # a locust.py in the current folder must not pass for locust
+            "-m",
+            "locust",
+            "--headless",
+            "--only-summary",
+            *("--locustfile", ",".join(files)),
+            *("--host", base_url),
+            *("--users", str(self.users)),
+            *("--spawn-rate", str(self.users)),
+            *("--stop-timeout", "0"),
+            *("--exit-code-on-error", "0"),
+        ]
+
+    def _environment(self, raw_path: Path) -> dict[str, str]:
+        settings: dict[str, object] = {"log_path": str(raw_path), "max_duration_s": self.max_duration_s}
+        if self.locustfile is None and self.data_path is not None:
+            settings |= {
+                "data_path": str(self.data_path.absolute()),
+                "predict_path": self.predict_path,
+                "wait_min_s": self.wait_s[0],
+                "wait_max_s": self.wait_s[1],
+                "request_timeout_s": self.request_timeout_s,
+            }
+        return {**os.environ, "SWEEPER_LOAD": json.dumps(settings)}
+
+
+def _check_data(path: Path) -> None:
+    try:
+        empty = not path.read_bytes().strip()
+    except OSError as error:
+        raise UsageError(f"the data file {path} cannot be read: {error.strerror}") from error
+    if empty:
+        raise UsageError(f"the data file {path} is empty; it must be a CSV with the rows to predict")
+
+
+def _check_locustfile(path: Path) -> None:
+    if path.suffix != ".py" or "," in str(path):
+        raise UsageError(f"the locustfile must be a Python file ending in .py, without a comma, not {path}")
+    try:
+        ast.parse(path.read_bytes(), str(path))
+    except OSError as error:
+        raise UsageError(f"the locustfile {path} cannot be read: {error.strerror}") from error
+    except (SyntaxError, ValueError) as error:
+        where = f" line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise UsageError(f"the locustfile {path} is not valid Python:{where} {error}") from error

@@ -1,0 +1,139 @@
+"""A running locust: how far it is, how it is drained, what it logged."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from sweeper.errors import LoadError
+from sweeper.interfaces import LoadProgress
+from sweeper.load.child import Child
+from sweeper.load.request_log import RequestLogFollower, read_request_log
+from sweeper.records import RequestLog
+
+POLL_S = 0.01
+LOG_FAILED = 74
+"""Exit code of a locust that could not write its log of requests."""
+TAIL_BYTES = 65536
+_ERROR = re.compile(
+    r"(\[[^\]]*\] \S+/(ERROR|CRITICAL)/\S+: "
+    r"|sweeper: "
+    r"|(?=([A-Za-z_]\w*\.)*\w*(Error|Exception)\b)"
+    r")(?P<what>.+)"
+)
+"""What locust logs as an error, what our locustfile says, or the end of a traceback."""
+
+
+class LocustSession:
+    """A `LoadSession`. Made by LocustGenerator.start, which waits until all users run."""
+
+    def __init__(self, child: Child, raw_path: Path, log_path: Path) -> None:
+        self._child = child
+        self._raw_path = raw_path
+        self._log_path = log_path
+        self._follower = RequestLogFollower(raw_path)
+        self._stopped = False
+        self._requests: RequestLog | None = None
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    def alive(self) -> bool:
+        return self._child.poll() is None
+
+    def wait_spawned(self, timeout_s: float) -> None:
+        """Wait until all users run. LoadError when locust ends first or needs longer."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            ended = not self.alive()
+            self._follower.read()
+            if self._follower.spawned:
+                return
+            if ended:
+                raise self._ended("locust did not start its users")
+            if time.monotonic() > deadline:
+                raise self._error(f"locust did not start its users within {timeout_s:g} s")
+            time.sleep(POLL_S)
+
+    def progress(self) -> LoadProgress:
+        """Reads what was appended to the log since the last call. LoadError when locust has died."""
+        self._check_alive()
+        return self._follower.read()
+
+    def drain(self, timeout_s: float) -> None:
+        """Start no further request, wait `timeout_s` at most for those in flight, end locust.
+
+        LoadError when locust had already ended by itself. Calling it again does nothing.
+        """
+        if self._stopped:
+            return
+        self._check_alive()
+        self._stopped = True
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGUSR1)
+        deadline = time.monotonic() + timeout_s
+        while self.alive() and time.monotonic() < deadline:
+            time.sleep(POLL_S)
+        if self._child.kill() == LOG_FAILED:
+            raise self._ended("locust ended by itself")
+
+    def requests(self) -> RequestLog:
+        """All requests so far. LoadError when there is none to read.
+
+        Once `drain` or `kill` has ended locust, the raw log is deleted when it has been read.
+        """
+        if not self._stopped:
+            return read_request_log(self._raw_path)
+        if self._requests is None:
+            requests = read_request_log(self._raw_path)
+            if len(requests.started_s) == 0:
+                raise self._error("the users made no request through HttpUser's or FastHttpUser's client")
+            self._requests = requests
+            self._raw_path.unlink()
+        return self._requests
+
+    def log_tail(self, lines: int = 20) -> str:
+        """The last lines of what locust printed; empty when there is nothing."""
+        with suppress(OSError), self._log_path.open("rb") as file:
+            file.seek(max(0, self._log_path.stat().st_size - TAIL_BYTES))
+            return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
+        return ""
+
+    def kill(self) -> None:
+        """End the whole process group now. Idempotent."""
+        self._stopped = True
+        self._child.kill()
+
+    def _check_alive(self) -> None:
+        if not self._stopped and not self.alive():
+            raise self._ended("locust ended by itself")
+
+    def _ended(self, event: str) -> LoadError:
+        """`event`, how the process ended, and its last words."""
+        code = self._child.poll()
+        if code == -signal.SIGALRM:
+            end = "its longest duration was over"
+        elif code is not None and code < 0:
+            end = f"killed by {signal.Signals(-code).name}"
+        else:
+            end = f"exit code {code}"
+        words = last_words(self.log_tail(200))
+        return self._error(f"{event} ({end}){': ' if words else ''}{words}")
+
+    def _error(self, sentence: str) -> LoadError:
+        """LoadError that says where locust's log is and carries its tail as a note (PEP 678)."""
+        error = LoadError(f"{sentence} (see {self._log_path})")
+        error.add_note(self.log_tail())
+        return error
+
+
+def last_words(log: str) -> str:
+    """The last line that names an error, else the last line; without the time and place of logging."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    errors = [match.group("what") for line in lines if (match := _ERROR.match(line))]
+    return (errors or lines or [""])[-1]

@@ -1,0 +1,151 @@
+"""A recommendation as something to paste: a shell's `export`, DRUM's pair of YAML files, or JSON.
+
+Pure functions from a record to text. `drum server` (1.18.1) reads a runtime parameter from the environment,
+as `MLOPS_RUNTIME_PARAM_NAME` holding a JSON object, or from a YAML of values whose names the code dir's
+model-metadata.yaml declares; both forms are tested against it. The JSON is in `recommendation_json`.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import textwrap
+from dataclasses import dataclass
+
+import yaml
+
+from sweeper.errors import UsageError
+from sweeper.records import Configuration, Recommendation
+from sweeper.report.recommendation_json import (
+    PARAMETER,
+    from_json_dict,
+    pasteable_workers,
+    to_json,
+    to_json_dict,
+)
+
+__all__ = ["DrumYaml", "from_json_dict", "to_drum_yaml", "to_env", "to_json", "to_json_dict"]
+
+VALUES_FILE = "runtime-params.yaml"
+METADATA_FILE = "model-metadata.yaml"
+MAX_WORKERS = 512  # the bound we declare, and the count itself where that is higher; DRUM knows none
+COMMENT_WIDTH = 108
+
+
+@dataclass(frozen=True, slots=True)
+class DrumYaml:
+    """The pair that `drum server --runtime-params-file` needs, each a YAML document without comments.
+
+    `values` is the file given to the flag; `metadata` is a whole model-metadata.yaml for a code dir without
+    one, and `definitions` its `runtimeParameterDefinitions` block alone, for a code dir that has one.
+    """
+
+    values: str
+    metadata: str
+    definitions: str
+    remarks: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """Both documents with comments that say where each goes, `---` in between."""
+        return "\n".join(
+            [
+                *_comments(self.remarks),
+                f"# 1 of 2: save as {VALUES_FILE}, for `drum server --runtime-params-file {VALUES_FILE} ...`",
+                self.values + "---",
+                f"# 2 of 2: save as {METADATA_FILE} in the code dir, or add the definition to the one there",
+                self.metadata,
+            ]
+        )
+
+
+def to_env(rec: Recommendation) -> str:
+    """Lines for a POSIX shell: comments with what the count rests on, then one `export`.
+
+    Raises UsageError when the study gives no count to paste.
+    """
+    workers = _workers(rec)
+    value = json.dumps({"type": "numeric", "payload": workers})
+    export = f"export MLOPS_RUNTIME_PARAM_{PARAMETER}={shlex.quote(value)}"
+    return "\n".join([*_comments(_remarks(rec, workers)), export, ""])
+
+
+def to_drum_yaml(rec: Recommendation) -> DrumYaml:
+    """The values file and the declaration for DRUM; raises UsageError when there is no count to paste."""
+    workers = _workers(rec)
+    definition: dict[str, object] = {
+        "fieldName": PARAMETER,
+        "type": "numeric",
+        "defaultValue": workers,
+        "minValue": 1,
+        "maxValue": max(MAX_WORKERS, workers),
+        "description": "Threads for synchronous predictions",
+    }
+    definitions: dict[str, object] = {"runtimeParameterDefinitions": [definition]}
+    metadata: dict[str, object] = {"name": "model", "type": "inference", "targetType": "regression"}
+    return DrumYaml(
+        values=_dump({PARAMETER: workers}),
+        metadata=_dump(metadata | definitions),
+        definitions=_dump(definitions),
+        remarks=tuple(_remarks(rec, workers)),
+    )
+
+
+def _workers(rec: Recommendation) -> int:
+    workers = pasteable_workers(rec)
+    if workers is None:
+        reason = _one_line(rec.reason).rstrip(".") or "it names no worker count"
+        raise UsageError(
+            f"study {_one_line(rec.study)} has no recommendation ({rec.status}): {reason}; nothing to paste"
+        )
+    return workers
+
+
+def _remarks(rec: Recommendation, workers: int) -> list[str]:
+    remarks = [
+        f"sweeper, study {rec.study}: {rec.status}, {workers} threads for synchronous predictions",
+        rec.reason,
+        f"Rests on {rec.blocks} blocks; objective {rec.objective}, tolerance {rec.tolerance:.3g}, "
+        f"confidence {rec.confidence:.3g}",
+    ]
+    if len(rec.tied) > 1:
+        remarks.append("As good within the tolerance: " + ", ".join(map(str, rec.tied)))
+    if rec.smaller_unsettled:
+        remarks.append("Smaller and not settled: " + ", ".join(map(str, rec.smaller_unsettled)))
+    measured = {c.configuration for c in rec.candidates if c.configuration.workers == workers}
+    if len(measured) == 1:
+        remarks.append(_measured_with(measured.pop()))
+    remarks.append("Only DRUM's FastAPI server uses it: released DRUM up to 1.18.1 has none and ignores it")
+    return remarks
+
+
+def _measured_with(configuration: Configuration) -> str:
+    """The count holds for these settings only, and neither is part of what is pasted."""
+    return (
+        f"Measured with OMP_NUM_THREADS={configuration.model_threads} and "
+        f"CUSTOM_MODEL_WORKERS={configuration.processes}: set both alike for the server"
+    )
+
+
+def _comments(remarks: tuple[str, ...] | list[str]) -> list[str]:
+    """Comment lines valid in a shell and in YAML: nothing in a remark can break out of its comment."""
+    lines = []
+    for remark in remarks:
+        lines += textwrap.wrap(
+            _one_line(remark),
+            COMMENT_WIDTH,
+            initial_indent="# ",
+            subsequent_indent="#   ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    return lines
+
+
+def _one_line(text: str) -> str:
+    """`text` on one line, without characters that a terminal, a shell or YAML would trip over."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _dump(document: dict[str, object]) -> str:
+    return yaml.safe_dump(document, sort_keys=False, default_flow_style=False)

@@ -1,0 +1,119 @@
+"""Samples of a server's process tree, its client's and the host: `Telemetry` of sweeper/interfaces.py."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sweeper.procfs import parse_cpu_pressure, parse_host_stat
+from sweeper.records import TelemetrySample
+from sweeper.telemetry.cgroup import CpuThrottling
+from sweeper.telemetry.files import PROC, FileBudget, try_read_text
+from sweeper.telemetry.support import KernelSupport, kernel_support
+from sweeper.telemetry.threads import TaskSources
+from sweeper.telemetry.tree import ProcessTree, TreeCounters
+
+_TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+
+
+class ProcTelemetry:
+    """Reads /proc. A sample of a server of 64 threads costs some milliseconds of one core."""
+
+    def __init__(
+        self,
+        proc: Path = PROC,
+        *,
+        now_s: Callable[[], float] = time.monotonic,
+        max_open_files: int | None = None,
+    ) -> None:
+        """`max_open_files`: how many may stay open between samples, by default a quarter of the soft limit.
+
+        Raises UsageError on a system without /proc.
+        """
+        self._proc = proc
+        self._now_s = now_s
+        self._max_open_files = max_open_files
+        self._support = kernel_support(proc)
+
+    def attach(self, server_pid: int, client_pid: int) -> ProcProbe:
+        """Raises ProcessLookupError when the server is gone; a client that is gone has no figures."""
+        budget = FileBudget(self._max_open_files)
+        return ProcProbe(
+            server_pid, client_pid, proc=self._proc, support=self._support, budget=budget, now_s=self._now_s
+        )
+
+
+class ProcProbe:
+    """Follows one server and one client. Safe to call from several threads; `close` frees its open files."""
+
+    def __init__(
+        self,
+        server_pid: int,
+        client_pid: int,
+        *,
+        proc: Path,
+        support: KernelSupport,
+        budget: FileBudget,
+        now_s: Callable[[], float],
+    ) -> None:
+        self._lock = threading.Lock()
+        self._proc = str(proc)
+        self._support = support
+        self._now_s = now_s
+        children = support.task_children
+        server_sources = TaskSources(switches=True, schedstat=support.schedstat, children=children)
+        client_sources = TaskSources(switches=False, schedstat=False, children=children)
+        self._server = ProcessTree(server_pid, self._proc, server_sources, budget)
+        self._throttling = CpuThrottling(proc, server_pid)
+        self._client: ProcessTree | None = None
+        with contextlib.suppress(ProcessLookupError):
+            self._client = ProcessTree(client_pid, self._proc, client_sources, budget)
+
+    def sample(self) -> TelemetrySample:
+        """Read everything now. Raises ProcessLookupError when the server's main process is gone."""
+        with self._lock:
+            before_s = self._now_s()
+            server = self._server.sample()
+            after_s = self._now_s()
+            client = self._sample_client()
+            host = parse_host_stat(try_read_text(f"{self._proc}/stat") or "")
+            throttling = self._throttling.read()
+            delay_ns = server.counts.delay_ns if self._support.schedstat else None
+            return TelemetrySample(
+                at_s=(before_s + after_s) / 2,
+                server_user_cpu_s=server.user_cpu_s,
+                server_system_cpu_s=server.system_cpu_s,
+                server_rss_bytes=server.rss_bytes,
+                server_peak_rss_bytes=server.peak_rss_bytes,
+                server_threads=server.threads,
+                server_processes=server.processes,
+                server_voluntary_switches=server.counts.voluntary,
+                server_involuntary_switches=server.counts.involuntary,
+                server_run_delay_s=None if delay_ns is None else delay_ns / 1e9,
+                client_cpu_s=None if client is None else client.user_cpu_s + client.system_cpu_s,
+                client_threads=None if client is None else client.threads,
+                host_context_switches=host.context_switches,
+                host_busy_cpu_s=None if host.busy_ticks is None else host.busy_ticks * _TICK_S,
+                host_steal_s=None if host.steal_ticks is None else host.steal_ticks * _TICK_S,
+                host_cpu_pressure_s=parse_cpu_pressure(try_read_text(f"{self._proc}/pressure/cpu") or ""),
+                cgroup_throttled_periods=throttling.periods,
+                cgroup_throttled_s=throttling.seconds,
+            )
+
+    def close(self) -> None:
+        with self._lock:
+            self._server.close()
+            if self._client is not None:
+                self._client.close()
+
+    def _sample_client(self) -> TreeCounters | None:
+        if self._client is None:
+            return None
+        try:
+            return self._client.sample()
+        except ProcessLookupError:
+            return None

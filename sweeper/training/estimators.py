@@ -1,0 +1,95 @@
+"""Fits the estimator of each kind. Every one is a plain scikit-learn regressor that pickle can carry.
+
+The trained estimators keep no thread count of their own: at predict time the forest runs in the calling
+thread, and XGBoost obeys OMP_NUM_THREADS, so that the server's native threads stay the sweep's to set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from sweeper.records import FloatArray
+from sweeper.training.spec import ModelKind, ModelSpec
+from sweeper.training.synthetic import Dataset
+
+FOREST_STEPS = 40  # progress reports while a forest grows
+
+OnFraction = Callable[[float], None]
+
+
+class Regressor(Protocol):
+    def predict(self, data: Any) -> FloatArray:
+        """Predictions of shape (n,) for a table of shape (n, features)."""
+
+
+def fit(spec: ModelSpec, data: Dataset, on_fraction: OnFraction) -> Regressor:
+    """Train; `on_fraction` is told how much is done, from 0 to 1, never backwards."""
+    match spec.kind:
+        case ModelKind.XGBOOST:
+            return _fit_xgboost(spec, data, on_fraction)
+        case ModelKind.RANDOM_FOREST:
+            return _fit_forest(spec, data, on_fraction)
+        case ModelKind.SKLEARN_REGRESSION | ModelKind.IO_BOUND:
+            return _fit_pipeline(data, on_fraction)
+
+
+def _fit_xgboost(spec: ModelSpec, data: Dataset, on_fraction: OnFraction) -> Regressor:
+    import xgboost
+
+    class Rounds(xgboost.callback.TrainingCallback):
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+            on_fraction((epoch + 1) / (spec.trees or 1))
+            return False
+
+    model = xgboost.XGBRegressor(
+        n_estimators=spec.trees,
+        max_depth=spec.depth,
+        # So slow that the residual never runs out: otherwise the later trees are stumps that cost nothing.
+        learning_rate=0.001,
+        max_bin=64,
+        tree_method="hist",
+        random_state=spec.seed,
+        # Same trees as with more threads; on data this small and cores this shared, one is also the fastest.
+        n_jobs=1,
+        verbosity=0,
+        callbacks=[Rounds()],
+    )
+    model.fit(data.train_x, data.train_y)
+    model.set_params(callbacks=None, n_jobs=None)
+    # The pickled booster carries its thread count, which would beat OMP_NUM_THREADS; 0 means "ask OpenMP".
+    model.get_booster().set_param({"nthread": 0})
+    return model
+
+
+def _fit_forest(spec: ModelSpec, data: Dataset, on_fraction: OnFraction) -> Regressor:
+    import joblib
+    from sklearn.ensemble import RandomForestRegressor
+
+    trees = spec.trees or 1
+    forest = RandomForestRegressor(
+        max_depth=spec.depth,
+        max_features="sqrt",
+        random_state=spec.seed,
+        n_jobs=joblib.cpu_count(),
+        warm_start=True,
+    )
+    steps = min(trees, FOREST_STEPS)
+    for step in range(1, steps + 1):
+        grown = trees * step // steps
+        forest.set_params(n_estimators=grown)
+        forest.fit(data.train_x, data.train_y)
+        on_fraction(grown / trees)
+    forest.set_params(n_jobs=None, warm_start=False)
+    return forest  # type: ignore[no-any-return]
+
+
+def _fit_pipeline(data: Dataset, on_fraction: OnFraction) -> Regressor:
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    pipeline = make_pipeline(StandardScaler(), Ridge())
+    pipeline.fit(data.train_x, data.train_y)
+    on_fraction(1.0)
+    return pipeline  # type: ignore[no-any-return]

@@ -1,0 +1,166 @@
+"""Wrong command lines: one clear sentence on stderr, exit code 2, nothing started, nothing written."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sweeper.cli.main import main
+
+GRID = ["grid", "--code-dir", "model"]
+COMMAND = ["grid", "--launcher", "command", "--data", "rows.csv"]
+
+# arguments -> words the sentence must hold: what, which value, what would be right
+CASES: list[tuple[list[str], list[str]]] = [
+    ([], ["command", "--help"]),
+    (["gird"], ["gird"]),
+    (["grid", "--wrokers", "1,2"], ["--wrokers", "--workers"]),
+    (["grid", "extra"], ["extra"]),
+    (["grid", "--users"], ["--users"]),
+    ([*GRID, "--workers", "0,4"], ["--workers", "'0,4'", "1 to 1024"]),
+    ([*GRID, "--workers", "4"], ["--workers", "'4'", "two or more"]),
+    ([*GRID, "--workers", "4,4"], ["--workers", "'4,4'", "different"]),
+    ([*GRID, "--workers", "one,two"], ["--workers", "'one,two'", "1,4,8,16,32"]),
+    ([*GRID, "--workers", ""], ["--workers", "''", "1,4,8,16,32"]),
+    ([*GRID, "--workers", "1,2000"], ["--workers", "1 to 1024"]),
+    ([*GRID, "--users", "0"], ["--users", "'0'", "1 to 10000"]),
+    ([*GRID, "--users", "many"], ["--users", "'many'", "whole number"]),
+    ([*GRID, "--users", "1.5"], ["--users", "'1.5'", "whole number"]),
+    ([*GRID, "--window", "fast"], ["--window", "'fast'", "10s"]),
+    ([*GRID, "--window", "-5s"], ["--window", "'-5s'"]),
+    ([*GRID, "--window", "100ms"], ["--window", "'100ms'", "2s"]),
+    ([*GRID, "--warmup", "30s", "--warmup-cap", "5s"], ["--warmup 30s", "--warmup-cap 5s"]),
+    ([*GRID, "--min-blocks", "8", "--max-blocks", "4"], ["--min-blocks 8", "--max-blocks 4"]),
+    ([*GRID, "--max-blocks", "0"], ["--max-blocks", "'0'"]),
+    ([*GRID, "--quick", "--window", "8s"], ["--window", "--quick"]),
+    ([*GRID, "--tolerance", "5"], ["--tolerance", "'5'", "0.05"]),
+    ([*GRID, "--confidence", "95"], ["--confidence", "'95'", "0.95"]),
+    ([*GRID, "--confidence", "nan"], ["--confidence", "'nan'"]),
+    ([*GRID, "--max-error-rate", "-1"], ["--max-error-rate", "'-1'"]),
+    ([*GRID, "--slo-p99", "0"], ["--slo-p99", "'0'", "500"]),
+    ([*GRID, "--objective", "latency"], ["--objective", "'latency'", "p99"]),
+    ([*GRID, "--seed", "x"], ["--seed", "'x'"]),
+    ([*GRID, "--model-threads", "0"], ["--model-threads", "'0'"]),
+    ([*GRID, "--server-cpus", "9-1"], ["--server-cpus", "'9-1'", "0-3,8"]),
+    ([*GRID, "--server-cpus", "4000"], ["--server-cpus", "4000"]),
+    ([*GRID, "--server-cpus", "0", "--load-cpus", "0"], ["--server-cpus", "--load-cpus", "0"]),
+    ([*GRID, "--launcher", "docker"], ["--launcher", "'docker'", "fastapi, drum, command"]),
+    ([*GRID, "--ready-path", "ping"], ["--ready-path", "'ping'", "/"]),
+    ([*GRID, "--study", "../escape"], ["--study", "'../escape'", "letters"]),
+    ([*GRID, "--study", ""], ["--study", "''", "letters"]),
+    ([*GRID, "--storage", "mysql://somewhere"], ["--storage", "mysql://somewhere", "sqlite:///"]),
+    ([*GRID, "--studies-dir", "rows.csv"], ["--studies-dir", "rows.csv", "folder"]),
+    ([*GRID, "--model", "xgboost"], ["--model", "--code-dir"]),
+    ([*GRID, "--config", "absent.toml"], ["--config", "absent.toml"]),
+    ([*GRID, "--config", "broken.toml"], ["--config", "broken.toml", "TOML"]),
+    ([*GRID, "--config", "typo.toml"], ["typo.toml", "'wokers'", "workers"]),
+    ([*GRID, "--config", "range.toml"], ["users in range.toml", "1 to 10000"]),
+    ([*GRID, "--server-command", "python x.py {port}"], ["--server-command", "--launcher command"]),
+    ([*GRID, "--data", "absent.csv"], ["--data", "absent.csv", "existing"]),
+    ([*GRID, "--data", "model"], ["--data", "'model'", "folder"]),
+    ([*GRID, "--data", "empty.csv"], ["--data", "empty.csv", "empty"]),
+    ([*GRID, "--locustfile", "absent.py"], ["--locustfile", "absent.py"]),
+    ([*GRID, "--locustfile", "syntax.py"], ["syntax.py", "Python"]),
+    (["grid"], ["--model 'xgboost'", "sweeper train"]),
+    (["grid", "--model", "absent"], ["--model 'absent'", "not trained"]),
+    (["grid", "--code-dir", "absent"], ["--code-dir 'absent'", "does not exist"]),
+    (["grid", "--code-dir", "rows.csv"], ["--code-dir 'rows.csv'", "folder"]),
+    (["grid", "--code-dir", "hollow", "--data", "rows.csv"], ["--code-dir 'hollow'", "artifact", "custom.py"]),
+    (["grid", "--code-dir", "bare"], ["--data", "sample.csv"]),
+    (COMMAND, ["--launcher", "--server-command"]),
+    ([*COMMAND, "--server-command", "true"], ["--server-command", "{port}"]),
+    ([*COMMAND, "--server-command", "absent-program {port}"], ["absent-program"]),
+    ([*COMMAND, "--server-command", "true {port} {wokers}"], ["{wokers}"]),
+    ([*COMMAND, "--server-command", "true 'quote {port}"], ["--server-command", "quot"]),
+    (["grid", "--launcher", "command", "--server-command", "true {port}"], ["--data"]),
+    (["recommend"], ["no study", "sweeper grid"]),
+    (["recommend", "absent"], ["no study"]),
+    (["recommend", "--format", "yaml"], ["--format 'yaml'", "drum-yaml"]),
+    (["recommend", "a", "b"], ["b"]),
+    (["recommend", "--studies-dir", "absent"], ["no study", "absent"]),
+    (["train", "--model", "lightgbm"], ["lightgbm", "random-forest"]),
+    (["train", "--seed", "-1"], ["--seed '-1'", "0 to"]),
+    (["train", "--rows", "0"], ["--rows '0'"]),
+    (["train", "--trees", "few"], ["--trees 'few'", "whole number"]),
+    (["train", "--features", "2"], ["--features '2'", "5"]),
+    (["train", "--model", "sklearn-regression", "--trees", "5"], ["--trees 5", "no trees"]),
+    (["train", "--out", "rows.csv"], ["rows.csv"]),
+    (["train", "--out", "model"], ["model"]),
+    (["train", "--out", "rows.csv/below"], ["rows.csv"]),
+]
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of usable and unusable things, entered."""
+    files = {
+        "model/custom.py": "def score(data, model, **kwargs):\n    return data\n",
+        "model/sample.csv": "a,b\n1,2\n",
+        "bare/custom.py": "def score(data, model, **kwargs):\n    return data\n",
+        "rows.csv": "a,b\n1,2\n",
+        "empty.csv": "",
+        "broken.toml": "workers = [1,\n",
+        "typo.toml": "wokers = [1, 4]\n",
+        "range.toml": "users = 0\n",
+        "syntax.py": "def broken(:\n",
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    (tmp_path / "hollow").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def everything(folder: Path) -> dict[str, bytes | None]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+        if "__pycache__" not in path.parts
+    }
+
+
+def test_the_table_is_long_enough_to_mean_something() -> None:
+    assert len(CASES) >= 40
+    assert len({tuple(arguments) for arguments, _ in CASES}) == len(CASES)
+
+
+@pytest.mark.parametrize(("arguments", "words"), CASES, ids=[" ".join(case[0]) or "nothing" for case in CASES])
+def test_one_sentence_and_nothing_touched(
+    arguments: list[str],
+    words: list[str],
+    workplace: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*command: object, **_: object) -> None:
+        raise AssertionError(f"started {command}")
+
+    before = everything(workplace)
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess.Popen, "__init__", refuse)
+        code = main(arguments)
+    printed = capsys.readouterr()
+    assert code == 2, printed.err
+    assert printed.out == ""
+    assert printed.err.startswith("sweeper: ")
+    assert printed.err.count("\n") == 1
+    assert "Traceback" not in printed.err
+    for word in words:
+        assert word in printed.err
+    assert everything(workplace) == before
+
+
+def test_a_wrong_variable_is_named_as_such(
+    workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWEEPER_USERS", "none")
+    assert main(GRID) == 2
+    assert "SWEEPER_USERS 'none': must be a whole number" in capsys.readouterr().err
+    monkeypatch.delenv("SWEEPER_USERS")
+    monkeypatch.setenv("SWEEPER_USRES", "5")
+    assert main(GRID) == 2
+    assert "SWEEPER_USRES is not a setting; did you mean SWEEPER_USERS?" in capsys.readouterr().err

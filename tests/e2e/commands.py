@@ -1,0 +1,81 @@
+"""Running the real `sweeper` in its own process, in a folder of its own, against servers of known truth."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+ROOT = Path(__file__).parents[2]
+SHORT = ("--users", "40", "--window", "2s", "--warmup", "1s", "--warmup-cap", "8s", "--drain", "5s")
+TIMEOUT_S = 240
+
+
+@dataclass(frozen=True)
+class Finished:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(self.out.splitlines()[-1])
+        return document
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+
+
+def start(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "sweeper", *map(str, arguments)],
+        cwd=cwd,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def sweeper(*arguments: object, cwd: Path) -> Finished:
+    process = start(*arguments, cwd=cwd)
+    try:
+        out, err = process.communicate(timeout=TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    assert "Traceback" not in err, err
+    return Finished(process.returncode, out, err)
+
+
+def truth(*options: object) -> tuple[str, ...]:
+    """Arguments of `sweeper grid` for a sleep server with `options`."""
+    server = f"{sys.executable} -m tests.truth.sleep_server --port {{port}} --workers {{workers}}"
+    command = " ".join([server, *map(str, options)])
+    return ("--launcher", "command", "--server-command", command, "--data", "rows.csv")
+
+
+def left_behind(mark: str) -> list[str]:
+    """Command lines of live processes that carry `mark` (a path only this test uses)."""
+    found = []
+    for process in psutil.process_iter(["pid", "cmdline", "status"]):
+        line = " ".join(process.info["cmdline"] or [])
+        where = _folder(process)
+        if (mark in line or where.startswith(mark)) and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(line)
+    return [line for line in found if line]
+
+
+def _folder(process: psutil.Process) -> str:
+    try:
+        return str(process.cwd())
+    except (psutil.Error, OSError):
+        return ""

@@ -1,0 +1,90 @@
+"""Ctrl-C and kill -9 in the middle of a study: nothing recorded is lost, nothing is left running."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.commands import SHORT, left_behind, start, sweeper, truth
+
+pytestmark = pytest.mark.e2e
+
+STUDY = (
+    "grid", *truth("--service-ms", 20, "--shape", "plateau:2"), *SHORT,
+    "--min-blocks", "3", "--max-blocks", "3", "--workers", "1,2,8", "--study", "cut", "--json",
+)  # fmt: skip
+GONE_WITHIN_S = 10.0
+
+
+def recorded(folder: Path) -> list[str]:
+    path = folder / "studies" / "studies.db"
+    if not path.exists():
+        return []
+    with sqlite3.connect(path) as connection:
+        try:
+            return [row[0] for row in connection.execute("SELECT run_id FROM sweeper_runs ORDER BY run_id")]
+        except sqlite3.OperationalError:
+            return []
+
+
+def wait_until_gone(folder: Path) -> list[str]:
+    deadline = time.monotonic() + GONE_WITHIN_S
+    while (left := left_behind(str(folder))) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return left
+
+
+def run_for(seconds: float, folder: Path, number: int) -> tuple[int, str]:
+    process = start(*STUDY, cwd=folder)
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        os.kill(process.pid, number)
+    _, err = process.communicate(timeout=60)
+    return process.returncode, err
+
+
+def test_killed_five_times_a_study_still_ends_with_its_answer(folder: Path) -> None:
+    chance = random.Random(7)
+    before: list[str] = []
+    for _ in range(5):
+        code, _err = run_for(chance.uniform(1.5, 9.0), folder, signal.SIGKILL)
+        assert code == -signal.SIGKILL
+        assert wait_until_gone(folder) == []
+        now = recorded(folder)
+        assert set(before) <= set(now)
+        before = now
+    done = sweeper(*STUDY, cwd=folder)
+    assert (done.code, done.json["workers"]) == (0, 2), done.err
+    runs = recorded(folder)
+    assert set(before) <= set(runs)
+    assert len(runs) == len(set(runs)) == 3 + 3 + 2
+    assert sorted(path.name for path in (folder / "studies" / "cut" / "runs").iterdir()) == runs
+
+
+def test_an_interrupt_saves_says_how_to_go_on_and_leaves_nothing(folder: Path) -> None:
+    process = start(*STUDY, cwd=folder)
+    deadline = time.monotonic() + 60
+    while not recorded(folder) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(1.5)  # into the next run
+    os.kill(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert "sweeper grid --study cut" in err
+    assert wait_until_gone(folder) == []
+    kept = recorded(folder)
+    assert kept
+    half = sweeper("recommend", "cut", "--format", "json", cwd=folder)
+    assert '"complete": false' in half.out
+    done = sweeper("grid", "--study", "cut", "--json", cwd=folder)
+    assert (done.code, done.json["workers"]) == (0, 2), done.err
+    assert set(kept) <= set(recorded(folder))

@@ -1,0 +1,73 @@
+"""Settings of the load that cannot work are refused before anything starts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweeper.errors import UsageError
+from sweeper.interfaces import LoadGenerator
+from sweeper.load.generator import LocustGenerator
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    path = tmp_path / "sample.csv"
+    path.write_text("a,b\n1,2\n")
+    return path
+
+
+def test_what_the_default_users_do(data: Path) -> None:
+    generator: LoadGenerator = LocustGenerator(users=100, data_path=data)
+    assert generator.users == 100
+    assert generator.mean_think_s == pytest.approx(0.3)
+    assert LocustGenerator(1, data, wait_s=(0.0, 1.0)).mean_think_s == 0.5
+
+
+def test_a_custom_locustfile_decides_its_own_waits(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text("from locust import HttpUser\n")
+    generator = LocustGenerator(users=1, locustfile=path)
+    assert generator.mean_think_s is None
+    assert "data_path" not in json.loads(generator._environment(tmp_path / "raw")["SWEEPER_LOAD"])
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"users": 0}, "users must be at least 1, not 0"),
+    ({"users": -3}, "users must be at least 1, not -3"),
+    ({"data_path": None}, "needs a CSV file"),
+    ({"data_path": "missing.csv"}, r"missing\.csv cannot be read: No such file"),
+    ({"data_path": "."}, "cannot be read: Is a directory"),
+    ({"data_path": "empty.csv"}, r"empty\.csv is empty"),
+    ({"data_path": "blank.csv"}, r"blank\.csv is empty"),
+    ({"predict_path": "predict"}, "must start with /, not 'predict'"),
+    ({"wait_s": (0.5, 0.1)}, "must be a range from 0 s up, not 0.5 to 0.1 s"),
+    ({"wait_s": (-1.0, 0.1)}, "must be a range from 0 s up"),
+    ({"wait_s": (0.0, float("nan"))}, "must be a range from 0 s up"),
+    ({"request_timeout_s": 0.0}, "must be above 0 s"),
+    ({"max_duration_s": -1.0}, "must be above 0 s"),
+    ({"locustfile": "missing.py"}, r"missing\.py cannot be read: No such file"),
+    ({"locustfile": "sample.csv"}, r"must be a Python file ending in \.py"),
+    ({"locustfile": "broken.py"}, "is not valid Python: line 2"),
+    ({"locustfile": "nul.py"}, "is not valid Python"),
+    ({"locustfile": "folder.py"}, "cannot be read: Is a directory"),
+]
+
+
+@pytest.mark.parametrize(("change", "sentence"), WRONG)
+def test_wrong_settings(
+    change: dict[str, Any], sentence: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("empty.csv").touch()
+    Path("blank.csv").write_text("\n \n")
+    Path("broken.py").write_text("import locust\ndef f(:\n")
+    Path("nul.py").write_bytes(b"a = 1\0")
+    Path("folder.py").mkdir()
+    change = {k: Path(v) if isinstance(v, str) and k != "predict_path" else v for k, v in change.items()}
+    with pytest.raises(UsageError, match=sentence) as caught:
+        LocustGenerator(**{"users": 1, "data_path": data, **change})
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,484 @@
+"""A recommendation as JSON, as a shell's export and as DRUM's pair of YAML files."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sweeper.errors import StoreError, UsageError
+from sweeper.records import (
+    Candidate,
+    Configuration,
+    Finding,
+    Interval,
+    Objective,
+    Recommendation,
+    Severity,
+    Status,
+)
+from sweeper.report.formats import from_json_dict, to_drum_yaml, to_env, to_json, to_json_dict
+
+VARIABLE = "MLOPS_RUNTIME_PARAM_DRUM_FASTAPI_EXECUTOR_WORKERS"
+FOUR = Candidate(
+    configuration=Configuration(4),
+    runs=5,
+    failed_runs=1,
+    suspect_runs=2,
+    eliminated_after=None,
+    state="acceptable",
+    rps=Interval(179.0, 171.5, 186.8),
+    latency_ms={"mean": Interval(540.0, None, None), "p99": Interval(930.0, 900.0, 960.0)},
+    relative_to_best=Interval(0.99, 0.97, 1.01),
+    error_rate=0.0,
+    cpu_cores=1.6,
+    cpu_ms_per_request=8.9,
+    rss_bytes=300_000_000,
+    voluntary_switches_per_request=11.5,
+    involuntary_switches_per_request=2.5,
+    run_delay_ms_per_request=None,
+    p99_is_lower_bound=True,
+)
+RECOMMENDED = Recommendation(
+    study="xgb-1",
+    status=Status.RECOMMENDED,
+    workers=4,
+    tied=(4, 8),
+    smaller_unsettled=(2,),
+    objective=Objective.THROUGHPUT,
+    tolerance=0.05,
+    confidence=0.95,
+    blocks=5,
+    elapsed_s=312.4,
+    reason="4 threads are within 5% of the best.",
+    residual_deviation=0.037,
+    covariates=("host_speed",),
+    candidates=(FOUR,),
+    findings=(Finding("shared-cores", Severity.INFO, "server and load share 2 cores", {"cores": 2}),),
+    environment={"cores": 2},
+    complete=True,
+)
+
+TOP_KEYS = [
+    "schema_version",
+    "study",
+    "status",
+    "workers",
+    "tied",
+    "smaller_unsettled",
+    "objective",
+    "tolerance",
+    "confidence",
+    "blocks",
+    "elapsed_s",
+    "reason",
+    "residual_deviation",
+    "covariates",
+    "candidates",
+    "findings",
+    "environment",
+    "runtime_parameters",
+]
+CANDIDATE_KEYS = [
+    "workers",
+    "runs",
+    "eliminated_after",
+    "rps",
+    "latency_ms",
+    "error_rate",
+    "cpu_cores",
+    "rss_bytes",
+    "voluntary_switches_per_request",
+    "involuntary_switches_per_request",
+    "run_delay_ms_per_request",
+]
+ADDED_TOP_KEYS = ["complete"]
+ADDED_CANDIDATE_KEYS = [
+    "model_threads",
+    "processes",
+    "state",
+    "failed_runs",
+    "suspect_runs",
+    "relative_to_best",
+    "cpu_ms_per_request",
+    "p99_is_lower_bound",
+]
+
+# --- any recommendation at all -----------------------------------------------------------------------------
+
+counts = st.integers(0, 10**12)
+finite = st.floats(allow_nan=False, allow_infinity=False)
+plain_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | finite | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def recommendations(figures: st.SearchStrategy[float]) -> st.SearchStrategy[Recommendation]:
+    unknown = st.none() | figures
+    intervals = st.builds(Interval, mean=figures, low=unknown, high=unknown)
+    candidates = st.builds(
+        Candidate,
+        configuration=st.builds(Configuration, counts, counts, counts),
+        runs=counts,
+        failed_runs=counts,
+        suspect_runs=counts,
+        eliminated_after=st.none() | counts,
+        state=st.text(),
+        rps=st.none() | intervals,
+        latency_ms=st.dictionaries(st.sampled_from(["mean", "p50", "p95", "p99", "max"]), intervals),
+        relative_to_best=st.none() | intervals,
+        error_rate=unknown,
+        cpu_cores=unknown,
+        cpu_ms_per_request=unknown,
+        rss_bytes=st.none() | counts,
+        voluntary_switches_per_request=unknown,
+        involuntary_switches_per_request=unknown,
+        run_delay_ms_per_request=unknown,
+        p99_is_lower_bound=st.booleans(),
+    )
+    findings = st.builds(
+        Finding,
+        code=st.text(),
+        severity=st.sampled_from(Severity),
+        message=st.text(),
+        evidence=st.dictionaries(
+            st.text(), st.none() | st.booleans() | counts | figures | st.text(), max_size=3
+        ),
+    )
+    tuples_of_counts = st.lists(counts, max_size=3).map(tuple)
+    return st.builds(
+        Recommendation,
+        study=st.text(),
+        status=st.sampled_from(Status),
+        workers=st.none() | st.integers(1, 10**6),
+        tied=tuples_of_counts,
+        smaller_unsettled=tuples_of_counts,
+        objective=st.sampled_from(Objective),
+        tolerance=finite,
+        confidence=finite,
+        blocks=counts,
+        elapsed_s=finite,
+        reason=st.text(),
+        residual_deviation=unknown,
+        covariates=st.lists(st.text(), max_size=2).map(tuple),
+        candidates=st.lists(candidates, max_size=2).map(tuple),
+        findings=st.lists(findings, max_size=2).map(tuple),
+        environment=st.dictionaries(st.text(), plain_values, max_size=3),
+        complete=st.booleans(),
+    )
+
+
+def refuse(constant: str) -> float:
+    raise AssertionError(f"{constant} is not JSON")
+
+
+# --- JSON --------------------------------------------------------------------------------------------------
+
+
+@settings(deadline=None)
+@given(recommendations(finite))
+def test_json_gives_back_the_same_record(rec: Recommendation) -> None:
+    assert from_json_dict(json.loads(to_json(rec))) == rec
+
+
+@settings(deadline=None)
+@given(recommendations(st.floats()))
+def test_json_is_strict_whatever_the_figures(rec: Recommendation) -> None:
+    document = json.loads(to_json(rec), parse_constant=refuse)
+    assert document == to_json_dict(rec)
+    assert to_json_dict(from_json_dict(document)) == document
+
+
+def test_json_has_the_promised_keys_in_order_and_additions_last() -> None:
+    document = to_json_dict(RECOMMENDED)
+    assert list(document) == TOP_KEYS + ADDED_TOP_KEYS
+    assert list(document["candidates"][0]) == CANDIDATE_KEYS + ADDED_CANDIDATE_KEYS
+    assert list(document["candidates"][0]["latency_ms"]) == ["mean", "p50", "p95", "p99"]
+    assert list(document["findings"][0]) == ["code", "severity", "message", "evidence"]
+    assert document["schema_version"] == 1
+
+
+def test_json_figures_and_unknowns() -> None:
+    document = to_json_dict(RECOMMENDED)
+    candidate = document["candidates"][0]
+    assert candidate["rps"] == {"mean": 179.0, "low": 171.5, "high": 186.8}
+    assert candidate["latency_ms"] == {
+        "mean": {"mean": 540.0, "low": None, "high": None},
+        "p50": None,
+        "p95": None,
+        "p99": {"mean": 930.0, "low": 900.0, "high": 960.0},
+    }
+    assert candidate["run_delay_ms_per_request"] is None
+    assert document["runtime_parameters"] == {"DRUM_FASTAPI_EXECUTOR_WORKERS": 4}
+    assert document["tied"] == [4, 8]
+
+
+def test_json_of_what_is_not_a_number_is_null() -> None:
+    broken = replace(FOUR, rps=Interval(math.nan, 1.0, 2.0), error_rate=math.inf, cpu_cores=-math.inf)
+    wide = replace(FOUR, rps=Interval(100.0, 90.0, math.inf))
+    first, second = to_json_dict(replace(RECOMMENDED, candidates=(broken, wide)))["candidates"]
+    assert (first["rps"], first["error_rate"], first["cpu_cores"]) == (None, None, None)
+    assert second["rps"] == {"mean": 100.0, "low": 90.0, "high": None}
+
+
+def test_json_takes_numpy_numbers_paths_and_tuples() -> None:
+    environment: dict[str, object] = {
+        "cores": np.int64(2),
+        "idle": np.float64("nan"),
+        "smt": np.bool_(True),
+        "dir": Path("models/xgboost"),
+        "load": (np.float32(0.5), {1: "one"}),
+    }
+    document = json.loads(to_json(replace(RECOMMENDED, environment=environment, workers=np.int64(4))))
+    assert document["environment"] == {
+        "cores": 2,
+        "idle": None,
+        "smt": True,
+        "dir": "models/xgboost",
+        "load": [0.5, {"1": "one"}],
+    }
+    assert document["workers"] == 4
+
+
+@pytest.mark.parametrize("version", [None, 0, 2, "1", True, [1]])
+def test_another_schema_version_is_refused(version: object) -> None:
+    document = to_json_dict(RECOMMENDED) | {"schema_version": version}
+    with pytest.raises(StoreError) as error:
+        from_json_dict(document)
+    assert f"has schema_version {version!r}, and this version of sweeper reads 1" in str(error.value)
+
+
+@pytest.mark.parametrize("data", [None, [], "text", 1])
+def test_what_is_no_object_is_refused(data: object) -> None:
+    with pytest.raises(StoreError, match="the recommendation must be a JSON object, not"):
+        from_json_dict(data)
+
+
+@pytest.mark.parametrize(
+    "key", [key for key in TOP_KEYS if key not in ("schema_version", "runtime_parameters")]
+)
+def test_a_missing_key_is_named(key: str) -> None:
+    document = to_json_dict(RECOMMENDED)
+    del document[key]
+    with pytest.raises(StoreError, match=f"the recommendation is damaged: {key} is missing"):
+        from_json_dict(document)
+
+
+@pytest.mark.parametrize("key", CANDIDATE_KEYS)
+def test_a_missing_key_of_a_candidate_is_named(key: str) -> None:
+    document = to_json_dict(RECOMMENDED)
+    del document["candidates"][0][key]
+    with pytest.raises(StoreError, match=f"the recommendation is damaged: {key} is missing"):
+        from_json_dict(document)
+
+
+def test_files_without_the_additions_and_with_others_load() -> None:
+    document = to_json_dict(RECOMMENDED) | {"colour": "blue"}
+    for key in ADDED_TOP_KEYS:
+        del document[key]
+    for key in ADDED_CANDIDATE_KEYS:
+        del document["candidates"][0][key]
+    rec = from_json_dict(document)
+    assert rec.complete
+    assert rec.candidates[0] == replace(
+        FOUR,
+        state="",
+        failed_runs=0,
+        suspect_runs=0,
+        relative_to_best=None,
+        cpu_ms_per_request=None,
+        p99_is_lower_bound=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("study", 1),
+        ("status", "perhaps"),
+        ("workers", "4"),
+        ("workers", 4.5),
+        ("workers", True),
+        ("tied", "4"),
+        ("tied", [4, None]),
+        ("objective", "speed"),
+        ("tolerance", None),
+        ("tolerance", math.nan),
+        ("elapsed_s", 10**400),
+        ("candidates", {}),
+        ("findings", None),
+        ("environment", []),
+        ("complete", 1),
+    ],
+)
+def test_a_wrong_value_is_named(key: str, value: object) -> None:
+    with pytest.raises(StoreError) as error:
+        from_json_dict(to_json_dict(RECOMMENDED) | {key: value})
+    assert str(error.value).startswith(f"the recommendation is damaged: {key} cannot be ")
+
+
+def damage(change: Any) -> dict[str, Any]:
+    document = to_json_dict(RECOMMENDED)
+    change(document)
+    return document
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda d: d["candidates"].append(7), "a candidate must be a JSON object, not 7"),
+        (lambda d: d["findings"].append([]), "a finding must be a JSON object, not []"),
+        (lambda d: d["findings"][0].update(severity="fatal"), "severity cannot be 'fatal'"),
+        (lambda d: d["findings"][0].update(evidence={"a": []}), "evidence cannot be {'a': []}"),
+        (lambda d: d["candidates"][0].update(rps=3), "an interval must be a JSON object, not 3"),
+        (lambda d: d["candidates"][0]["rps"].update(mean=None), "mean cannot be None"),
+        (lambda d: d["candidates"][0].update(latency_ms=None), "latency_ms cannot be None"),
+    ],
+)
+def test_damage_deeper_down_is_named(change: Any, sentence: str) -> None:
+    with pytest.raises(StoreError) as error:
+        from_json_dict(damage(change))
+    assert sentence in str(error.value)
+
+
+# --- nothing to paste --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "rec",
+    [
+        replace(RECOMMENDED, status=Status.INCONCLUSIVE, workers=None, reason="4 and 8 are too close."),
+        replace(RECOMMENDED, status=Status.INCONCLUSIVE, workers=2, reason="2 is the fewest not excluded"),
+        replace(RECOMMENDED, status=Status.INFEASIBLE, workers=None, reason="none\nkeeps p99 below 500 ms"),
+        replace(RECOMMENDED, status=Status.RECOMMENDED, workers=None, reason=""),
+    ],
+    ids=lambda rec: f"{rec.status}-{rec.workers}",
+)
+def test_without_a_recommendation_there_is_nothing_to_paste(rec: Recommendation) -> None:
+    for form in (to_env, to_drum_yaml):
+        with pytest.raises(UsageError) as error:
+            form(rec)
+        sentence = str(error.value)
+        assert sentence.startswith(f"study xgb-1 has no recommendation ({rec.status}): ")
+        assert sentence.endswith("; nothing to paste")
+        assert "\n" not in sentence
+        assert " ".join(rec.reason.rstrip(".").split()) in sentence
+    assert to_json_dict(rec)["runtime_parameters"] == {}
+
+
+# --- a shell's export --------------------------------------------------------------------------------------
+
+
+def test_env_is_comments_and_one_export() -> None:
+    *comments, export = to_env(RECOMMENDED).splitlines()
+    assert export == f"""export {VARIABLE}='{{"type": "numeric", "payload": 4}}'"""
+    assert all(line.startswith("# ") for line in comments)
+    text = "\n".join(comments)
+    for fact in ("xgb-1", "recommended", "within 5%", "5 blocks", "throughput", "4, 8", "not settled: 2"):
+        assert fact in text
+    assert "OMP_NUM_THREADS=1 and CUSTOM_MODEL_WORKERS=1" in text
+
+
+def test_provisional_counts_can_be_pasted_and_say_so() -> None:
+    assert "xgb-1: provisional, 4 threads" in to_env(replace(RECOMMENDED, status=Status.PROVISIONAL))
+
+
+def test_what_was_measured_with_is_only_said_where_it_is_one_thing() -> None:
+    other = replace(FOUR, configuration=Configuration(4, model_threads=2))
+    assert "OMP_NUM_THREADS" not in to_env(replace(RECOMMENDED, candidates=(FOUR, other)))
+    assert "OMP_NUM_THREADS=2" in to_env(replace(RECOMMENDED, candidates=(other,)))
+
+
+hostile = st.text() | st.sampled_from(
+    [
+        "$(touch x)",
+        "a\nexport PATH=",
+        "`id`",
+        "'",
+        '"',
+        "\r\nfalse",
+        "\u2028x",
+        "---\n- a",
+        "a: b # c",
+        "\x00",
+        "\x85",
+    ]
+)
+pasteable = st.builds(
+    lambda study, reason, workers: replace(RECOMMENDED, study=study, reason=reason, workers=workers),
+    hostile,
+    hostile,
+    st.integers(1, 10**6),
+)
+
+
+@settings(deadline=None)
+@given(pasteable)
+def test_no_text_breaks_out_of_the_comments(rec: Recommendation) -> None:
+    *comments, export = to_env(rec).rstrip("\n").split("\n")
+    assert all(line.startswith("#") and "\r" not in line for line in comments)
+    assert export.startswith(f"export {VARIABLE}=")
+    pair = to_drum_yaml(rec)
+    assert list(yaml.safe_load_all(pair.text)) == [yaml.safe_load(pair.values), yaml.safe_load(pair.metadata)]
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+@pytest.mark.parametrize("text", ["plain", "it's $(false) `id` \\", 'a\nexit 3\n"', "'"])
+def test_a_real_shell_takes_it(shell: str, text: str) -> None:
+    rec = replace(RECOMMENDED, study=text, reason=text)
+    script = to_env(rec) + f'printf %s "${VARIABLE}"\n'
+    done = subprocess.run(
+        [shell, "-eu"], input=script, capture_output=True, text=True, timeout=20, check=True
+    )
+    assert json.loads(done.stdout) == {"type": "numeric", "payload": 4}
+    assert done.stderr == ""
+
+
+# --- DRUM's pair -------------------------------------------------------------------------------------------
+
+
+def test_drum_yaml_is_a_pair_that_belongs_together() -> None:
+    pair = to_drum_yaml(RECOMMENDED)
+    assert yaml.safe_load(pair.values) == {"DRUM_FASTAPI_EXECUTOR_WORKERS": 4}
+    metadata = yaml.safe_load(pair.metadata)
+    assert {key: metadata[key] for key in ("type", "targetType")} == {
+        "type": "inference",
+        "targetType": "regression",
+    }
+    assert metadata["name"]
+    (definition,) = metadata["runtimeParameterDefinitions"]
+    assert definition["fieldName"] == "DRUM_FASTAPI_EXECUTOR_WORKERS"
+    assert definition["type"] == "numeric"
+    assert definition["minValue"] == 1 <= definition["defaultValue"] == 4 <= definition["maxValue"]
+    assert yaml.safe_load(pair.definitions) == {"runtimeParameterDefinitions": [definition]}
+    assert pair.metadata.endswith(pair.definitions)
+
+
+def test_drum_yaml_declares_room_for_the_count() -> None:
+    (definition,) = yaml.safe_load(to_drum_yaml(replace(RECOMMENDED, workers=2000)).definitions)[
+        "runtimeParameterDefinitions"
+    ]
+    assert definition["maxValue"] == 2000
+
+
+def test_drum_yaml_text_can_be_split_by_hand() -> None:
+    pair = to_drum_yaml(RECOMMENDED)
+    first, second = pair.text.split("---\n")
+    assert first.endswith(pair.values)
+    assert second.endswith(pair.metadata)
+    assert "runtime-params.yaml" in first
+    assert "--runtime-params-file" in first
+    assert "model-metadata.yaml" in second
+    assert yaml.safe_load(first) == yaml.safe_load(pair.values)
+    assert yaml.safe_load(second) == yaml.safe_load(pair.metadata)

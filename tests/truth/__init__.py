@@ -1,0 +1,1 @@
+"""Servers whose right answer is known beforehand, to judge the measurement by."""

@@ -1,0 +1,300 @@
+"""A prediction server of known capacity: W slots, first come first served, each request a sleep.
+
+`python -m tests.truth.sleep_server --port P --workers W --service-ms S` speaks just enough of DRUM's
+contract, costs little CPU (a raw asyncio protocol, no body kept), and can misbehave on request. Slots
+live in ideal time: the next request of a busy slot starts when the last one *should* have ended, so a
+late timer delays an answer but never lowers the capacity, which stays W / S(W) (see shapes.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import ctypes
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from tests.truth.shapes import DISTRIBUTIONS, parse_shape, service_times
+
+REASONS = {
+    200: "OK",
+    404: "Not Found",
+    411: "Length Required",
+    500: "Internal Server Error",
+    503: "Unavailable",
+}
+HEAD_LIMIT = 65536
+DEATH_CODE = 70
+
+
+def response(status: int, body: bytes) -> bytes:
+    """A whole keep-alive HTTP/1.1 response with a JSON body."""
+    head = (
+        f"HTTP/1.1 {status} {REASONS[status]}\r\n"
+        f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+OK = response(200, b'{"message": "OK"}')
+NOT_READY = response(503, b'{"message": "ERROR: the model is not loaded yet"}')
+NOT_FOUND = response(404, b'{"message": "ERROR: no such page"}')
+LENGTH_REQUIRED = response(411, b'{"message": "ERROR: send a Content-Length"}')
+FAILED = response(500, b'{"message": "ERROR: the model failed"}')
+
+
+class Pool:
+    """`size` slots in ideal time, and the counters that `/stats/` tells."""
+
+    def __init__(self, size: int, service_s: Callable[[], float], loop: asyncio.AbstractEventLoop) -> None:
+        self.size = size
+        self.received = 0
+        self.completed = 0
+        self.running = 0
+        self.max_concurrency = 0
+        self._service_s = service_s
+        self._loop = loop
+        self._waiting: deque[tuple[float, Connection]] = deque()
+
+    @property
+    def pending(self) -> int:
+        return self.running + len(self._waiting)
+
+    def admit(self, connection: Connection) -> None:
+        """Serve this connection's request as soon as a slot is free; `connection.answer()` at its end."""
+        arrival = self._loop.time()
+        if self.running == self.size:
+            self._waiting.append((arrival, connection))
+        else:
+            self.running += 1
+            self.max_concurrency = max(self.max_concurrency, self.running)
+            self._serve(arrival, connection)
+
+    def _serve(self, start: float, connection: Connection) -> None:
+        end = start + self._service_s()
+        self._loop.call_at(end, self._finish, end, connection)
+
+    def _finish(self, end: float, connection: Connection) -> None:
+        self.completed += 1
+        if self._waiting:
+            arrival, waiting = self._waiting.popleft()
+            self._serve(max(arrival, end), waiting)
+        else:
+            self.running -= 1
+        connection.answer()
+
+
+class Server:
+    """The settings and counters that all connections share."""
+
+    def __init__(self, options: argparse.Namespace, loop: asyncio.AbstractEventLoop) -> None:
+        self.options = options
+        size = options.pool or options.workers
+        self.pool = Pool(
+            size,
+            service_times(
+                options.shape, size, options.service_ms / 1000.0, options.distribution, options.seed
+            ),
+            loop,
+        )
+        self.claimed_workers = options.workers if options.lie else size
+        self.chance = random.Random(options.seed + 1)
+        self.prediction = response(200, json.dumps({"predictions": [0.5] * options.rows}).encode())
+        self.ready_at = time.monotonic() + options.start_delay_s
+        self.answered = 0
+        self.failed_fast = 0
+        self.dropped = 0
+        self.connections = 0
+        self.bytes_received = 0
+
+    def page(self, path: bytes) -> bytes:
+        """The response to a GET."""
+        if path in (b"/", b"/ping", b"/ping/", b"/readyz"):
+            return OK if time.monotonic() >= self.ready_at else NOT_READY
+        if path == b"/livez":
+            return OK
+        if path == b"/info/":
+            return response(
+                200, b'{"drumServer": "fastapi", "drumVersion": "truth", "targetType": "regression"}'
+            )
+        if path == b"/stats/" and not self.options.no_stats:
+            return response(200, json.dumps(self.stats()).encode())
+        return NOT_FOUND
+
+    def stats(self) -> dict[str, int]:
+        """Contract keys with what the server claims, `truth_*` with what is true."""
+        claimed, pool = self.claimed_workers, self.pool
+        concurrency = pool.max_concurrency
+        if self.options.lie and concurrency == pool.size:
+            concurrency = claimed
+        return {
+            "executor_workers": claimed,
+            "executor_max_queue": 10 * claimed,
+            "executor_pending": pool.pending,
+            "executor_running": pool.running,
+            "executor_max_concurrency": concurrency,
+            "executor_completed": pool.completed,
+            "executor_rejected": 0,
+            "truth_max_concurrency": pool.max_concurrency,
+            "truth_received": pool.received,
+            "truth_answered": self.answered,
+            "truth_failed_fast": self.failed_fast,
+            "truth_dropped": self.dropped,
+            "truth_connections": self.connections,
+            "truth_bytes_received": self.bytes_received,
+        }
+
+
+class Connection(asyncio.Protocol):
+    """One keep-alive connection; a client sends its next request after the last one's response."""
+
+    __slots__ = ("_body_left", "_head", "_path", "_server", "_transport")
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._transport: asyncio.Transport | None = None
+        self._head = b""
+        self._body_left = 0
+        self._path = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._server.connections += 1
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+
+    def data_received(self, data: bytes) -> None:
+        self._server.bytes_received += len(data)
+        if self._body_left:
+            self._body_left -= len(data)
+            if self._body_left <= 0:
+                self._body_left = 0
+                self._predict()
+            return
+        head, end, body = (self._head + data).partition(b"\r\n\r\n")
+        if not end:
+            self._head = head
+            if len(head) > HEAD_LIMIT and self._transport is not None:
+                self._transport.close()
+            return
+        self._head = b""
+        self._request(head, len(body))
+
+    def _request(self, head: bytes, body_size: int) -> None:
+        method, _, rest = head.partition(b" ")
+        self._path = rest.partition(b" ")[0].partition(b"?")[0]
+        if self._server.options.never_answer:
+            return
+        if method == b"GET":
+            self.write(self._server.page(self._path))
+            return
+        _, found, after = head.lower().partition(b"\r\ncontent-length:")
+        if not found:
+            self.write(LENGTH_REQUIRED)
+            return
+        self._body_left = int(after.partition(b"\r\n")[0]) - body_size
+        if self._body_left <= 0:
+            self._body_left = 0
+            self._predict()
+
+    def _predict(self) -> None:
+        server, options = self._server, self._server.options
+        if self._path not in (b"/predict/", b"/predictions/", b"/invocations"):
+            self.write(NOT_FOUND)
+            return
+        server.pool.received += 1
+        if options.die_after and server.pool.received > options.die_after:
+            os._exit(DEATH_CODE)
+        if options.fail_share and server.chance.random() < options.fail_share:
+            server.failed_fast += 1
+            self.write(FAILED)
+        elif options.drop_share and server.chance.random() < options.drop_share:
+            server.dropped += 1
+            if self._transport is not None:
+                self._transport.abort()
+        elif not options.mute:
+            server.pool.admit(self)
+
+    def answer(self) -> None:
+        """The pool is done with this connection's request."""
+        if self._transport is not None:
+            self._server.answered += 1
+            self.write(self._server.prediction)
+
+    def write(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
+
+
+async def serve(options: argparse.Namespace) -> None:
+    """Listen until SIGTERM or SIGINT."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    server = Server(options, loop)
+    if options.hang_at_start:
+        await stop.wait()
+        return
+    if options.listen_late:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), options.start_delay_s)
+    listener = await loop.create_server(
+        lambda: Connection(server), options.host, options.port, backlog=4096, reuse_address=True
+    )
+    port = listener.sockets[0].getsockname()[1]
+    print(f"truth server: http://{options.host}:{port}", flush=True)
+    await stop.wait()
+    listener.close()
+
+
+def parser() -> argparse.ArgumentParser:
+    args = argparse.ArgumentParser(prog="python -m tests.truth.sleep_server", description=__doc__)
+    args.add_argument("--host", default="127.0.0.1")
+    args.add_argument("--port", type=int, required=True, help="0: any free one, printed on stdout")
+    args.add_argument("--workers", type=int, required=True, help="slots asked for (W)")
+    args.add_argument("--service-ms", type=float, default=40.0, help="service time of a lone slot (S0)")
+    args.add_argument("--shape", type=parse_shape, default="linear", help="see tests/truth/shapes.py")
+    args.add_argument("--distribution", choices=DISTRIBUTIONS, default="fixed")
+    args.add_argument("--seed", type=int, default=0)
+    args.add_argument("--rows", type=int, default=100, help="predictions in an answer")
+    args.add_argument("--pool", type=int, default=0, help="real slots, whatever --workers says")
+    args.add_argument("--lie", action="store_true", help="/stats/ claims --workers although --pool is real")
+    args.add_argument("--no-stats", action="store_true", help="/stats/ is 404")
+    args.add_argument("--fail-share", type=float, default=0.0, help="share answered 500 at once")
+    args.add_argument("--drop-share", type=float, default=0.0, help="share whose connection is reset instead")
+    args.add_argument("--mute", action="store_true", help="predictions are received and never answered")
+    args.add_argument("--never-answer", action="store_true", help="nothing at all is ever answered")
+    args.add_argument("--die-after", type=int, default=0, help="exit at once upon the request after the n-th")
+    args.add_argument("--start-delay-s", type=float, default=0.0, help="503 on the ready pages for that long")
+    args.add_argument("--listen-late", action="store_true", help="do not even listen during --start-delay-s")
+    args.add_argument("--hang-at-start", action="store_true", help="run and never listen")
+    args.add_argument("--die-with-parent", action="store_true", help="KILL me when my parent ends")
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = parser().parse_args(argv)
+    if options.workers < 1 or options.pool < 0 or options.service_ms < 0:
+        print(
+            "truth server: --workers must be at least 1, --pool and --service-ms not negative",
+            file=sys.stderr,
+        )
+        return 2
+    if options.die_with_parent:
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    asyncio.run(serve(options))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
