@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy import stats
 
 from sweeper.records import RequestLog
 from sweeper.statistics.warmup import BATCH, binned, drift, mser5, steady_from
@@ -138,3 +139,13 @@ def test_drift_of_a_steady_server_is_rarely_seen() -> None:
     rng = RNG(5)
     seen = [drift(spread(rng.poisson(140, 10).tolist()), 100.0, 110.0) for _ in range(400)]
     assert sum(change is not None and abs(change) > 0.03 for change in seen) <= 8
+
+
+def test_drift_is_welchs_interval() -> None:
+    rng = RNG(9)
+    for _ in range(50):
+        counts = rng.integers(60, 200, 10)
+        low, high = stats.ttest_ind(counts[5:], counts[:5], equal_var=False).confidence_interval(0.9)
+        nearer = low if low > 0 else high if high < 0 else None
+        change = drift(spread(counts.tolist()), 100.0, 110.0, confidence=0.9)
+        assert change == (None if nearer is None else pytest.approx(nearer / counts[:5].mean()))
