@@ -60,7 +60,7 @@ def _without_valid_run(runs: Sequence[RunRecord]) -> Feasibility:
     if len(runs) >= 2 and all(_has(record, NEVER_SERVED) for record in runs):
         return Feasibility(State.EXCLUDED, f"its server served nothing in {_of(len(runs), len(runs))}")
     codes = sorted({f.code for record in runs for f in record.findings if f.severity != "info"})
-    return Feasibility(State.UNSETTLED, "no valid run" + (f": {', '.join(codes)}" if codes else ""))
+    return Feasibility(State.UNSETTLED, "no valid run" + (f" ({', '.join(codes)})" if codes else ""))
 
 
 def _has(record: RunRecord, codes: frozenset[str] | set[str]) -> bool:

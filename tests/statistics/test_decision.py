@@ -279,7 +279,7 @@ def test_all_suspect() -> None:
     decision = judged(records)
     assert decision.answer is None
     assert states(decision) == {1: U, 4: U}
-    assert decision.standing(Configuration(1)).why == "no valid run: steal"
+    assert decision.standing(Configuration(1)).why == "no valid run (steal)"
 
 
 def test_no_records_and_one_configuration() -> None:
