@@ -92,10 +92,11 @@ def _pool_ignored(records: Sequence[RunRecord]) -> Finding | None:
 def _verdict(
     decision: Decision, facts: StudyFacts, blocks: int, records: Sequence[RunRecord]
 ) -> tuple[Status, int | None, str]:
+    measured = any(record.figures is not None for record in records)
+    if measured and all(standing.feasible is State.EXCLUDED for standing in decision.standings):
+        return Status.INFEASIBLE, None, _nearest_miss(decision, records, facts.rule)
     if not any(record.verdict is Verdict.VALID for record in records):
         return Status.INCONCLUSIVE, None, _no_valid_run(records)
-    if all(standing.feasible is State.EXCLUDED for standing in decision.standings):
-        return Status.INFEASIBLE, None, _nearest_miss(decision, records, facts.rule)
     if decision.answer is None:
         return Status.INCONCLUSIVE, None, _undecided(decision, facts)
     firm = facts.complete and blocks >= MIN_VALID_BLOCKS
@@ -202,7 +203,8 @@ def _price(deviation: float, blocks: int | None) -> str:
 
 def _nearest_miss(decision: Decision, records: Sequence[RunRecord], rule: Rule) -> str:
     def badness(standing: Standing) -> tuple[float, float]:
-        runs = valid_runs(standing.configuration, records)
+        own = [r.figures for r in records if r.configuration == standing.configuration and r.figures]
+        runs = valid_runs(standing.configuration, records) or own
         if not runs:
             return (float("inf"), float("inf"))
         excess = max(0.0, error_rate(runs) - rule.max_error_rate)
