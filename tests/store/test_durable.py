@@ -48,7 +48,7 @@ def test_when_the_system_fails_the_old_content_stays(
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(*((os, "fsync") if broken == "fsync" else (Path, "replace")), fail)
-    with pytest.raises(StoreError, match="cannot write .*: Input/output error"):
+    with pytest.raises(StoreError, match=r"cannot write .*: Input/output error"):
         durable.write(path, "new")
     assert path.read_text() == "old"
 
