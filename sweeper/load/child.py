@@ -28,21 +28,11 @@ class Child:
         """The exit code, negative for a signal; None while it runs."""
         return self._process.poll()
 
-    def stop(self, grace_s: float) -> int:
-        """TERM to the group, KILL after `grace_s`; the exit code."""
-        self._signal_group(signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(grace_s)
-        return self.kill()
-
-    def kill(self) -> int:
-        """KILL to the group, whether or not its leader has ended; the exit code."""
-        self._signal_group(signal.SIGKILL)
-        return self._process.wait()
-
-    def _signal_group(self, number: int) -> None:
+    def kill(self) -> None:
+        """KILL to the group, whether or not its leader has ended; returns when it has."""
         with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, number)
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
 
 
 def spawn(

@@ -79,7 +79,9 @@ class LocustSession:
         deadline = time.monotonic() + timeout_s
         while self.alive() and time.monotonic() < deadline:
             time.sleep(POLL_S)
-        if self._child.kill() == LOG_FAILED:
+        log_failed = self._child.poll() == LOG_FAILED
+        self._child.kill()
+        if log_failed:
             raise self._ended("locust ended by itself")
 
     def requests(self) -> RequestLog:
