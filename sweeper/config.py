@@ -6,80 +6,46 @@ One name serves everywhere: `--max-blocks 10`, `SWEEPER_MAX_BLOCKS=10` and `max_
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from sweeper.errors import UsageError
+from sweeper.notation import LAST_CORE, counts, cpu_set, milliseconds, seconds
 from sweeper.records import Configuration, Objective
 from sweeper.statistics.decision import Rule
 
 ENVIRONMENT_PREFIX = "SWEEPER_"
 DEFAULT_WORKERS = (1, 4, 8, 16, 32)
 REFERENCE_WORKERS = 4  # DRUM's default pool size
-LOOKS = (2, 3, 5, 7, 10, 14, 20, 28, 40)
+LOOKS = (2, 3, 5, 7, 10, 14, 20, 28, 40, 56, 80)
 QUICK = {"window": "5s", "min_blocks": 2, "max_blocks": 2}
-
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|min)?")
-_UNIT_S = {"ms": 0.001, "s": 1.0, None: 1.0, "m": 60.0, "min": 60.0}
-
-
-def seconds(value: object) -> object:
-    """`10s`, `500ms`, `2m` or a bare number of seconds, as a float."""
-    if isinstance(value, str):
-        match = _DURATION.fullmatch(value.strip())
-        if match is None:
-            raise ValueError(value)
-        return round(float(match[1]) * _UNIT_S[match[2]], 9)
-    return value
-
-
-def milliseconds(value: object) -> object:
-    """`500`, `500ms` or `0.5s`, as milliseconds."""
-    if isinstance(value, str):
-        text = value.strip()
-        return float(text) if re.fullmatch(r"\d+(\.\d+)?", text) else float(str(seconds(text))) * 1000.0
-    return value
-
-
-def counts(value: object) -> object:
-    """`1,4,8` or `[1, 4, 8]` as a sorted tuple without repeats."""
-    if isinstance(value, str):
-        value = [int(part) for part in value.split(",")]
-    if isinstance(value, int):
-        value = [value]
-    if isinstance(value, list | tuple):
-        if len(set(value)) < len(value):
-            raise ValueError("repeated")
-        return tuple(sorted(value))
-    return value
-
-
-def cpu_set(value: object) -> object:
-    """`0-3,8` or `[0, 1]` as a sorted tuple of core numbers."""
-    if not isinstance(value, str):
-        return value
-    cores: set[int] = set()
-    for part in value.split(","):
-        first, dash, last = part.partition("-")
-        low, high = int(first), int(last) if dash else int(first)
-        if low > high or high > 4095:
-            raise ValueError(value)
-        cores.update(range(low, high + 1))
-    return tuple(sorted(cores))
 
 
 def _duration_text(value: float) -> str:
-    return f"{value:g}s"
+    """Exactly what `seconds` reads back: `:g` would round 1234.567 and write 0.00001 as 1e-05."""
+    return f"{value:.9f}".rstrip("0").rstrip(".") + "s"
 
 
 Duration = Annotated[float, BeforeValidator(seconds), PlainSerializer(_duration_text)]
 Milliseconds = Annotated[float, BeforeValidator(milliseconds)]
-Cpus = Annotated[tuple[int, ...], BeforeValidator(cpu_set)]
+Cpus = Annotated[tuple[Annotated[int, Field(ge=0, le=LAST_CORE)], ...], BeforeValidator(cpu_set)]
 WorkerCount = Annotated[int, Field(ge=1, le=1024)]
+
+
+_TRUTH = TypeAdapter(bool)
 
 
 class StudySettings(BaseModel):
@@ -87,7 +53,7 @@ class StudySettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    command: Literal["grid"] = "grid"
+    command: Literal["grid"] = Field("grid", description="grid")
     model: str | None = Field(None, min_length=1, description="the name of a folder under models/")
     code_dir: str | None = Field(None, min_length=1, description="a DRUM code folder")
     data: str | None = Field(None, min_length=1, description="a CSV file of rows to predict")
@@ -95,7 +61,9 @@ class StudySettings(BaseModel):
     launcher: Literal["fastapi", "drum", "command"] = Field(
         "fastapi", description="one of fastapi, drum, command"
     )
-    server_command: str | None = Field(None, min_length=1, description="a command line with {port} in it")
+    server_command: str | None = Field(
+        None, pattern=r"\{port\}", description="a command line with {port} in it"
+    )
     ready_path: str = Field("/ping/", pattern=r"^/\S*$", description="a path that starts with /")
     workers: Annotated[tuple[WorkerCount, ...], BeforeValidator(counts)] = Field(
         DEFAULT_WORKERS,
@@ -129,6 +97,14 @@ class StudySettings(BaseModel):
     seed: int = Field(0, ge=0, le=2**31 - 1, description="a whole number from 0 to 2147483647")
     server_cpus: Cpus | None = Field(None, min_length=1, description="core numbers such as 0-3,8")
     load_cpus: Cpus | None = Field(None, min_length=1, description="core numbers such as 4,5")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_value(cls, value: object, info: ValidationInfo) -> object:
+        """`users = true` in a file is not 1."""
+        if isinstance(value, bool) and info.field_name != "quick":
+            raise ValueError(value)
+        return value
 
     @property
     def looks(self) -> tuple[int, ...]:
@@ -187,15 +163,16 @@ def combine(
         for key, value in environment.items()
         if key.startswith(ENVIRONMENT_PREFIX)
     }
-    for name in variables.keys() - set(SETTINGS) - {other.lower() for other in other_variables}:
+    known = {*SETTINGS, *(other.lower() for other in other_variables)}
+    for name in sorted(variables.keys() - known):
         raise UsageError(
             f"{ENVIRONMENT_PREFIX}{name.upper()} is not a setting{_nearest(name, SETTINGS, _variable)}"
         )
-    for name in file.keys() - set(SETTINGS) - {"command"}:
+    for name in sorted(file.keys() - set(SETTINGS) - {"command"}):
         raise UsageError(f"{file_name}: '{name}' is not a setting{_nearest(name, SETTINGS, str)}")
     values: dict[str, object] = {}
     names: dict[str, str] = {}
-    for name in SETTINGS:
+    for name in ("command", *SETTINGS):
         if flags.get(name) is not None:
             values[name], names[name] = flags[name], flag(name)
         elif name in variables:
@@ -220,10 +197,8 @@ def settings(given: Given, defaults: Mapping[str, object] | None = None) -> Stud
     Raises UsageError with one sentence: the name as the user wrote it, the value, what would be right.
     """
     values = {**(defaults or {}), **given.values}
-    if values.get("quick") in (True, "true", "1"):
-        for name in QUICK.keys() & given.values.keys():
-            shown = given.names[name]
-            raise UsageError(f"{shown} and --quick exclude each other: --quick means {_quick_text()}")
+    if _is_true(values.get("quick")):
+        _check_quick(given)
         values = {**values, **QUICK}
     try:
         result = StudySettings.model_validate(values)
@@ -239,8 +214,27 @@ def settings(given: Given, defaults: Mapping[str, object] | None = None) -> Stud
     return result
 
 
-def _quick_text() -> str:
-    return "two blocks of 5s windows"
+def _is_true(value: object) -> bool:
+    try:
+        return _TRUTH.validate_python(value)
+    except ValidationError:
+        return False
+
+
+def _check_quick(given: Given) -> None:
+    """What quick stands for may be given once more, as in a study.toml, but not contradicted."""
+    for name, meant in QUICK.items():
+        value = given.values.get(name, meant)
+        try:
+            same = seconds(value) == seconds(meant)
+        except ValueError:
+            same = False
+        if not same:
+            shown, quick = given.names.get(name, flag(name)), given.names.get("quick", "--quick")
+            raise UsageError(
+                f"{shown} {_shown(value)} and {quick} exclude each other: quick means two blocks of 5s "
+                "windows"
+            )
 
 
 def _shown(value: object) -> str:
@@ -285,17 +279,19 @@ def _check_together(result: StudySettings, names: Mapping[str, str]) -> None:
 
 def differences(stored: StudySettings, wanted: Given) -> tuple[str, ...]:
     """What was given for a study that exists and is not what it was started with, as short phrases."""
-    asked = settings(wanted, stored.plain() if not stored.quick else _without_quick(stored))
-    old, new = stored.plain(), asked.plain()
+    known = stored.plain()
+    if stored.quick and "quick" not in wanted.values:
+        # Settings that contradict quick are a difference here, not a contradiction of what was typed.
+        asked = settings(wanted, {**known, "quick": False})
+        asked = asked.model_copy(update={"quick": True})
+    else:
+        asked = settings(wanted, known)
+    old, new = known, asked.plain()
     return tuple(
         f"{name} is {_text(old.get(name))} in the study, {_text(new.get(name))} now"
         for name in ("command", *SETTINGS)
         if old.get(name) != new.get(name)
     )
-
-
-def _without_quick(stored: StudySettings) -> dict[str, object]:
-    return {name: value for name, value in stored.plain().items() if name not in QUICK}
 
 
 def _text(value: object) -> str:

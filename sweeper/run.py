@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+import numpy as np
+
 from sweeper.errors import LoadError, PoolNotAppliedError, ServerStartError
 from sweeper.findings import RunContext, run_findings, verdict
 from sweeper.findings.pool import not_applied
@@ -122,8 +124,10 @@ def execute_run(
         try:
             measurement, steady = _measure(plan, settings, parts, server, directory, underway, state)
         finally:
-            state(State.STOPPING)
-            server.stop()
+            try:
+                state(State.STOPPING)
+            finally:
+                server.stop()
         figures = run_figures(measurement)
         if figures is None:
             raise _RunFailed(
@@ -174,7 +178,7 @@ def _measure(
         raise PoolNotAppliedError(not_applied(workers, said, {}).message)
     session = parts.load.start(server.base_url, directory)
     try:
-        probe = parts.telemetry.attach(server.pid, session.pid)
+        probe = _attach(parts.telemetry, server, session)
         state(State.WARMING_UP)
         users_on_s = _users_on(server, session, parts)
         window, steady = _hold(settings, parts.clock, server, session, probe, underway, users_on_s, state)
@@ -195,6 +199,14 @@ def _measure(
         pool=_pool_after(before, server.pool_stats()),
     )
     return measurement, steady
+
+
+def _attach(telemetry: Telemetry, server: RunningServer, session: LoadSession) -> TelemetryProbe:
+    try:
+        return telemetry.attach(server.pid, session.pid)
+    except ProcessLookupError:
+        _check_alive(server, session)
+        raise _server_died(server) from None
 
 
 def _pool_after(before: PoolStats | None, after: PoolStats | None) -> PoolStats | None:
@@ -260,10 +272,18 @@ def _hold(
         if tick < earliest:
             continue
         window = Window(samples[-1 - ticks].at_s, samples[-1].at_s)
-        steady_s = steady_from(session.requests(), users_on_s, window.end_s)
-        if steady_s is not None and steady_s <= window.start_s:
+        if _steady(session.requests(), users_on_s, window):
             return window, True
     return window, False
+
+
+def _steady(log: RequestLog, users_on_s: float, window: Window) -> bool:
+    """Whether MSER-5 ends the warm-up before the window, as far as the log goes by now."""
+    finished = log.finished_s[np.isfinite(log.latency_ms)]
+    logged_to_s = min(window.end_s, float(finished.max(initial=users_on_s)))
+    steady_s = steady_from(log, users_on_s, logged_to_s)
+    # Window and bins are cut from one clock, but not at the same instant: a millisecond is the same.
+    return steady_s is not None and steady_s <= window.start_s + 0.001
 
 
 def _sample(probe: TelemetryProbe, server: RunningServer) -> TelemetrySample:

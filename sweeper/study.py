@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from sweeper.findings.pool import pool_ignored
@@ -14,10 +14,9 @@ from sweeper.recommend import StudyFacts, recommend
 from sweeper.records import Configuration, Recommendation, RunPlan, RunRecord, Verdict
 from sweeper.run import Parts, RunSettings, State, execute_run
 from sweeper.search.grid import block_plan
-from sweeper.statistics.decision import Decision, Rule, decide
-from sweeper.statistics.decision import State as Standing
-
-ELIMINATION_AFTER = 2  # blocks, from which an excluded configuration is dropped
+from sweeper.statistics.decision import Rule, Standing
+from sweeper.statistics.decision import State as Possible
+from sweeper.statistics.sequential import look
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,49 +73,26 @@ class Observer(Protocol):
     def eliminated(self, configuration: Configuration, block: int, why: str) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """What follows from the records after a block: whom to drop and why, and whether that was all."""
-
-    dropped: Mapping[Configuration, str]
-    last: bool
-
-
 @dataclass(slots=True)
 class _Course:
     """A study's state, made again from its records alone: nothing else is state."""
 
     plan: StudyPlan
-    records: list[RunRecord]
-    eliminated: dict[Configuration, int]
+    records: list[RunRecord] = field(default_factory=list)
+    eliminated: dict[Configuration, int] = field(default_factory=dict)
     finished: bool = False
 
-    def decide(self, *, elimination: bool) -> Decision:
-        return decide(
-            self.records,
-            self.plan.configurations,
-            self.plan.rule,
-            eliminated=tuple(self.eliminated),
-            elimination=elimination,
-        )
-
-    def look(self, block: int) -> _Look:
+    def look(self, block: int) -> Mapping[Configuration, str]:
+        """Look after a whole block; whom that drops from the blocks to come, and why."""
         if _hopeless(self.records):
             self.finished = True
-            return _Look({}, last=True)
-        planned = block in self.plan.rule.looks
-        if not planned and block != ELIMINATION_AFTER:
-            return _Look({}, last=False)
-        decision = self.decide(elimination=not planned)
-        dropped = {
-            s.configuration: s.why or f"at least {_percent(s.gap_low)} below the best"
-            for s in decision.standings
-            if s.state is Standing.EXCLUDED and s.configuration not in self.eliminated
-        }
-        self.eliminated.update(dict.fromkeys(dropped, block))
-        nothing_left = len(self.eliminated) == len(self.plan.configurations)
-        self.finished = nothing_left or (planned and (decision.settled or block >= self.plan.max_blocks))
-        return _Look(dropped, self.finished)
+            return {}
+        seen = look(self.records, self.plan.configurations, self.plan.rule, self.eliminated, block)
+        self.finished = seen.last
+        if seen.last:
+            return {}
+        self.eliminated.update({s.configuration: block for s in seen.dropped})
+        return {s.configuration: _why(s) for s in seen.dropped}
 
     def recommendation(self) -> Recommendation:
         return recommend(study_facts(self.plan, self.eliminated, self.finished), self.records)
@@ -140,9 +116,8 @@ def run_study(plan: StudyPlan, parts: Parts, store: RunStore, observer: Observer
     A recorded run is never made again, so that the same call resumes an interrupted study. Interrupts
     pass through: the run under way is lost, everything before it is kept.
     """
-    course = _Course(plan, list(store.records()), {})
-    recorded = {record.plan.run_id: record for record in course.records}
-    course.records.clear()
+    course = _Course(plan)
+    recorded = {record.plan.run_id: record for record in store.records()}
     for block in range(1, plan.max_blocks + 1):
         runs = plan.block(block, course.eliminated)
         fresh = False
@@ -157,19 +132,19 @@ def run_study(plan: StudyPlan, parts: Parts, store: RunStore, observer: Observer
             if _no_op(record):
                 course.finished = True
                 return course.recommendation()
-        look = course.look(block)
+        dropped = course.look(block)
         if fresh:
             observer.block_finished(block, course.recommendation())
-            for configuration, why in look.dropped.items():
+            for configuration, why in dropped.items():
                 observer.eliminated(configuration, block, why)
-        if look.last:
+        if course.finished:
             break
     return course.recommendation()
 
 
 def answer_so_far(plan: StudyPlan, records: Sequence[RunRecord]) -> Recommendation:
     """The answer a study's records give, without running anything."""
-    course = _Course(plan, [], {})
+    course = _Course(plan)
     recorded = {record.plan.run_id: record for record in records}
     for block in range(1, plan.max_blocks + 1):
         runs = [recorded.get(run.run_id) for run in plan.block(block, course.eliminated)]
@@ -177,7 +152,10 @@ def answer_so_far(plan: StudyPlan, records: Sequence[RunRecord]) -> Recommendati
         if any(_no_op(record) for record in course.records):
             course.finished = True
             break
-        if None in runs or course.look(block).last:
+        if None in runs:
+            break
+        course.look(block)
+        if course.finished:
             break
     return course.recommendation()
 
@@ -199,14 +177,14 @@ def _progress(
     course: _Course, recorded: Mapping[str, RunRecord], left: Sequence[RunPlan], block: int
 ) -> Progress:
     plan = course.plan
-    look = next(look for look in plan.rule.looks if look >= block)
+    next_look = next(after for after in plan.rule.looks if after >= block)
     live = sum(1 for c in plan.configurations if c not in course.eliminated)
     extra = len(plan.block(block, course.eliminated)) - live
     times = [record.elapsed_s for record in course.records]
     return Progress(
         runs_done=len(course.records),
-        runs_left=sum(1 for run in left if run.run_id not in recorded) + (look - block) * (live + extra),
-        next_look=look,
+        runs_left=sum(1 for run in left if run.run_id not in recorded) + (next_look - block) * (live + extra),
+        next_look=next_look,
         run_s=sum(times) / len(times) if times else plan.run.expected_s,
     )
 
@@ -220,5 +198,7 @@ def _hopeless(records: Sequence[RunRecord]) -> bool:
     return all(r.verdict is Verdict.FAILED for r in records) or pool_ignored(records) is not None
 
 
-def _percent(log_ratio: float | None) -> str:
-    return f"{1 - math.exp(-(log_ratio or 0.0)):.0%}"
+def _why(standing: Standing) -> str:
+    if standing.feasible is Possible.EXCLUDED:
+        return standing.why
+    return f"at least {1 - math.exp(-(standing.gap_low or 0.0)):.0%} below the best"

@@ -19,6 +19,13 @@ class Limits:
     steal_share: float = 0.01
     other_cpu_cores: float = 0.25
     queued_beyond_pool: float = 1.0
+    fewest_threads_to_tell: float = 2.0
+    throughput_follows: float = 1.5
+    waiting_share: float = 0.3
+    waiting_share_rise: float = 0.1
+    throughput_falls: float = 0.05
+    cpu_rises: float = 1.1
+    switches_rise: float = 1.5
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sweeper.findings.limits import Limits, RunContext
 from sweeper.records import Evidence, Finding, RunFigures, RunRecord, Severity
@@ -19,7 +21,7 @@ def size_not_applied(figures: RunFigures, context: RunContext, limits: Limits) -
             workers, f"{seen} requests were in its handlers at once", {"max_concurrency": seen}
         )
     # Little: requests in the server = throughput x latency. If that exceeds the pool, the pool was full.
-    inside = (figures.rps + figures.failed / figures.window_s) * figures.latency.mean_ms / 1000.0
+    inside = in_server(figures)
     if seen < workers and inside > workers * 1.2 + limits.queued_beyond_pool:
         return not_applied(
             workers,
@@ -65,24 +67,61 @@ def not_applied(workers: int, seen: str, evidence: Evidence) -> Finding:
     )
 
 
-def pool_ignored(records: Sequence[RunRecord]) -> Finding | None:
-    """For servers without a pool figure: threads under load that never vary with the worker count."""
-    silent = [
-        record
-        for record in records
-        if record.figures is not None
-        and record.figures.pool_workers is None
-        and record.figures.max_concurrency is None
-    ]
-    counts = {record.configuration.workers for record in silent}
-    threads = {(record.figures.threads, record.figures.processes) for record in silent if record.figures}
-    if len(counts) < 2 or len(threads) > 1:
+def pool_ignored(records: Sequence[RunRecord], limits: Limits | None = None) -> Finding | None:
+    """For servers without a pool figure: a thread count that does not follow the worker count.
+
+    A pool has a thread for every request it works on, so from the fewest to the most workers the count
+    must grow by about as many as Little's law puts into the server. A server whose throughput follows
+    the worker count all the same (coroutines behind a semaphore, say) evidently does use it.
+    """
+    limits = limits or Limits()
+    silent: dict[int, list[RunFigures]] = {}
+    for record in records:
+        figures = record.figures
+        if figures is not None and figures.pool_workers is None and figures.max_concurrency is None:
+            silent.setdefault(record.configuration.workers, []).append(figures)
+    if len(silent) < 2:
         return None
-    (seen, processes) = threads.pop()
-    values = ", ".join(str(count) for count in sorted(counts))
+    fewest, most = min(silent), max(silent)
+    few, many = _seen(silent[fewest]), _seen(silent[most])
+    expected = min(most, many.in_server) - min(fewest, few.in_server)
+    grown = many.threads - few.threads
+    speeds = [_seen(runs).rps for runs in silent.values()]
+    if (
+        expected < limits.fewest_threads_to_tell
+        or grown >= expected / 2
+        or few.processes != many.processes
+        or min(speeds) <= 0
+        or max(speeds) / min(speeds) > limits.throughput_follows
+    ):
+        return None
+    values = ", ".join(str(count) for count in sorted(silent))
     return not_applied(
-        max(counts),
-        f"its thread count under load was the same ({seen} in {processes} process(es)) for {values} workers "
-        "and its /stats/ reports no executor_workers",
-        {"threads": seen, "configurations": values},
+        most,
+        f"from {fewest} to {most} workers its thread count under load went from {few.threads:.0f} to "
+        f"{many.threads:.0f} only, its throughput hardly changed, and its /stats/ reports no "
+        "executor_workers",
+        {"threads_fewest": few.threads, "threads_most": many.threads, "configurations": values},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    threads: float
+    processes: float
+    rps: float
+    in_server: float
+
+
+def _seen(runs: Sequence[RunFigures]) -> _Seen:
+    return _Seen(
+        threads=statistics.fmean(run.threads for run in runs),
+        processes=max(run.processes for run in runs),
+        rps=statistics.fmean(run.rps for run in runs),
+        in_server=statistics.fmean(in_server(run) for run in runs),
+    )
+
+
+def in_server(figures: RunFigures) -> float:
+    """Requests in the server at once on average, by Little's law: rate of completion x mean latency."""
+    return figures.completed / figures.window_s * figures.latency.mean_ms / 1000.0

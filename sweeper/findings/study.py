@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from sweeper.records import Finding, RunRecord, Severity
+from sweeper.findings.causes import gil_bound, oversubscribed
+from sweeper.findings.limits import Limits
+from sweeper.records import Configuration, Finding, Objective, RunRecord, Severity, Verdict
+from sweeper.statistics.blocks import Observation, fit
+from sweeper.statistics.intervals import contrast_quantile
+from sweeper.statistics.rule import metric
 
 
-def study_findings(records: Sequence[RunRecord], cores_shared: bool) -> tuple[Finding, ...]:
-    """Remarks on the study as a whole: what applies to every run, and how many runs each code touched."""
+def study_findings(
+    records: Sequence[RunRecord],
+    cores_shared: bool,
+    objective: Objective = Objective.THROUGHPUT,
+    confidence: float = 0.95,
+    limits: Limits | None = None,
+) -> tuple[Finding, ...]:
+    """Remarks on the study as a whole: what applies to every run, what only the runs together show, and
+    how many runs each code of a run touched."""
+    limits = limits or Limits()
     findings: list[Finding] = []
     if cores_shared:
         findings.append(
@@ -19,13 +33,25 @@ def study_findings(records: Sequence[RunRecord], cores_shared: bool) -> tuple[Fi
                 "configurations with each other, not with another machine (4 cores or more separate them)",
             )
         )
-    by_code: dict[str, list[RunRecord]] = {}
+    together = (
+        sentinel(records, objective, confidence),
+        oversubscribed(records, limits),
+        gil_bound(records, limits),
+    )
+    findings += [finding for finding in together if finding is not None]
+    return (*findings, *_of_runs(records))
+
+
+def _of_runs(records: Sequence[RunRecord]) -> list[Finding]:
+    by_code: dict[str, list[tuple[RunRecord, Finding]]] = {}
     for record in records:
-        for finding in record.findings:
-            by_code.setdefault(finding.code, []).append(record)
+        for code, finding in {finding.code: finding for finding in record.findings}.items():
+            by_code.setdefault(code, []).append((record, finding))
+    findings = []
     for code, touched in sorted(by_code.items()):
-        first = next(f for f in touched[0].findings if f.code == code)
-        runs = ", ".join(sorted({record.configuration.label for record in touched}))
+        first = touched[0][1]
+        configurations = sorted({record.configuration for record, _ in touched})
+        runs = ", ".join(configuration.label for configuration in configurations)
         findings.append(
             Finding(
                 code,
@@ -34,4 +60,40 @@ def study_findings(records: Sequence[RunRecord], cores_shared: bool) -> tuple[Fi
                 {**first.evidence, "runs": len(touched), "of": len(records)},
             )
         )
-    return tuple(findings)
+    return findings
+
+
+def sentinel(records: Sequence[RunRecord], objective: Objective, confidence: float) -> Finding | None:
+    """The A/A pair: two runs of one configuration in one block that differ by more than noise explains.
+
+    Each pair is held against the residual deviation of the block model, Bonferroni over the pairs.
+    """
+    pairs: dict[tuple[int, Configuration], dict[bool, float]] = {}
+    observations: list[Observation] = []
+    for record in records:
+        if record.verdict is not Verdict.VALID or record.figures is None:
+            continue
+        value = metric(record.figures, objective)
+        if value is None:
+            continue
+        observations.append(Observation(record.configuration, record.plan.block, value))
+        pair = pairs.setdefault((record.plan.block, record.configuration), {})
+        pair[record.plan.sentinel] = value
+    whole = {key: pair for key, pair in pairs.items() if len(pair) == 2}
+    model = fit(observations) if whole else None
+    if model is None or not model.residual_deviation:
+        return None
+    quantile = contrast_quantile((1 - confidence) / 2, len(whole), model.degrees_of_freedom)
+    expected = quantile * model.residual_deviation * math.sqrt(2)
+    (block, configuration), worst = max(whole.items(), key=lambda item: abs(item[1][True] - item[1][False]))
+    seen = abs(worst[True] - worst[False])
+    if seen <= expected:
+        return None
+    return Finding(
+        "sentinel",
+        Severity.WARNING,
+        f"two runs of the same configuration ({configuration.label}) in block {block} differ by "
+        f"{math.expm1(seen):.0%} where at most {math.expm1(expected):.0%} is to be expected: something on "
+        "this machine changed between them, so the intervals may be too narrow; run again when it is quiet",
+        {"block": block, "difference": math.expm1(seen), "expected_below": math.expm1(expected)},
+    )

@@ -11,10 +11,12 @@ from sweeper.statistics.warmup import drift
 
 
 def accounting(log: RequestLog, context: RunContext) -> Finding | None:
+    """Do both sides count the same? A refusal (413, 422) may come from before the server's pool, so
+    that only successes must be in its count; a request without an answer may or may not be."""
     started = len(log.started_s)
-    finished = int(np.isfinite(log.latency_ms).sum())
-    censored = started - finished
-    responses = int((log.status > 0).sum())
+    censored = int(np.isnan(log.latency_ms).sum())
+    answered = log.status > 0
+    responses, successes = int(answered.sum()), int((answered & ~log.failed).sum())
     counted = context.responses_counted_by_server
     if log.torn_records:
         return Finding(
@@ -24,7 +26,7 @@ def accounting(log: RequestLog, context: RunContext) -> Finding | None:
             "the run is discarded",
             {"torn_records": log.torn_records, "started": started},
         )
-    if counted is None or responses <= counted <= responses + censored + int((log.status == 0).sum()):
+    if counted is None or successes <= counted <= started:
         return None
     return Finding(
         "accounting",

@@ -13,6 +13,8 @@ import numpy as np
 
 from sweeper.records import Configuration, FloatArray
 
+SINGULAR = 1e-9  # singular values below this share of the largest are zero but for rounding
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:
@@ -67,8 +69,7 @@ def fit(observations: Sequence[Observation]) -> BlockModel:
     row_block = np.array([blocks.index(o.block) for o in observations])
     values = np.array([o.value for o in observations], dtype=float)
 
-    covariates = np.array([o.covariates for o in observations], dtype=float).reshape(len(values), -1)
-    covariates = covariates - covariates.mean(axis=0) if len(values) else covariates
+    covariates, scales = _standardised([o.covariates for o in observations])
     design = np.hstack(
         [
             np.eye(len(configurations))[row_configuration],
@@ -76,11 +77,15 @@ def fit(observations: Sequence[Observation]) -> BlockModel:
             covariates,
         ]
     )
-    # Configurations and blocks overlap by a constant; the pseudo-inverse of X'X leaves contrasts unique.
-    inverse = np.linalg.pinv(design.T @ design, hermitian=True)
-    coefficients = inverse @ design.T @ values
+    # Configurations and blocks overlap by a constant; the pseudo-inverse leaves their contrasts unique.
+    # The cut-off is far from rounding (1e-15) and from the least singular value that counts (about 0.1).
+    left, singular, right = np.linalg.svd(design, full_matrices=False)
+    kept = singular > SINGULAR * singular[0]
+    solve = (right[kept].T / singular[kept]) @ left[:, kept].T
+    inverse = solve @ solve.T
+    coefficients = solve @ values
     residuals = values - design @ coefficients
-    freedom = len(values) - int(np.linalg.matrix_rank(design))
+    freedom = len(values) - int(kept.sum())
     deviation = float(np.sqrt(residuals @ residuals / freedom)) if freedom > 0 else None
     count = len(configurations)
     return BlockModel(
@@ -90,8 +95,19 @@ def fit(observations: Sequence[Observation]) -> BlockModel:
         estimable=_connected(row_configuration, row_block, count, len(blocks)),
         residual_deviation=deviation,
         degrees_of_freedom=freedom,
-        slopes=tuple(float(slope) for slope in coefficients[count + len(blocks) :]),
+        slopes=tuple(float(slope) for slope in coefficients[count + len(blocks) :] / scales),
     )
+
+
+def _standardised(covariates: Sequence[tuple[float, ...]]) -> tuple[FloatArray, FloatArray]:
+    """Covariates (n, p) with mean 0 and size 1, and what they were divided by; constants become 0."""
+    values = np.array(covariates, dtype=float).reshape(len(covariates), -1)
+    centres = values.mean(axis=0)
+    values = values - centres
+    scales = np.abs(values).max(axis=0, initial=0.0)
+    constant = scales <= SINGULAR * np.abs(centres)
+    values[:, constant], scales[constant] = 0.0, 1.0
+    return values / scales, scales
 
 
 def _connected(

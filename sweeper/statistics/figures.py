@@ -81,7 +81,7 @@ def run_figures(measurement: Measurement) -> RunFigures | None:
         started=latency.samples,
         completed=completed,
         failed=failed,
-        censored=int(np.isnan(log.latency_ms).sum()),
+        censored=latency.censored,
         rps=(completed - failed) / window.duration_s,
         error_rate=failed / completed,
         latency=latency,

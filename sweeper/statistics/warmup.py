@@ -19,13 +19,17 @@ def mser5(series: FloatArray) -> int | None:
     White, "An effective truncation heuristic for bias reduction in simulation output", Simulation 69
     (1997), with batches of five. `series` has shape (n,). None when there is no steady state: the best
     cut lies in the second half (or there are fewer than four batches to look at).
+
+    Cuts that leave the last few batches only are no candidates: a handful that happen to be alike would
+    win (Hoad, Robinson & Davies, "Automating warm-up length estimation", J. Oper. Res. Soc. 61 (2010),
+    leave out five; of a short series a third, or no cut beyond its half were left to say "not steady").
     """
     batches = len(series) // BATCH
     if batches < 4:
         return None
     means = series[: batches * BATCH].reshape(batches, BATCH).mean(axis=1)
-    # The last two cuts leave too little to estimate a variance from.
-    scores = [float(np.var(means[cut:])) / (batches - cut) for cut in range(batches - 2)]
+    last = min(5, max(3, batches // 3))
+    scores = [float(np.var(means[cut:])) / (batches - cut) for cut in range(batches - last + 1)]
     best = int(np.argmin(scores))
     return best * BATCH if best <= batches // 2 else None
 
@@ -59,7 +63,8 @@ def binned(log: RequestLog, start_s: float, end_s: float, bin_s: float = BIN_S) 
 def steady_from(log: RequestLog, users_on_s: float, until_s: float) -> float | None:
     """Moment from which both one-second throughput and mean latency are steady; None when never.
 
-    `users_on_s` is when all users were on.
+    `users_on_s` is when all users were on; `until_s` must not be later than what the log covers, or its
+    empty end looks like a server that stopped.
     """
     series = binned(log, users_on_s, until_s)
     if len(series.completions) == 0 or np.isnan(series.mean_latency_ms).any():
