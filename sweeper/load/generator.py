@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweeper.errors import LoadError, UsageError
-from sweeper.load.child import spawn
 from sweeper.load.session import LocustSession
+from sweeper.processes import spawn
 
 RECORDER = Path(__file__).with_name("recorder.py")
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
@@ -71,12 +71,12 @@ class LocustGenerator:
         try:
             directory.mkdir(parents=True, exist_ok=True)
             raw_path.unlink(missing_ok=True)
-            child = spawn(
+            process = spawn(
                 self._argv(base_url), env=self._environment(raw_path), log_path=log_path, cpus=self.cpus
             )
         except OSError as error:
             raise LoadError(f"locust could not be started: {error}") from error
-        session = LocustSession(child, raw_path, log_path)
+        session = LocustSession(process, raw_path, log_path)
         try:
             session.wait_spawned(START_TIMEOUT_S)
         except BaseException:

@@ -107,9 +107,7 @@ def test_cores_are_set_for_the_program_and_not_for_us(start):
         (["true"], {"log_path": "no/such/folder"}, FileNotFoundError, "no/such/folder"),
     ],
 )
-def test_what_cannot_be_started_is_an_os_error(  # noqa: PLR0917
-    start, tmp_path, argv, options, error, what
-):
+def test_what_cannot_be_started_is_an_os_error(start, tmp_path, argv, options, error, what):
     options = {name: tmp_path / text if isinstance(text, str) else text for name, text in options.items()}
     with pytest.raises(error, match=what):
         start(argv, **options)
