@@ -89,7 +89,8 @@ def test_a_server_that_ignores_the_worker_count_is_named(
     folder: Path, options: tuple[object, ...], seen: str
 ) -> None:
     done = sweeper(
-        "grid", *truth("--service-ms", 20, *options), *SHORT, *THREE, "--workers", "8,16", "--json", cwd=folder
+        "grid", *truth("--service-ms", 20, *options), *SHORT, *THREE,
+        "--workers", "8,16", "--json", cwd=folder,
     )  # fmt: skip
     assert done.code == 1
     assert done.json["workers"] is None
