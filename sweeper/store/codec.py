@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from typing import Any
 
 from sweeper.records import (
@@ -39,8 +40,13 @@ def finding_to_plain(finding: Finding) -> dict[str, Any]:
         "code": finding.code,
         "severity": finding.severity.value,
         "message": finding.message,
-        "evidence": dict(finding.evidence),
+        "evidence": {name: _finite(value) for name, value in finding.evidence.items()},
     }
+
+
+def _finite(value: float | int | str | bool | None) -> float | int | str | bool | None:
+    """JSON has no NaN and no infinity: as evidence they are unavailable, not a reason to lose a run."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def findings_from_json(text: str) -> tuple[Finding, ...]:

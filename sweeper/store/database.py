@@ -68,30 +68,53 @@ class Database:
     """One `studies.db`. Every method commits before it returns; errors are StoreErrors."""
 
     def __init__(self, url: str, *, create: bool = True) -> None:
-        self._url = sa.make_url(url)
-        if self._url.get_backend_name() == "sqlite" and self._url.database:
-            path = Path(self._url.database)
-            if create:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            elif not path.exists():
-                raise StoreError(f"there is no {path}: no study has been made here yet")
-        self._engine = sa.create_engine(self._url)
-        if self._url.get_backend_name() == "sqlite":
+        try:
+            self._url = sa.make_url(url)
+            if self._is_sqlite and self._url.database:
+                _prepare_folder(Path(self._url.database), create)
+            self._engine = sa.create_engine(self._url)
+        except (SQLAlchemyError, ModuleNotFoundError) as error:
+            raise StoreError(
+                f"cannot use {self._where if hasattr(self, '_url') else url} as a database: {error}; it must "
+                "be like sqlite:///studies/studies.db"
+            ) from error
+        self._begin = "BEGIN"
+        if self._is_sqlite:
             event.listen(self._engine, "connect", _make_durable)
+            event.listen(self._engine, "begin", lambda connection: connection.exec_driver_sql(self._begin))
+        try:
+            self._set_up()
+        except BaseException:
+            self.close()
+            raise
+
+    def _set_up(self) -> None:
         with self._transaction("open") as connection:
-            _metadata.create_all(connection)
-            version = connection.execute(sa.select(_schema.c.version)).scalar()
-            if version is None:
-                connection.execute(_schema.insert().values(version=SCHEMA_VERSION))
-            elif version != SCHEMA_VERSION:
-                raise StoreError(
-                    f"{self._where} has schema version {version}, this sweeper reads {SCHEMA_VERSION}: use "
-                    "the sweeper that wrote it, or another --studies-dir"
-                )
+            version = _version(connection)
+        if version is None:
+            # Two sweepers may come here at once: the first to hold the lock makes the tables.
+            self._begin = "BEGIN IMMEDIATE"
+            with self._transaction("open") as connection:
+                _metadata.create_all(connection)
+                version = _version(connection)
+                if version is None:
+                    connection.execute(_schema.insert().values(version=SCHEMA_VERSION))
+            self._begin = "BEGIN"
+        if version not in (None, SCHEMA_VERSION):
+            raise StoreError(
+                f"{self._where} has schema version {version}, this sweeper reads {SCHEMA_VERSION}: use the "
+                "sweeper that wrote it, or another --studies-dir"
+            )
+
+    @property
+    def _is_sqlite(self) -> bool:
+        return self._url.get_backend_name() == "sqlite"
 
     @property
     def _where(self) -> str:
-        return self._url.database or self._url.render_as_string(hide_password=True)
+        if self._is_sqlite and self._url.database:
+            return self._url.database
+        return self._url.render_as_string(hide_password=True)
 
     @contextmanager
     def _transaction(self, doing: str) -> Iterator[sa.Connection]:
@@ -161,6 +184,24 @@ class Database:
             return tuple(record_of(row) for row in connection.execute(query))
 
 
+def _prepare_folder(path: Path, create: bool) -> None:
+    if not create:
+        if not path.exists():
+            raise StoreError(f"there is no {path}: no study has been made here yet")
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot make the folder {path.parent}: {error.strerror or error}") from error
+
+
+def _version(connection: sa.Connection) -> int | None:
+    if not sa.inspect(connection).has_table(_schema.name):
+        return None
+    version: int | None = connection.execute(sa.select(_schema.c.version)).scalar()
+    return version
+
+
 def _study_of(row: Any) -> StoredStudy:
     settings: Mapping[str, Any] = json.loads(row.settings)
     return StoredStudy(
@@ -169,7 +210,11 @@ def _study_of(row: Any) -> StoredStudy:
 
 
 def _make_durable(connection: Any, _record: Any) -> None:
-    """A committed run survives a power cut: full fsync, and a rollback journal that kill -9 cannot tear."""
+    """A committed run survives a power cut: full fsync, and a rollback journal that kill -9 cannot tear.
+
+    Transactions begin where SQLAlchemy says so, not where sqlite3 guesses: it commits before CREATE.
+    """
+    connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")

@@ -31,15 +31,21 @@ class StudyStore:
 
     def lock(self) -> None:
         """Only one sweeper runs a study at a time. Raises UsageError when another one does."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise StoreError(f"cannot write to {self.folder}: {error.strerror or error}") from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             os.close(descriptor)
             raise UsageError(
                 f"study '{self.name}' is being run by another sweeper: wait for it, or use another --study"
             ) from None
+        except OSError as error:
+            os.close(descriptor)
+            raise StoreError(f"cannot lock {self.folder}: {error.strerror or error}") from error
         self._lock = descriptor
 
     def close(self) -> None:
@@ -79,9 +85,7 @@ class StudyStore:
             durable.fill(
                 directory / "telemetry.parquet", lambda path: tables.write_telemetry(path, telemetry)
             )
-        for log in directory.glob("*.log"):
-            with log.open("rb") as handle:
-                os.fsync(handle.fileno())
+        durable.sync_files(directory.glob("*.log"))
         durable.sync_folder(directory)
         self._database.add_run(self.name, record)
         self._write_csv()
@@ -91,6 +95,8 @@ class StudyStore:
 
     def _write_csv(self) -> None:
         rows = [flat(record) for record in self.records()]
+        if not rows:
+            return
         text = io.StringIO()
         writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
@@ -98,6 +104,7 @@ class StudyStore:
         durable.write(self.folder / "runs.csv", text.getvalue())
 
     def save_recommendation(self, recommendation: dict[str, Any], *, complete: bool) -> None:
+        self._write_csv()  # a kill between a run's row and its line here leaves the line out
         durable.write(self.folder / "recommendation.json", _json(recommendation))
         if complete:
             self._database.mark_complete(self.name)
