@@ -174,8 +174,8 @@ def pressure(figures: RunFigures, context: RunContext, limits: Limits) -> Findin
     return Finding(
         "pressure",
         Severity.WARNING,
-        f"other processes on this machine kept {others:.2f} cores busy (limit {allowed:g}) and left none idle: "
-        "stop them, or run again when the machine is quiet",
+        f"other processes on this machine kept {others:.2f} cores busy (limit {allowed:g}) and left none "
+        "idle: stop them, or run again when the machine is quiet",
         {"other_cpu_cores": others},
     )
 
