@@ -77,7 +77,7 @@ def run_grid(flags: Mapping[str, object], where: Where, *, dry_run: bool, as_jso
                 "name, or leave them out to resume it"
             )
         if existing.complete:
-            return _print(answer(where), as_json)
+            return _print(answer(where), where, as_json)
     chosen = stored_settings(existing) if existing is not None else settings(given)
     prepared = _prepare(chosen, where, existing)
     if dry_run:
@@ -91,15 +91,15 @@ def run_grid(flags: Mapping[str, object], where: Where, *, dry_run: bool, as_jso
             f"sweeper grid --study {prepared.plan.name}{where.flags}\n"
         )
         return 130
-    return _print(recommendation, as_json)
+    return _print(recommendation, where, as_json)
 
 
-def _print(recommendation: Recommendation, as_json: bool) -> int:
+def _print(recommendation: Recommendation, where: Where, as_json: bool) -> int:
     if as_json:
         line = json.dumps(formats.to_json_dict(recommendation), ensure_ascii=False)
         sys.stdout.write(line + "\n")
     else:
-        print_text(recommendation)
+        print_text(recommendation, where)
     return exit_code(recommendation)
 
 
