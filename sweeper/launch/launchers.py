@@ -90,7 +90,8 @@ class FastApiLauncher(ServerLauncher):
 
     def command_line(self, configuration: Configuration, port: int) -> list[str]:
         where = ["--code-dir", str(self._code_dir), "--host", HOST, "--port", str(port)]
-        return [sys.executable, "-m", "sweeper.server", *where]
+        # -P: or modules in the folder where sweeper was called would come before the installed ones.
+        return [sys.executable, "-P", "-m", "sweeper.server", *where]
 
 
 class CommandLauncher(ServerLauncher):

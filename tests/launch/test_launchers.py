@@ -25,7 +25,7 @@ def test_the_command_line_of_our_server(tmp_path):
     launcher = FastApiLauncher(tmp_path)
     assert launcher.name == "fastapi"
     assert launcher.command_line(SMALL, 8123) == [
-        *(sys.executable, "-m", "sweeper.server"),
+        *(sys.executable, "-P", "-m", "sweeper.server"),
         *("--code-dir", str(tmp_path), "--host", "127.0.0.1", "--port", "8123"),
     ]
 
