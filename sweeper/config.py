@@ -238,7 +238,8 @@ def _check_quick(given: Given) -> None:
 
 
 def _shown(value: object) -> str:
-    return f"'{value}'" if isinstance(value, str) else str(value)
+    text = str(value) if len(str(value)) <= 60 else f"{str(value)[:59]}…"
+    return f"'{text}'" if isinstance(value, str) else text
 
 
 def _check_together(result: StudySettings, names: Mapping[str, str]) -> None:

@@ -1,0 +1,482 @@
+"""The outside world on a simulated clock: every Protocol of `sweeper.interfaces`, deterministic by seed.
+
+A `World` holds the clock, what was started, and how servers behave. The load is a closed system of N
+users, simulated user by user, so that throughput, latency and think time obey Little's law by themselves.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from sweeper.errors import LoadError, ServerStartError
+from sweeper.interfaces import LoadProgress
+from sweeper.recommend import Recommendation
+from sweeper.records import (
+    Configuration,
+    PoolStats,
+    RequestLog,
+    RunPlan,
+    RunRecord,
+    ServerExit,
+    TelemetrySample,
+)
+from sweeper.run import Parts, State
+from sweeper.study import Progress
+
+LAG_PERIOD_S = 0.5
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """How one server behaves in one run. `rps` is what it can do with all users on."""
+
+    rps: float = 140.0
+    wobble: float = 0.0  # sd of the log of its speed from second to second
+    ramp_share: float = 0.0  # how much slower it starts, fading with `ramp_s`
+    ramp_s: float = 1.0
+    trend_per_s: float = 0.0  # speed gained for ever
+    pause: tuple[float, float] | None = None  # no completion from, to; seconds under load
+    error_share: float = 0.0
+    error_ms: float = 2.0
+    error_status: int = 500
+    counts_errors: bool = True  # in /stats/: whether failed requests went through the pool
+    hangs: int = 0  # requests of the last users on that never finish
+    ready_after_s: float = 1.0
+    dies_at_start: bool = False
+    dies_after_s: float | None = None  # seconds under load
+    pool: str = "honest"  # honest, absent, fixed (says 4), lying (says what it is told, has 4), half-silent
+    threads: Callable[[int], int] = lambda workers: workers + 10
+    cpu_ms: float = 7.0
+    voluntary: float = 10.0
+    involuntary: float = 1.0
+    run_delay_ms: float | None = 1.0
+    client_cpu_ms: float = 0.7
+    lag_ms: float = 0.5
+    steal: float = 0.0
+    other_cpu_cores: float = 0.0
+    throttled_per_s: float = 0.0
+    miscount: int = 0
+
+
+class FakeClock:
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def monotonic_s(self) -> float:
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds >= 0
+        self.now_s += seconds
+
+    def utc_now(self) -> str:
+        return datetime.fromtimestamp(1_700_000_000 + self.now_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+Script = Callable[[Configuration, int, str], Behaviour]
+
+
+@dataclass
+class World:
+    """`script(configuration, block, run_id)` says how the server of a run behaves.
+
+    `interrupt_at` raises KeyboardInterrupt at that step; every call into a fake is a step. What starts
+    something is interrupted before it, what stops something after it, as the real parts promise.
+    """
+
+    script: Script
+    users: int = 100
+    think_s: tuple[float, float] | None = (0.1, 0.5)
+    seed: int = 0
+    flush_s: float = 0.25
+    load_fails: str = ""
+    interrupt_at: int | None = None
+    clock: FakeClock = field(default_factory=FakeClock)
+    steps: list[str] = field(default_factory=list)
+    servers: list[FakeServer] = field(default_factory=list)
+    sessions: list[FakeSession] = field(default_factory=list)
+
+    def step(self, name: str) -> None:
+        self.steps.append(name)
+        if len(self.steps) == self.interrupt_at:
+            raise KeyboardInterrupt
+
+    def parts(self) -> Parts:
+        return Parts(FakeLauncher(self), FakeLoad(self), FakeTelemetry(self), self.clock)
+
+    def server_of(self, pid: int) -> FakeServer:
+        return next(server for server in self.servers if server.pid == pid)
+
+    @property
+    def left_running(self) -> list[object]:
+        servers = [server for server in self.servers if server.stops == 0]
+        return [*servers, *(session for session in self.sessions if session.kills == 0)]
+
+
+def world_of(behaviour: Behaviour | dict[int, Behaviour], **options: object) -> World:
+    """The same behaviour in every run, or one for each worker count."""
+    if isinstance(behaviour, Behaviour):
+        return World(lambda configuration, block, run_id: behaviour, **options)  # type: ignore[arg-type]
+    table = behaviour
+    return World(lambda configuration, block, run_id: table[configuration.workers], **options)  # type: ignore[arg-type]
+
+
+def noisy(
+    rps: dict[int, float], *, noise: float = 0.02, block_drift: float = 0.0, seed: int = 0, **options: object
+) -> Script:
+    """Throughput by workers, times a seeded log-normal error of each run and one of each block."""
+
+    def script(configuration: Configuration, block: int, run_id: str) -> Behaviour:
+        drift = generator(seed, f"block {block}").normal(0, block_drift)
+        error = generator(seed, run_id).normal(0, noise)
+        speed = rps[configuration.workers] * float(np.exp(drift + error))
+        return Behaviour(rps=speed, **options)  # type: ignore[arg-type]
+
+    return script
+
+
+def generator(seed: int, name: str) -> np.random.Generator:
+    return np.random.default_rng([seed, zlib.crc32(name.encode())])
+
+
+class FakeServer:
+    def __init__(self, world: World, configuration: Configuration, block: int, run_id: str) -> None:
+        self._world = world
+        self.configuration = configuration
+        self.run_id = run_id
+        self.behaviour = world.script(configuration, block, run_id)
+        self.started_s = world.clock.now_s
+        self.traffic: Traffic | None = None
+        self.stops = 0
+        self.pid = 1000 + len(world.servers)
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.pid}"
+
+    def wait_ready(self, timeout_s: float) -> float:
+        self._world.step("wait_ready")
+        if self.behaviour.dies_at_start:
+            self._world.clock.sleep(0.5)
+            raise ServerStartError("the server ended with exit code 3 before it was ready")
+        if self.behaviour.ready_after_s > timeout_s:
+            self._world.clock.sleep(timeout_s)
+            raise ServerStartError(f"the server was not ready within {timeout_s:g} s")
+        self._world.clock.sleep(self.behaviour.ready_after_s)
+        return self.behaviour.ready_after_s
+
+    @property
+    def dead(self) -> bool:
+        dies = self.behaviour.dies_after_s
+        return dies is not None and self.traffic is not None and self.traffic.elapsed_s() >= dies
+
+    def alive(self) -> bool:
+        self._world.step("alive")
+        return self.stops == 0 and not self.dead
+
+    def pool_stats(self) -> PoolStats | None:
+        self._world.step("pool_stats")
+        behaviour, asked = self.behaviour, self.configuration.workers
+        if behaviour.pool == "absent":
+            return None
+        if behaviour.pool == "half-silent":
+            return PoolStats(completed=self._completed())
+        size = asked if behaviour.pool == "honest" else 4
+        return PoolStats(
+            workers=4 if behaviour.pool == "fixed" else asked,
+            max_concurrency=min(size, self.traffic.most_in_flight()) if self.traffic else 0,
+            pending=0,
+            completed=self._completed(),
+            rejected=0,
+        )
+
+    def _completed(self) -> int:
+        if self.traffic is None:
+            return 7  # of somebody's smoke test before the load
+        return 7 + self.traffic.answered(errors=self.behaviour.counts_errors) + self.behaviour.miscount
+
+    def log_tail(self, lines: int = 20) -> str:
+        return "Killed"
+
+    def stop(self, grace_s: float = 10.0) -> ServerExit:
+        self.stops += 1
+        self._world.clock.sleep(0.1)
+        self._world.step("stop")
+        return ServerExit(return_code=-15, stopped_in_s=0.1, killed=False)
+
+
+class FakeLauncher:
+    name = "fake"
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def start(self, configuration: Configuration, log_path: Path) -> FakeServer:
+        self._world.step("launch")
+        run_id = log_path.parent.name
+        block = int(run_id[1:3]) if run_id[1:3].isdigit() else 1
+        server = FakeServer(self._world, configuration, block, run_id)
+        self._world.servers.append(server)
+        return server
+
+
+class Traffic:
+    """What N users do to one server; grown as far as it is looked at."""
+
+    def __init__(self, world: World, behaviour: Behaviour, run_id: str) -> None:
+        self._clock = world.clock
+        self._behaviour = behaviour
+        self._think = world.think_s or (0.1, 0.5)
+        self._random = generator(world.seed, f"traffic {run_id}")
+        self.begun_s = world.clock.now_s
+        self._next = self._random.uniform(0.0, 0.05, world.users)
+        mean_think = sum(self._think) / 2
+        self._mean_latency_s = max(0.001, world.users / behaviour.rps - mean_think)
+        self._cycle_s = world.users / behaviour.rps
+        self._speed = np.exp(self._random.normal(0.0, behaviour.wobble, 4000))
+        self._grown_s = 0.0
+        self._started = np.empty(0)
+        self._latency = np.empty(0)
+        self._failed = np.empty(0, bool)
+        self._chunks: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self.stopped_s: float | None = None
+
+    def elapsed_s(self) -> float:
+        return self._clock.now_s - self.begun_s
+
+    def grow(self) -> None:
+        """Every request started until now (or until the load was stopped)."""
+        until = self.elapsed_s() if self.stopped_s is None else self.stopped_s
+        if until <= self._grown_s:
+            return
+        self._grown_s = until
+        while (busy := np.flatnonzero(self._next <= until)).size:
+            starts = self._next[busy]
+            latency, failed = self._serve(starts, busy)
+            self._chunks.append((starts, latency, failed))
+            self._next[busy] = starts + latency + self._random.uniform(*self._think, len(busy))
+        parts = [(self._started, self._latency, self._failed), *self._chunks]
+        self._chunks = []
+        started, latency, failed = (np.concatenate(column) for column in zip(*parts, strict=True))
+        order = np.argsort(started, kind="stable")
+        self._started, self._latency, self._failed = started[order], latency[order], failed[order]
+
+    def _serve(self, starts: np.ndarray, users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        behaviour = self._behaviour
+        speed = self._speed[starts.astype(int)] * (
+            1 - behaviour.ramp_share * np.exp(-starts / behaviour.ramp_s)
+        )
+        speed = speed * (1 + behaviour.trend_per_s * starts)
+        # A slower server stretches the whole cycle: all of it falls on the latency.
+        mean = np.maximum(self._mean_latency_s + self._cycle_s * (1 / speed - 1), 0.001)
+        latency = mean * self._random.gamma(20.0, 1 / 20.0, len(starts))
+        failed = self._random.random(len(starts)) < behaviour.error_share
+        latency = np.where(failed, behaviour.error_ms / 1000.0, latency)
+        if behaviour.pause is not None:
+            begin, end = behaviour.pause
+            finish = starts + latency
+            held = (finish >= begin) & (starts < end)
+            latency = np.where(held, latency + (end - begin), latency)
+        hung = users >= len(self._next) - behaviour.hangs
+        latency = np.where(hung & (starts > 8.0), 1e6, latency)
+        return latency, failed
+
+    def _known(self, at_s: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Started, latency and failed of requests started by `at_s`; NaN where not finished by then."""
+        self.grow()
+        count = int(np.searchsorted(self._started, at_s, side="right"))
+        started, latency = self._started[:count], self._latency[:count]
+        return started, np.where(started + latency <= at_s, latency, np.nan), self._failed[:count]
+
+    def progress(self) -> LoadProgress:
+        started, latency, failed = self._known(self.elapsed_s())
+        finished = np.isfinite(latency)
+        return LoadProgress(len(started), int(finished.sum()), int((finished & failed).sum()))
+
+    def answered(self, *, errors: bool) -> int:
+        _, latency, failed = self._known(self.elapsed_s())
+        finished = np.isfinite(latency)
+        return int(finished.sum() if errors else (finished & ~failed).sum())
+
+    def most_in_flight(self) -> int:
+        started, latency, _ = self._known(self.elapsed_s())
+        finished = np.sort((started + latency)[np.isfinite(latency)])
+        return int((np.arange(1, len(started) + 1) - np.searchsorted(finished, started)).max(initial=0))
+
+    def stop(self, timeout_s: float) -> None:
+        self.grow()
+        self.stopped_s = self.elapsed_s()
+        last = float((self._started + self._latency).max(initial=0.0))
+        self._clock.sleep(min(max(0.0, last - self.stopped_s), timeout_s) + 0.001)
+
+    def log(self, at_s: float, lag_ms: float, error_status: int) -> RequestLog:
+        started, latency, failed = self._known(at_s)
+        finished = np.isfinite(latency)
+        lags = np.arange(0.0, at_s, LAG_PERIOD_S)
+        return RequestLog(
+            started_s=started + self.begun_s,
+            latency_ms=latency * 1000.0,
+            status=np.where(finished, np.where(failed, error_status, 200), 0).astype(np.int64),
+            response_bytes=np.where(finished, 2000, 0).astype(np.int64),
+            failed=failed & finished,
+            lag_at_s=lags + self.begun_s,
+            lag_s=np.full(len(lags), lag_ms / 1000.0),
+        )
+
+
+class FakeSession:
+    def __init__(self, world: World, server: FakeServer) -> None:
+        self._world = world
+        self._behaviour = server.behaviour
+        self.traffic = server.traffic = Traffic(world, server.behaviour, server.run_id)
+        self.kills = 0
+        self.pid = 5000 + len(world.sessions)
+
+    def alive(self) -> bool:
+        self._world.step("load alive")
+        return (self.kills == 0 and self._world.load_fails != "dies") or self.traffic.elapsed_s() < 5.0
+
+    def progress(self) -> LoadProgress:
+        self._world.step("progress")
+        if self._world.load_fails == "never starts":
+            return LoadProgress(0, 0, 0)
+        return self.traffic.progress()
+
+    def drain(self, timeout_s: float) -> None:
+        self._world.step("drain")
+        self.traffic.stop(timeout_s)
+
+    def requests(self) -> RequestLog:
+        self._world.step("requests")
+        if self._world.load_fails == "unreadable":
+            raise LoadError("the load generator's log is unreadable")
+        behaviour, now_s = self._behaviour, self.traffic.elapsed_s()
+        at_s = now_s if self.traffic.stopped_s is not None else now_s - now_s % max(self._world.flush_s, 1e-9)
+        return self.traffic.log(at_s, behaviour.lag_ms, behaviour.error_status)
+
+    def log_tail(self, lines: int = 20) -> str:
+        return "locust says goodbye"
+
+    def kill(self) -> None:
+        self.kills += 1
+        self._world.step("kill")
+
+
+class FakeLoad:
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.users = world.users
+
+    @property
+    def mean_think_s(self) -> float | None:
+        return None if self._world.think_s is None else sum(self._world.think_s) / 2
+
+    def start(self, base_url: str, directory: Path) -> FakeSession:
+        self._world.step("load start")
+        if self._world.load_fails == "cannot start":
+            raise LoadError("locust could not be started: no such file")
+        server = self._world.server_of(int(base_url.rpartition(":")[2]))
+        session = FakeSession(self._world, server)
+        self._world.sessions.append(session)
+        return session
+
+
+class FakeTelemetry:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def attach(self, server_pid: int, client_pid: int) -> FakeProbe:
+        self._world.step("attach")
+        server = self._world.server_of(server_pid)
+        if server.dead:
+            raise ProcessLookupError(server_pid)
+        return FakeProbe(self._world, server)
+
+
+class FakeProbe:
+    def __init__(self, world: World, server: FakeServer) -> None:
+        self._world = world
+        self._server = server
+
+    def sample(self) -> TelemetrySample:
+        self._world.step("sample")
+        if self._server.dead:
+            raise ProcessLookupError(self._server.pid)
+        behaviour, traffic = self._server.behaviour, self._server.traffic
+        assert traffic is not None
+        done, elapsed_s = traffic.progress().finished, traffic.elapsed_s()
+        server_s, client_s = done * behaviour.cpu_ms / 1000, done * behaviour.client_cpu_ms / 1000
+        delay = behaviour.run_delay_ms
+        return TelemetrySample(
+            at_s=self._world.clock.now_s,
+            server_user_cpu_s=server_s * 0.8,
+            server_system_cpu_s=server_s * 0.2,
+            server_rss_bytes=200_000_000,
+            server_peak_rss_bytes=210_000_000,
+            server_threads=behaviour.threads(self._server.configuration.workers),
+            server_processes=1,
+            server_voluntary_switches=round(done * behaviour.voluntary),
+            server_involuntary_switches=round(done * behaviour.involuntary),
+            server_run_delay_s=None if delay is None else done * delay / 1000,
+            client_cpu_s=client_s,
+            client_threads=3,
+            host_context_switches=round(done * 15 + 1000 * elapsed_s),
+            host_busy_cpu_s=server_s + client_s + behaviour.other_cpu_cores * elapsed_s,
+            host_steal_s=behaviour.steal * elapsed_s,
+            host_cpu_pressure_s=None,
+            cgroup_throttled_periods=round(behaviour.throttled_per_s * elapsed_s),
+            cgroup_throttled_s=None,
+        )
+
+
+class MemoryStore:
+    """Records in a list; `folders` says which run directories were asked for."""
+
+    def __init__(self, records: tuple[RunRecord, ...] = ()) -> None:
+        self.saved = list(records)
+        self.folders: list[str] = []
+
+    def run_directory(self, run_id: str) -> Path:
+        self.folders.append(run_id)
+        return Path("runs") / run_id
+
+    def save(
+        self, record: RunRecord, requests: RequestLog | None, telemetry: tuple[TelemetrySample, ...]
+    ) -> None:
+        assert record.plan.run_id not in {saved.plan.run_id for saved in self.saved}
+        self.saved.append(record)
+
+    def records(self) -> tuple[RunRecord, ...]:
+        return tuple(self.saved)
+
+
+class Watching:
+    """An observer that keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.states: list[tuple[str, State]] = []
+        self.progress: list[Progress] = []
+        self.finished: list[RunRecord] = []
+        self.blocks: list[tuple[int, Recommendation]] = []
+        self.dropped: list[tuple[Configuration, int, str]] = []
+
+    def run_started(self, plan: RunPlan, progress: Progress) -> None:
+        self.progress.append(progress)
+
+    def run_state(self, plan: RunPlan, state: State, elapsed_s: float) -> None:
+        self.states.append((plan.run_id, state))
+
+    def run_finished(self, record: RunRecord) -> None:
+        self.finished.append(record)
+
+    def block_finished(self, block: int, so_far: Recommendation) -> None:
+        self.blocks.append((block, so_far))
+
+    def eliminated(self, configuration: Configuration, block: int, why: str) -> None:
+        self.dropped.append((configuration, block, why))

@@ -1,0 +1,187 @@
+"""Figures over the window, on logs small enough to count by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sweeper.records import PoolStats, RequestLog, TelemetrySample, Window
+from sweeper.statistics.figures import Measurement, completed_in, edges, latencies, run_figures
+from tests.builders import SAMPLE, log
+
+NAN = math.nan
+WINDOW = Window(10.0, 20.0)
+
+
+def sample(at_s: float, **changes: object) -> TelemetrySample:
+    return dataclasses.replace(SAMPLE, at_s=at_s, **changes)  # type: ignore[arg-type]
+
+
+EDGES = (sample(10.0), sample(20.0))
+
+
+def measured(
+    requests: RequestLog, samples: tuple[TelemetrySample, ...] = EDGES, pool: PoolStats | None = None
+) -> Measurement:
+    return Measurement(requests, samples, WINDOW, users_on_s=7.0, ended_s=25.0, ready_s=1.5, pool=pool)
+
+
+def test_throughput_counts_completions_and_latency_counts_starts() -> None:
+    requests = log(
+        #  before  across start  on start  inside   ends on end  across end  on end
+        [8.0, 9.5, 10.0, 12.0, 19.0, 19.5, 20.0],
+        [500.0, 1000.0, 100.0, 200.0, 1000.0, 900.0, 50.0],
+    )
+    figures = run_figures(measured(requests))
+    assert figures is not None
+    assert completed_in(requests, WINDOW).tolist() == [1, 2, 3]
+    assert (figures.completed, figures.rps) == (3, 0.3)
+    assert (figures.started, figures.latency.samples) == (4, 4)
+    assert figures.latency.max_ms == 1000.0
+    assert figures.latency.p50_ms == 200.0
+    assert figures.latency.mean_ms == pytest.approx((100 + 200 + 1000 + 900) / 4)
+    assert figures.window_s == 10.0
+    assert figures.warmup_s == 3.0
+    assert figures.ready_s == 1.5
+
+
+def test_a_request_exactly_at_an_edge_belongs_to_one_window_only() -> None:
+    requests = log([10.0, 15.0], [5000.0, 5000.0])  # complete at 15 and 20
+    first, second = Window(10.0, 15.0), Window(15.0, 20.0)
+    assert [len(completed_in(requests, w)) for w in (first, second)] == [0, 1]
+    assert [latencies(requests, w, 25.0) is not None for w in (first, second)] == [True, True]
+
+
+def test_failures_are_completions_but_no_throughput() -> None:
+    requests = log([11.0, 12.0, 13.0, 14.0], 100.0, failed=[False, True, False, False])
+    figures = run_figures(measured(requests))
+    assert figures is not None
+    assert (figures.completed, figures.failed, figures.error_rate, figures.rps) == (4, 1, 0.25, 0.3)
+
+
+def test_censored_requests_count_as_long_as_they_waited() -> None:
+    requests = log([5.0, 11.0, 12.0, 21.0], [NAN, 100.0, NAN, NAN])
+    figures = run_figures(measured(requests))
+    assert figures is not None
+    assert figures.censored == figures.latency.censored == 1
+    assert figures.latency.max_ms == 13_000.0  # from 12 to the end of the load at 25
+    assert figures.completed == 1
+
+
+@pytest.mark.parametrize(
+    "requests",
+    [
+        log([], []),
+        log([1.0, 25.0], 10.0),
+        log([11.0], NAN),
+        log([9.0], 2000.0),  # completed in it, but nothing started
+        log([19.0], 2000.0),  # started in it, but nothing completed
+    ],
+)
+def test_no_figures_without_both_a_start_and_a_completion(requests: RequestLog) -> None:
+    assert run_figures(measured(requests)) is None
+
+
+def test_counters_are_differences_per_completed_request() -> None:
+    first = sample(
+        10.0, server_user_cpu_s=5.0, server_system_cpu_s=1.0, server_voluntary_switches=100,
+        server_involuntary_switches=10, server_run_delay_s=1.0, client_cpu_s=0.5,
+        host_context_switches=10_000, host_busy_cpu_s=100.0, host_steal_s=3.0, host_cpu_pressure_s=7.0,
+        cgroup_throttled_periods=5,
+    )  # fmt: skip
+    between = sample(15.0, server_threads=14, server_processes=2)
+    last = sample(
+        20.0, server_user_cpu_s=11.0, server_system_cpu_s=3.0, server_voluntary_switches=500,
+        server_involuntary_switches=30, server_run_delay_s=1.8, client_cpu_s=1.5, server_rss_bytes=77,
+        server_peak_rss_bytes=99, host_context_switches=15_000, host_busy_cpu_s=112.0, host_steal_s=3.5,
+        host_cpu_pressure_s=8.0, cgroup_throttled_periods=9,
+    )  # fmt: skip
+    outside = (sample(5.0, server_threads=99), sample(22.0, server_threads=99))
+    requests = log([11.0, 12.0, 13.0, 14.0], 100.0)
+    pool = PoolStats(workers=4, max_concurrency=3)
+    figures = run_figures(measured(requests, (outside[0], first, between, last, outside[1]), pool))
+    assert figures is not None
+    assert (figures.cpu_user_s, figures.cpu_system_s, figures.cpu_cores) == (6.0, 2.0, 0.8)
+    assert figures.cpu_ms_per_request == 2000.0
+    assert figures.voluntary_switches_per_request == 100.0
+    assert figures.involuntary_switches_per_request == 5.0
+    assert figures.run_delay_ms_per_request == pytest.approx(200.0)
+    assert (figures.rss_bytes, figures.peak_rss_bytes) == (77, 99)
+    assert (figures.threads, figures.processes) == (14, 2)
+    assert figures.client_cpu_cores == 0.1
+    assert figures.host_switches_per_s == 500.0
+    assert figures.host_steal_share == 0.05
+    assert figures.host_pressure_share == 0.1
+    assert figures.throttled_periods == 4
+    assert figures.other_cpu_cores == pytest.approx((12 - 8 - 1) / 10)
+    assert (figures.max_concurrency, figures.pool_workers) == (3, 4)
+
+
+def test_what_the_machine_does_not_say_is_unavailable_not_zero() -> None:
+    figures = run_figures(measured(log([11.0], 100.0)))
+    assert figures is not None
+    for name in (
+        "run_delay_ms_per_request", "client_cpu_cores", "client_lag_p99_ms", "host_switches_per_s",
+        "host_steal_share", "host_pressure_share", "throttled_periods", "other_cpu_cores", "max_concurrency",
+        "pool_workers",
+    ):  # fmt: skip
+        assert getattr(figures, name) is None, name
+
+
+def test_lag_is_taken_over_the_window_only() -> None:
+    requests = dataclasses.replace(
+        log([11.0], 100.0),
+        lag_at_s=np.array([9.0, 10.0, 19.0, 20.0]),
+        lag_s=np.array([9.0, 0.001, 0.002, 9.0]),
+    )
+    figures = run_figures(measured(requests))
+    assert figures is not None
+    assert figures.client_lag_p99_ms == pytest.approx(2.0)
+
+
+def test_edges_are_the_samples_nearest_to_the_window() -> None:
+    samples = tuple(sample(at) for at in (8.0, 9.9, 11.5, 19.2, 20.1, 22.0))
+    first, last = edges(samples, WINDOW)
+    assert (first.at_s, last.at_s) == (9.9, 20.1)
+    for too_few in ((), (sample(15.0),)):
+        with pytest.raises(ValueError, match="edges"):
+            edges(too_few, WINDOW)
+
+
+requests_strategy = st.lists(
+    st.tuples(st.floats(5, 24), st.one_of(st.floats(0.1, 9e3), st.just(NAN)), st.booleans()),
+    min_size=1,
+    max_size=60,
+)
+
+
+@given(requests_strategy)
+def test_figures_agree_with_counting_one_by_one(rows: list[tuple[float, float, bool]]) -> None:
+    rows = sorted(rows, key=lambda row: row[0])
+    requests = log(
+        [r[0] for r in rows], [r[1] for r in rows], failed=[r[2] and not math.isnan(r[1]) for r in rows]
+    )
+    figures = run_figures(measured(requests))
+    started = [r for r in rows if 10 <= r[0] < 20]
+    done = [r for r in rows if not math.isnan(r[1]) and 10 <= r[0] + r[1] / 1000 < 20]
+    if not started or not done:
+        assert figures is None
+        return
+    assert figures is not None
+    assert figures.completed == len(done)
+    assert figures.failed == sum(r[2] for r in done)
+    assert figures.rps == pytest.approx((len(done) - figures.failed) / 10)
+    assert figures.started == len(started)
+    waits = [r[1] if not math.isnan(r[1]) else (25 - r[0]) * 1000 for r in started]
+    assert figures.latency.max_ms == pytest.approx(max(waits))
+    assert figures.latency.mean_ms == pytest.approx(sum(waits) / len(waits))
+    assert all(
+        math.isfinite(value)
+        for value in (*dataclasses.astuple(figures), *dataclasses.astuple(figures.latency))
+        if isinstance(value, float)
+    )

@@ -1,0 +1,326 @@
+"""Each code is tripped by its own case, and by no other; a clean run has none."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sweeper.findings import FAILING, SUSPICIOUS, Limits, RunContext, run_findings, verdict
+from sweeper.findings.causes import gil_bound, oversubscribed
+from sweeper.findings.pool import pool_ignored
+from sweeper.findings.study import sentinel, study_findings
+from sweeper.records import (
+    Configuration,
+    Finding,
+    Objective,
+    RequestLog,
+    RunFigures,
+    RunRecord,
+    Severity,
+    Verdict,
+    Window,
+)
+from sweeper.statistics.figures import Measurement
+from tests.builders import SAMPLE, figures, finding, log, record
+
+CONTEXT = RunContext(
+    configuration=Configuration(4),
+    users=100,
+    mean_think_s=0.3,
+    max_error_rate=0.01,
+    steady=True,
+    cores_shared=False,
+    responses_counted_by_server=1400,
+)
+# 140/s x (0.4 s + 0.3 s) is 98 users.
+CLEAN = figures(rps=140.0, mean_ms=414.0)
+HUNG = dataclasses.replace(CLEAN, latency=dataclasses.replace(CLEAN.latency, censored=1))
+FINISHED = 10.0 + (np.arange(1400) + 0.5) / 140.0
+
+
+DRIFTED = np.concatenate([10.0 + 5 * (np.arange(660) + 0.5) / 660, 15.0 + 5 * (np.arange(740) + 0.5) / 740])
+
+
+def requests(finished_s: np.ndarray = FINISHED, **options: Any) -> RequestLog:
+    return log(np.asarray(finished_s) - 0.4, 400.0, **options)
+
+
+def remarks(run: RunFigures = CLEAN, made: RequestLog | None = None, **context: Any) -> tuple[Finding, ...]:
+    measurement = Measurement(
+        requests=requests() if made is None else made,
+        samples=(SAMPLE,),
+        window=Window(10.0, 20.0),
+        users_on_s=7.0,
+        ended_s=21.0,
+        ready_s=1.0,
+        pool=None,
+    )
+    return run_findings(measurement, run, dataclasses.replace(CONTEXT, **context))
+
+
+def codes(found: tuple[Finding, ...]) -> list[str]:
+    return [item.code for item in found]
+
+
+def paused(seconds: float) -> np.ndarray:
+    """Nothing completes for a while in the middle of the window; what was held comes at its end."""
+    return np.sort(np.where((FINISHED > 14.4) & (14.4 + seconds > FINISHED), 14.4 + seconds, FINISHED))
+
+
+CASES: list[tuple[str, dict[str, Any]]] = [
+    ("accounting", {"responses_counted_by_server": 1399}),
+    ("accounting", {"responses_counted_by_server": 1401}),
+    ("accounting", {"made": requests(torn_records=1)}),
+    ("pool-size-not-applied", {"run": dataclasses.replace(CLEAN, pool_workers=8)}),
+    ("pool-size-not-applied", {"run": dataclasses.replace(CLEAN, max_concurrency=5)}),
+    ("pool-size-not-applied", {"run": dataclasses.replace(CLEAN, max_concurrency=3)}),  # 58 are waiting
+    ("pool-size-unverified", {"run": dataclasses.replace(CLEAN, max_concurrency=None, pool_workers=None)}),
+    (
+        "user-limited",
+        {
+            "run": figures(rps=140.0, mean_ms=414.0, max_concurrency=60, pool_workers=80),
+            "configuration": Configuration(80),
+        },
+    ),
+    ("errors", {"run": dataclasses.replace(CLEAN, failed=20, error_rate=20 / 1400)}),
+    ("client-saturated", {"run": dataclasses.replace(CLEAN, client_cpu_cores=0.81)}),
+    ("client-saturated", {"run": dataclasses.replace(CLEAN, client_lag_p99_ms=20.0)}),
+    ("littles-law", {"run": figures(rps=140.0, mean_ms=360.0)}),
+    ("littles-law", {"run": figures(rps=140.0, mean_ms=470.0)}),
+    ("no-steady-state", {"steady": False}),
+    ("drift", {"made": requests(DRIFTED)}),
+    ("stalled", {"made": requests(paused(1.4))}),
+    ("throttled", {"run": dataclasses.replace(CLEAN, throttled_periods=1)}),
+    ("steal", {"run": dataclasses.replace(CLEAN, host_steal_share=0.011)}),
+    ("pressure", {"run": dataclasses.replace(CLEAN, other_cpu_cores=0.26)}),
+    ("censored-tail", {"run": HUNG}),
+]  # fmt: skip
+
+
+def test_a_clean_run_has_no_finding() -> None:
+    assert remarks() == ()
+
+
+@pytest.mark.parametrize(("code", "case"), CASES, ids=[f"{code}-{i}" for i, (code, _) in enumerate(CASES)])
+def test_each_case_trips_its_code_and_no_other(code: str, case: dict[str, Any]) -> None:
+    found = remarks(**case)
+    assert codes(found) == [code]
+    # A person reads it: one sentence, no placeholder, an effect on the verdict as documented.
+    message = found[0].message
+    assert len(message) > 40
+    assert "None" not in message
+    assert "nan" not in message.lower().replace("unanswered", "")
+    assert not message.endswith(".")
+    expected = Verdict.FAILED if code in FAILING else Verdict.SUSPECT if code in SUSPICIOUS else Verdict.VALID
+    assert verdict(found) is expected
+    if expected is Verdict.FAILED:
+        assert found[0].severity is Severity.ERROR
+    assert all(value is None or not isinstance(value, float) or math.isfinite(value)
+               for value in found[0].evidence.values())  # fmt: skip
+
+
+def test_every_code_of_a_run_has_a_case() -> None:
+    elsewhere = {"server-died", "server-did-not-start", "load-died", "no-requests"}  # test_run.py
+    assert {code for code, _ in CASES} >= (FAILING | SUSPICIOUS) - elsewhere
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        {"run": dataclasses.replace(CLEAN, client_cpu_cores=0.80, client_lag_p99_ms=19.4)},
+        {"run": figures(rps=140.0, mean_ms=0.96 * 1000 * 100 / 140 - 300)},
+        {"run": figures(rps=140.0, mean_ms=1.04 * 1000 * 100 / 140 - 300)},
+        {"run": dataclasses.replace(CLEAN, failed=14, error_rate=0.01)},
+        {"run": dataclasses.replace(CLEAN, host_steal_share=0.01, other_cpu_cores=0.25)},
+        {"run": dataclasses.replace(CLEAN, throttled_periods=None, host_steal_share=None)},
+        {"run": dataclasses.replace(CLEAN, client_cpu_cores=None, client_lag_p99_ms=None)},
+        {"made": requests(paused(0.3))},
+        {"responses_counted_by_server": None},
+        {"mean_think_s": None, "run": figures(rps=140.0, mean_ms=10_000.0)},
+        {"run": figures(rps=140.0, mean_ms=414.0, max_concurrency=None)},
+        {"run": figures(rps=140.0, mean_ms=414.0, pool_workers=None)},
+    ],
+)
+def test_at_the_limit_or_unavailable_is_no_finding(case: dict[str, Any]) -> None:
+    assert remarks(**case) == ()
+
+
+def test_accounting_allows_what_the_server_may_or_may_not_have_counted() -> None:
+    """1390 successes, 5 refused before the pool, 5 never finished: 1390 to 1400 are all right."""
+    latency = np.full(1400, 400.0)
+    latency[-5:] = np.nan
+    failed = np.zeros(1400, bool)
+    failed[:5] = True
+    made = log(FINISHED - 0.4, latency, failed=failed)
+    for counted, fits in ((1389, False), (1390, True), (1395, True), (1400, True), (1401, False)):
+        found = codes(remarks(made=made, responses_counted_by_server=counted))
+        assert ("accounting" in found) is not fits, counted
+
+
+def test_a_queue_in_lockstep_is_no_stall() -> None:
+    """All users answered at once every 0.7 s: long gaps, but they are the rule."""
+    lockstep = np.repeat(10.0 + 0.7 * np.arange(14) + 0.35, 100)
+    assert "stalled" not in codes(remarks(made=requests(lockstep)))
+
+
+@pytest.mark.parametrize("where", ["start", "end"])
+def test_a_stall_at_the_windows_edge_is_seen(where: str) -> None:
+    kept = FINISHED[FINISHED > 11.4] if where == "start" else FINISHED[FINISHED < 18.6]
+    assert "stalled" in codes(remarks(made=requests(kept), responses_counted_by_server=len(kept)))
+
+
+def test_a_slow_server_does_not_stall() -> None:
+    """Two a second, at random: gaps of a second and more are nothing special."""
+    rng = np.random.default_rng(0)
+    seen = 0
+    for _ in range(300):
+        slow = np.sort(rng.uniform(10.0, 20.0, 20))
+        run = figures(rps=2.0, mean_ms=49_700.0)
+        seen += "stalled" in codes(remarks(run, requests(slow), responses_counted_by_server=20))
+    assert seen == 0
+
+
+# --- servers that say nothing about their pool ----------------------------------------------------------
+
+
+def silent(workers: int, threads: int, rps: float = 140.0, **changes: Any) -> RunRecord:
+    mean_ms = 1000 * (100 / rps - 0.3)
+    unknown = {"max_concurrency": None, "pool_workers": None}
+    return record(workers, 1, figures(rps=rps, mean_ms=mean_ms, threads=threads, **unknown, **changes))
+
+
+@pytest.mark.parametrize(
+    ("runs", "named"),
+    [
+        ([silent(1, 14), silent(4, 14), silent(32, 14)], True),
+        ([silent(1, 14), silent(4, 15), silent(32, 13)], True),  # threads come and go
+        ([silent(1, 101), silent(4, 99), silent(32, 103)], True),  # a thread for each connection
+        ([silent(1, 11), silent(4, 14), silent(32, 42)], False),
+        ([silent(1, 11), silent(4, 14), silent(32, 34)], False),  # 32 are not needed all the time
+        ([silent(1, 14), silent(1, 14)], False),  # one value tells nothing
+        ([silent(1, 14), silent(2, 14)], False),  # too near to tell
+        ([silent(1, 14, 40.0), silent(8, 14, 140.0)], False),  # coroutines: it does something
+        ([silent(4, 14, processes=1), silent(8, 14, processes=8)], False),
+        ([silent(1, 14), record(32, 1)], False),
+        ([], False),
+    ],
+)
+def test_a_pool_that_ignores_the_worker_count(runs: list[RunRecord], named: bool) -> None:
+    found = pool_ignored(runs)
+    assert (found is not None) is named
+    if found is not None:
+        assert found.code == "pool-size-not-applied"
+        assert "thread count" in found.message
+
+
+def test_few_users_cannot_fill_a_pool_and_accuse_nobody() -> None:
+    """Ten users never need more than ten threads, so 16 and 32 workers look the same."""
+    runs = [
+        record(w, 1, figures(rps=14.0, mean_ms=414.0, threads=20, max_concurrency=None, pool_workers=None))
+        for w in (16, 32)
+    ]
+    assert pool_ignored(runs) is None
+
+
+# --- what only the runs together show -------------------------------------------------------------------
+
+
+def pair(block: int, first: float, second: float) -> list[RunRecord]:
+    noise = np.random.default_rng(block).normal(0, 1.4, 4)
+    others = [record(w, block, figures(rps=140.0 + noise[i])) for i, w in enumerate((1, 8, 16, 32))]
+    return [
+        *others,
+        record(4, block, figures(rps=first)),
+        record(4, block, figures(rps=second), sentinel=True),
+    ]
+
+
+def test_a_sentinel_pair_that_agrees_says_nothing() -> None:
+    records = [r for block in range(1, 6) for r in pair(block, 140.0 + block % 3, 141.0 + block % 2)]
+    assert sentinel(records, Objective.THROUGHPUT, 0.95) is None
+
+
+def test_a_sentinel_pair_that_differs_is_a_warning() -> None:
+    records = [r for block in range(1, 6) for r in pair(block, 140.0, 154.0 if block == 3 else 141.0)]
+    found = sentinel(records, Objective.THROUGHPUT, 0.95)
+    assert found is not None
+    assert (found.code, found.severity, found.evidence["block"]) == ("sentinel", Severity.WARNING, 3)
+
+
+def test_a_sentinel_needs_a_pair_of_valid_runs() -> None:
+    records = [r for block in (1, 2, 3) for r in pair(block, 140.0, 190.0)]
+    halved = [dataclasses.replace(r, verdict=Verdict.SUSPECT) if r.plan.sentinel else r for r in records]
+    assert sentinel(halved, Objective.THROUGHPUT, 0.95) is None
+    assert sentinel([], Objective.THROUGHPUT, 0.95) is None
+
+
+def test_sentinels_of_pure_noise_are_rarely_named() -> None:
+    rng = np.random.default_rng(11)
+    seen = 0
+    for _ in range(300):
+        values = 140 * np.exp(rng.normal(0, 0.03, (5, 6)) + rng.normal(0, 0.08, (5, 1)))
+        records = [
+            record(w, block + 1, figures(rps=float(values[block, i])), sentinel=i == 5)
+            for block in range(5)
+            for i, w in enumerate((1, 4, 8, 16, 32, 4))
+        ]
+        seen += sentinel(records, Objective.THROUGHPUT, 0.95) is not None
+    assert seen <= 300 * 0.05
+
+
+def crowd(workers: int, delay_ms: float | None, **changes: Any) -> RunRecord:
+    return record(workers, 1, figures(run_delay_ms_per_request=delay_ms, cpu_ms_per_request=7.0, **changes))
+
+
+@pytest.mark.parametrize(
+    ("delays", "named"),
+    [
+        ({1: 0.5, 8: 3.0, 32: 7.0}, True),  # 7% to 50%
+        ({1: 7.0, 8: 7.0, 32: 7.0}, False),  # high, but not rising
+        ({1: 0.1, 8: 0.5, 32: 2.0}, False),  # rising, but low
+        ({32: 7.0}, False),
+        ({1: None, 32: None}, False),
+    ],
+)
+def test_oversubscribed(delays: dict[int, float | None], named: bool) -> None:
+    found = oversubscribed([crowd(w, delay) for w, delay in delays.items()], Limits())
+    assert (found is not None) is named
+
+
+@pytest.mark.parametrize(
+    ("rps", "cpu_ms", "switches", "named"),
+    [
+        ((100, 140, 100), (7, 7, 10), (5, 10, 60), True),
+        ((100, 140, 139), (7, 7, 10), (5, 10, 60), False),  # throughput does not fall
+        ((100, 140, 100), (7, 7, 7), (5, 10, 60), False),  # no more CPU: waiting, not fighting
+        ((100, 140, 100), (7, 7, 10), (5, 10, 10), False),  # no more switches
+        ((100, 120, 140), (7, 8, 10), (5, 10, 60), False),  # the most is the best
+        ((0, 0, 0), (7, 8, 10), (5, 10, 60), False),
+    ],
+)
+def test_gil_bound(
+    rps: tuple[float, ...], cpu_ms: tuple[float, ...], switches: tuple[float, ...], named: bool
+) -> None:
+    runs = [
+        record(w, 1, figures(rps=r, cpu_ms_per_request=c, voluntary_switches_per_request=s))
+        for w, r, c, s in zip((1, 4, 32), rps, cpu_ms, switches, strict=True)
+    ]
+    assert (gil_bound(runs, Limits()) is not None) is named
+    assert gil_bound(runs[:1], Limits()) is None
+
+
+def test_a_studys_findings_count_the_runs_each_code_touched() -> None:
+    records = [
+        record(32, 1, findings=[finding("steal"), finding("steal")], verdict=Verdict.SUSPECT),
+        record(4, 1),
+        record(4, 2, findings=[finding("steal")], verdict=Verdict.SUSPECT),
+    ]
+    found = study_findings(records, cores_shared=True)
+    assert codes(found) == ["shared-cores", "steal"]
+    assert found[1].message == "this is about steal (2 of 3 runs: workers=4, workers=32)"
+    assert (found[1].evidence["runs"], found[1].evidence["of"]) == (2, 3)
+    assert study_findings([record(4, 1)], cores_shared=False) == ()
