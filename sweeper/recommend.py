@@ -92,22 +92,19 @@ def _pool_ignored(records: Sequence[RunRecord]) -> Finding | None:
 def _verdict(
     decision: Decision, facts: StudyFacts, blocks: int, records: Sequence[RunRecord]
 ) -> tuple[Status, int | None, str]:
+    measured = any(record.figures is not None for record in records)
+    if measured and all(standing.feasible is State.EXCLUDED for standing in decision.standings):
+        return Status.INFEASIBLE, None, _nearest_miss(decision, records, facts.rule)
     if not any(record.verdict is Verdict.VALID for record in records):
         return Status.INCONCLUSIVE, None, _no_valid_run(records)
-    if all(standing.feasible is State.EXCLUDED for standing in decision.standings):
-        return Status.INFEASIBLE, None, _nearest_miss(decision, records, facts.rule)
     if decision.answer is None:
         return Status.INCONCLUSIVE, None, _undecided(decision, facts)
     firm = facts.complete and blocks >= MIN_VALID_BLOCKS
-    status = Status.RECOMMENDED if firm else Status.PROVISIONAL
-    sentence = _grounds(decision, decision.answer, facts.rule)
+    clauses = _grounds(decision, decision.answer, facts.rule)
     if not firm:
-        sentence += f"; provisional, because {_shortfall(facts, blocks)}"
-    return (
-        status,
-        decision.answer.workers,
-        f"{sentence} ({_percent(facts.rule.confidence)} confidence).",
-    )
+        clauses.append(f"provisional, because {_shortfall(facts, blocks)}")
+    status = Status.RECOMMENDED if firm else Status.PROVISIONAL
+    return status, decision.answer.workers, f"{'; '.join(clauses)}."
 
 
 def _no_valid_run(records: Sequence[RunRecord]) -> str:
@@ -121,33 +118,35 @@ def _no_valid_run(records: Sequence[RunRecord]) -> str:
     return f"every run {kind}" + (f": {remarks[0].message.rstrip('.')}" if remarks else "") + "."
 
 
-def _grounds(decision: Decision, answer: Configuration, rule: Rule) -> str:
-    smaller = [s for s in decision.standings if s.configuration < answer and s.state is State.EXCLUDED]
+def _grounds(decision: Decision, answer: Configuration, rule: Rule) -> list[str]:
+    """What is shown, then what that means for the smaller and for the larger counts."""
+    smaller = [s for s in decision.standings if s.configuration < answer]
     larger = [s for s in decision.standings if s.configuration > answer]
-    smallest = decision.standings[0].configuration == answer
-    verb = "gives" if answer.workers == 1 else "give"
-    sentence = (
-        f"{_workers(answer.workers)}{', the smallest count tried,' if smallest else ''} {verb} "
-        f"{_aim(rule.objective)} within {_percent(rule.tolerance)} of the best"
-    )
-    if rule.slo_p99_ms is not None:
-        sentence += f", with p99 within {rule.slo_p99_ms:g} ms"
+    who = _workers(answer.workers) + ("" if smaller else ", the smallest count tried,")
+    slo = "" if rule.slo_p99_ms is None else f" with p99 within {rule.slo_p99_ms:g} ms"
+    clauses = [
+        f"{who} {'gives' if answer.workers == 1 else 'give'} {_aim(rule)}{slo} "
+        f"({_percent(rule.confidence)} confidence)"
+    ]
     behind = _by_gap(smaller)
-    below = [f"{_list(behind)} {'does' if len(behind) == 1 else 'do'} not"] if behind else []
-    if below or _ruled_out(smaller):
-        sentence += ", " + " and ".join(below + _ruled_out(smaller))
-    good = [s.configuration.workers for s in larger if s.state is not State.EXCLUDED]
-    worse = _by_gap(larger)
-    above = [f"{_list(good)} would buy nothing that matters"] if good else []
-    above += [f"{_list(worse)} {'is' if len(worse) == 1 else 'are'} worse"] if worse else []
-    if above or _ruled_out(larger):
-        sentence += "; " + ", ".join(above + _ruled_out(larger))
+    if behind:
+        clauses.append(f"{_list(behind)} {'does' if len(behind) == 1 else 'do'} not")
+    clauses += _ruled_out(smaller)
     if decision.smaller_unsettled:
         names = _list([c.workers for c in decision.smaller_unsettled])
-        sentence += f"; whether {names} would do as well is not settled"
-        if decision.blocks_needed:
-            sentence += f" (about {decision.blocks_needed} blocks would tell)"
-    return sentence
+        needed = decision.blocks_needed
+        how = f" (about {needed} blocks would tell)" if needed else ""
+        clauses.append(f"whether {names} would do as well is not settled{how}")
+    good = [s.configuration.workers for s in larger if s.state is not State.EXCLUDED]
+    if good:
+        clauses.append(f"{_list(good)} would buy nothing that matters")
+    worse = _by_gap(larger)
+    if worse:
+        clauses.append(f"{_list(worse)} {'is' if len(worse) == 1 else 'are'} worse")
+    clauses += _ruled_out(larger)
+    if not larger and smaller:
+        clauses.append(f"{answer.workers} is the largest count tried, so more may do better still")
+    return clauses
 
 
 def _shortfall(facts: StudyFacts, blocks: int) -> str:
@@ -169,37 +168,43 @@ def _undecided(decision: Decision, facts: StudyFacts) -> str:
             f"dropped as worse; run a new study without {_list(broke)}."
         )
     counts = [s.configuration.workers for s in unsettled]
-    aim = f"{_aim(facts.rule.objective)} within {_percent(facts.rule.tolerance)} of the best"
     confidence = f"at {_percent(facts.rule.confidence)} confidence"
     if len(counts) == 1:
-        sentence = f"only {counts[0]} is not ruled out, but that it gives {aim} is not shown {confidence}"
+        clauses = [
+            f"only {counts[0]} is not ruled out, but that it gives {_aim(facts.rule)} is not shown "
+            f"{confidence}"
+        ]
     else:
-        sentence = (
-            f"which of {_list(counts)} give {aim} is not settled {confidence}; the fewest not ruled out is "
-            f"{counts[0]}"
-        )
-    obstacles = [f"{s.configuration.workers}: {s.why}" for s in unsettled if s.why]
-    if obstacles:
-        sentence += f" ({'; '.join(obstacles)})"
+        clauses = [
+            f"which of {_list(counts)} give {_aim(facts.rule)} is not settled {confidence}",
+            f"the fewest not ruled out is {counts[0]}",
+        ]
+    obstacles = [s for s in unsettled if s.why]
+    clauses += [f"{s.configuration.workers}: {s.why}" for s in obstacles]
     if not facts.complete:
-        return f"{sentence}; the study is not finished."
-    if decision.residual_deviation is not None:
-        sentence += f"; one run varies by {decision.residual_deviation:.1%} around its block"
-        if decision.blocks_needed:
-            sentence += (
-                f", so it would take about {decision.blocks_needed} blocks (a new study with --max-blocks "
-                f"{decision.blocks_needed})"
-            )
-        elif not obstacles:
-            sentence += (
-                ", which no sensible number of blocks settles: quieten the machine or raise --tolerance"
-            )
-    return f"{sentence}."
+        clauses.append("the study is not finished")
+    elif any(s.gap is None for s in obstacles):
+        clauses.append("the findings say what to do about runs that do not count")
+    elif obstacles:
+        clauses.append("more blocks (--max-blocks) or another --slo-p99 would settle it")
+    elif decision.residual_deviation is not None:
+        clauses.append(_price(decision.residual_deviation, decision.blocks_needed))
+    return f"{'; '.join(clauses)}."
+
+
+def _price(deviation: float, blocks: int | None) -> str:
+    noise = f"one run varies by {deviation:.1%} around its block"
+    if blocks is None:
+        return (
+            f"{noise}, too much for any sensible number of blocks: quieten the machine or raise --tolerance"
+        )
+    return f"{noise}, so that it takes about {blocks} blocks (a new study with --max-blocks {blocks})"
 
 
 def _nearest_miss(decision: Decision, records: Sequence[RunRecord], rule: Rule) -> str:
     def badness(standing: Standing) -> tuple[float, float]:
-        runs = valid_runs(standing.configuration, records)
+        own = [r.figures for r in records if r.configuration == standing.configuration and r.figures]
+        runs = valid_runs(standing.configuration, records) or own
         if not runs:
             return (float("inf"), float("inf"))
         excess = max(0.0, error_rate(runs) - rule.max_error_rate)
@@ -231,8 +236,9 @@ def _ruled_out(standings: Sequence[Standing]) -> list[str]:
     ]
 
 
-def _aim(objective: Objective) -> str:
-    return "throughput" if objective is Objective.THROUGHPUT else "a p99"
+def _aim(rule: Rule) -> str:
+    what = "throughput" if rule.objective is Objective.THROUGHPUT else "a p99"
+    return f"{what} within {_percent(rule.tolerance)} of the best"
 
 
 def _percent(share: float) -> str:

@@ -108,7 +108,7 @@ def _latency(candidate: Candidate, name: str) -> str:
 
 
 def milliseconds(value: float) -> str:
-    """Three significant digits, thousands with a comma: 0.84, 12.3, 412, 1,230."""
+    """Three significant digits, thousands with a comma: 0.840, 12.3, 412, 1,230."""
     if value <= 0 or not math.isfinite(value):
         return "0"
     digits = max(0, 2 - math.floor(math.log10(value)))
@@ -173,4 +173,5 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(whole, 60)
     if minutes < 60:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"

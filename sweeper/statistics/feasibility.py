@@ -11,6 +11,7 @@ from sweeper.statistics.intervals import one_sided_lower, one_sided_upper
 from sweeper.statistics.rule import Rule, State
 
 DIED = "server-died"
+ERRORS = "errors"
 NEVER_SERVED = frozenset({"server-did-not-start", "no-requests"})
 
 
@@ -30,12 +31,10 @@ def feasibility(runs: Sequence[RunRecord], rule: Rule, error: float) -> Feasibil
         return Feasibility(State.EXCLUDED, f"its server died under load in {_of(died, len(runs))}")
     valid = [r.figures for r in runs if r.verdict is Verdict.VALID and r.figures is not None]
     if not valid:
-        return _without_valid_run(runs)
+        return _without_valid_run(runs, rule)
     exact = all(figures.latency.censored == 0 for figures in valid)
-    rate = error_rate(valid)
-    if rate > rule.max_error_rate:
-        why = f"{rate:.1%} of its requests failed (limit {rule.max_error_rate:.1%})"
-        return Feasibility(State.EXCLUDED, why, exact)
+    if error_rate(valid) > rule.max_error_rate:
+        return Feasibility(State.EXCLUDED, _failing(valid, rule), exact)
     if rule.slo_p99_ms is None:
         return Feasibility(State.ACCEPTABLE, exact=exact)
     p99 = [figures.latency.p99_ms for figures in valid]
@@ -54,13 +53,22 @@ def error_rate(valid: Sequence[RunFigures]) -> float:
     return sum(figures.failed for figures in valid) / completed if completed else 1.0
 
 
-def _without_valid_run(runs: Sequence[RunRecord]) -> Feasibility:
+def _failing(runs: Sequence[RunFigures], rule: Rule) -> str:
+    return f"{error_rate(runs):.1%} of its requests failed (limit {rule.max_error_rate:.1%})"
+
+
+def _without_valid_run(runs: Sequence[RunRecord], rule: Rule) -> Feasibility:
+    """Servers that fail fast make runs suspect for other reasons too (no client keeps up with them, the
+    median latency is next to nothing); that must not keep the question open for ever."""
     if not runs:
         return Feasibility(State.UNSETTLED, "not run")
-    if len(runs) >= 2 and all(_has(record, NEVER_SERVED) for record in runs):
+    if len(runs) >= 2 and all(_has(record, NEVER_SERVED | {ERRORS}) for record in runs):
+        served = [record.figures for record in runs if record.figures is not None]
+        if served:
+            return Feasibility(State.EXCLUDED, _failing(served, rule))
         return Feasibility(State.EXCLUDED, f"its server served nothing in {_of(len(runs), len(runs))}")
     codes = sorted({f.code for record in runs for f in record.findings if f.severity != "info"})
-    return Feasibility(State.UNSETTLED, "no valid run" + (f": {', '.join(codes)}" if codes else ""))
+    return Feasibility(State.UNSETTLED, "no valid run" + (f" ({', '.join(codes)})" if codes else ""))
 
 
 def _has(record: RunRecord, codes: frozenset[str] | set[str]) -> bool:

@@ -252,6 +252,19 @@ def test_a_server_that_never_serves_is_excluded_once_it_has_had_two_chances(code
     assert states(judged([*records, failed(8, 1, code), failed(8, 2, "load-died")]))[8] is U
 
 
+def test_errors_in_suspect_runs_exclude_when_no_run_is_valid() -> None:
+    def failing(block: int, *codes: str) -> RunRecord:
+        bad = figures(rps=10.0, completed=3000, failed=2000, error_rate=2 / 3)
+        return record(8, block, bad, verdict=Verdict.SUSPECT, findings=[finding(code) for code in codes])
+
+    records = study({1: around(100), 4: around(140)})
+    twice = judged([*records, failing(1, "errors", "client-saturated"), failing(2, "errors", "littles-law")])
+    assert states(twice)[8] is E
+    assert "66.7% of its requests failed" in twice.standing(Configuration(8)).why
+    assert states(judged([*records, failing(1, "errors", "steal")]))[8] is U
+    assert states(judged([*records, failing(1, "errors", "steal"), failing(2, "steal")]))[8] is U
+
+
 def test_what_was_never_measured_leaves_the_answer_open() -> None:
     records = study({1: around(100), 4: around(140)})
     decision = decide(records, configurations(1, 4, 8), RULE)
@@ -279,7 +292,7 @@ def test_all_suspect() -> None:
     decision = judged(records)
     assert decision.answer is None
     assert states(decision) == {1: U, 4: U}
-    assert decision.standing(Configuration(1)).why == "no valid run: steal"
+    assert decision.standing(Configuration(1)).why == "no valid run (steal)"
 
 
 def test_no_records_and_one_configuration() -> None:

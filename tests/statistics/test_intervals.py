@@ -62,7 +62,7 @@ def test_limits_cover_the_truth_as_often_as_they_say() -> None:
 @given(positive, st.floats(0.001, 0.4))
 def test_one_sided_limits_mirror_each_other(values: list[float], error: float) -> None:
     upper, lower = one_sided_upper(values, error), one_sided_lower(values, error)
-    assert lower <= upper
+    assert lower <= upper * (1 + 1e-9)
     assert upper * one_sided_lower([1 / value for value in values], error) == pytest.approx(
         1.0
     ) or math.isinf(upper)

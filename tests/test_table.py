@@ -1,0 +1,117 @@
+"""What a person sees: the table of candidates and the lines around it."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+
+import pytest
+from rich.console import Console
+
+from sweeper.records import Recommendation, Severity, Status, Verdict
+from sweeper.report.table import (
+    basis,
+    candidates_table,
+    duration,
+    findings_lines,
+    headline,
+    milliseconds,
+    run_line,
+)
+from sweeper.statistics.decision import Rule
+from tests.builders import failed, figures, finding, record, study
+from tests.statistics.test_decision import around
+from tests.test_recommend import TEN, answer, levels
+
+
+def printed(recommendation: Recommendation) -> list[str]:
+    console = Console(file=io.StringIO(), width=130)
+    console.print(candidates_table(recommendation))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue().splitlines()
+
+
+def test_the_table() -> None:
+    lines = printed(answer(levels(TEN), eliminated={1: 2}))
+    assert lines[0].strip() == "s: 4 valid blocks"
+    assert [line.split()[:2] for line in lines[2:7]] == [
+        ["1", "4"], ["→", "4"], ["8", "4"], ["16", "4"], ["32", "4"],
+    ]  # fmt: skip
+    assert lines[2].rstrip().endswith("dropped after block 2")
+    assert lines[3].rstrip().endswith("the answer")
+    assert lines[4].rstrip().endswith("as good")
+    assert lines[6].rstrip().endswith("excluded")
+    assert all(len(line) <= 130 for line in lines)
+
+
+def test_runs_that_do_not_count_and_lower_bounds_are_marked() -> None:
+    hung = figures(p99_ms=1234.0)
+    hung = dataclasses.replace(hung, latency=dataclasses.replace(hung.latency, censored=2))
+    records = [
+        record(4, 1, hung),
+        record(4, 2, verdict=Verdict.SUSPECT, findings=[finding("steal")]),
+        failed(8, 1),
+    ]
+    lines = printed(answer(records, workers=(4, 8)))
+    assert "1 +1 suspect" in lines[2] and "≥ 1,230" in lines[2]
+    assert "0 +1 failed" in lines[3] and "nan" not in lines[3]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0"), (0.84, "0.840"), (0.0841, "0.0841"), (9.994, "9.99"), (12.34, "12.3"), (412.4, "412"),
+     (999.6, "1,000"), (1234.0, "1,230"), (float("nan"), "0"), (-1.0, "0")],
+)  # fmt: skip
+def test_milliseconds(value: float, text: str) -> None:
+    assert milliseconds(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (18.2, "18 s"), (59.6, "1 min"), (60, "1 min"), (312, "5 min 12 s"), (3599.7, "1 h"),
+     (7300, "2 h 2 min")],
+)  # fmt: skip
+def test_duration(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("records", "rule", "line"),
+    [
+        (levels(TEN), Rule(), "Recommended: DRUM_FASTAPI_EXECUTOR_WORKERS=4"),
+        (levels(TEN, 2), Rule(looks=(2,)), "Provisional: DRUM_FASTAPI_EXECUTOR_WORKERS=4"),
+        ([failed(1, 1), failed(4, 1)], Rule(), "No recommendation"),
+        (levels({1: 100, 4: 140}), Rule(slo_p99_ms=1.0), "No worker count will do"),
+    ],
+)
+def test_headline(records: list, rule: Rule, line: str) -> None:
+    assert headline(answer(records, rule)) == line
+
+
+def test_basis() -> None:
+    records = [*study({1: around(100), 4: around(140)}), failed(1, 5), record(4, 5, verdict=Verdict.SUSPECT)]
+    assert basis(answer(records)) == (
+        "Rests on: 8 valid runs in 4 valid blocks, 1 suspect and 1 failed runs left out, one run varies by "
+        "0.0% around its block, 3 min 20 s of measuring."
+    )
+    assert basis(answer([], workers=(1, 4))) == "Rests on: 0 valid runs in 0 valid blocks, 0 s of measuring."
+
+
+def test_findings_are_sorted_by_how_bad_they_are() -> None:
+    records = [
+        record(4, 1, findings=[finding("aa", Severity.INFO), finding("bb"), finding("cc", Severity.ERROR)])
+    ]
+    seen = answer(records, workers=(4, 8))
+    assert seen.status is Status.INCONCLUSIVE
+    assert [line.split(":")[0] for line in findings_lines(seen)] == ["error", "warning", "info"]
+
+
+def test_a_line_for_each_run() -> None:
+    assert run_line(record(4, 1, figures(rps=140.0, p99_ms=600.0))).startswith("block 1  workers=4")
+    line = run_line(
+        record(4, 1, verdict=Verdict.SUSPECT, findings=[finding("steal"), finding("xx", Severity.INFO)])
+    )
+    assert line.endswith("suspect (steal)")
+    assert run_line(failed(4, 2)) == (
+        "block 2  workers=4    failed  server-did-not-start: this is about server-did-not-start"
+    )
