@@ -113,7 +113,6 @@ def test_what_cannot_be_started_is_an_os_error(  # noqa: PLR0917
     options = {name: tmp_path / text if isinstance(text, str) else text for name, text in options.items()}
     with pytest.raises(error, match=what):
         start(argv, **options)
-    assert psutil.Process().children() == []
 
 
 def test_exit_codes_and_resource_use(start):
