@@ -216,6 +216,13 @@ def test_a_dead_guard_takes_all_with_it(start):
     assert (ended.return_code, ended.killed, ended.cpu_s) == (-signal.SIGKILL, True, None)
 
 
+def test_a_dead_guard_takes_the_program_with_it_when_nobody_looks(start):
+    process = start(["sleep", "60"])
+    program = psutil.Process(process.pid)
+    os.kill(process.guard_pid, signal.SIGKILL)
+    assert_gone([program])
+
+
 def test_a_stuck_guard_is_not_waited_for(start, monkeypatch):
     monkeypatch.setattr(managed, "_KILL_TIMEOUT_S", 0.2)
     process = start(DAEMONISES)
