@@ -19,6 +19,7 @@ STAND_IN = Path(__file__).parent / "stand_in.py"
 @pytest.fixture
 def launch(tmp_path: Path) -> Iterator[Callable[..., LaunchedServer]]:
     """Starts `stand_in.py BEHAVIOUR` by a CommandLauncher."""
+    others = psutil.Process().children()
     started: list[LaunchedServer] = []
 
     def start(
@@ -32,4 +33,4 @@ def launch(tmp_path: Path) -> Iterator[Callable[..., LaunchedServer]]:
     yield start
     for server in started:
         server.stop(grace_s=0.1)
-    assert psutil.Process().children() == []
+    assert psutil.Process().children() == others

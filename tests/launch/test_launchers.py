@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sweeper.errors import PoolNotAppliedError, UsageError
@@ -72,6 +72,7 @@ def test_a_wrong_command_is_one_sentence(command, sentence):
     assert "\n" not in str(caught.value)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.text(min_size=1, max_size=8), max_size=5),
     st.dictionaries(st.sampled_from(PLACEHOLDERS), st.text()),
@@ -168,6 +169,7 @@ def test_pool_stats_of_any_page(body, expected):
     assert parse_pool_stats(body) == expected
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_no_page_is_too_odd(body):
     parse_pool_stats(body)

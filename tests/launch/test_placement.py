@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sweeper.errors import UsageError
@@ -39,6 +39,7 @@ def test_placement(available, server, load, expected):
     assert place_cores(frozenset(available), *asked) == expected
 
 
+@settings(deadline=None)
 @given(CORES)
 def test_by_default_all_cores_are_used_once_or_shared_by_both(available):
     placement = place_cores(available)
@@ -48,6 +49,7 @@ def test_by_default_all_cores_are_used_once_or_shared_by_both(available):
         assert len(placement.server) >= 3 * len(placement.load)
 
 
+@settings(deadline=None)
 @given(CORES, CORES)
 def test_what_is_asked_for_holds(available, asked):
     if asked <= available:

@@ -18,6 +18,7 @@ Start = Callable[..., ManagedProcess]
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     """Starts Python code (or a command line) under guard; kills it at the end, and checks for remains."""
+    others = psutil.Process().children()
     started: list[ManagedProcess] = []
 
     def begin(code: str | list[str], **options: object) -> ManagedProcess:
@@ -29,4 +30,4 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield begin
     for process in started:
         process.kill()
-    assert psutil.Process().children() == []
+    assert psutil.Process().children() == others

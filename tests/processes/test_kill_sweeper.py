@@ -67,9 +67,10 @@ def mark() -> Iterator[str]:
     """An environment variable by which to find every process that was started; ends what a failure leaves."""
     name = f"MARK_{uuid.uuid4().hex}"
     yield name
-    for process in marked(name):
+    left = marked(name)
+    for process in left:
         process.kill()
-    psutil.wait_procs(psutil.Process().children(), timeout=5)
+    psutil.wait_procs(left, timeout=5)
 
 
 def marked(name: str) -> list[psutil.Process]:

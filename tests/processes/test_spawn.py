@@ -111,7 +111,6 @@ def test_what_cannot_be_started_is_an_os_error(start, tmp_path, argv, options, e
     options = {name: tmp_path / text if isinstance(text, str) else text for name, text in options.items()}
     with pytest.raises(error, match=what):
         start(argv, **options)
-    assert psutil.Process().children() == []
 
 
 def test_exit_codes_and_resource_use(start):
@@ -213,6 +212,13 @@ def test_a_dead_guard_takes_all_with_it(start):
     assert_gone(processes)
     ended = process.stop()
     assert (ended.return_code, ended.killed, ended.cpu_s) == (-signal.SIGKILL, True, None)
+
+
+def test_a_dead_guard_takes_the_program_with_it_when_nobody_looks(start):
+    process = start(["sleep", "60"])
+    program = psutil.Process(process.pid)
+    os.kill(process.guard_pid, signal.SIGKILL)
+    assert_gone([program])
 
 
 def test_a_stuck_guard_is_not_waited_for(start, monkeypatch):
