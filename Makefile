@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 sweep: $(VENV)/.ready
 	$(BIN)/sweeper train --model xgboost
-	$(BIN)/sweeper grid --workers 1,4,8,16,32 --users 100 --window 6s --max-blocks 3 || [ $$? -eq 1 ]
+	$(BIN)/sweeper grid --workers 1,4,8,16,32 --users 100 --window 6s --max-blocks 5 || [ $$? -eq 1 ]
 
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest

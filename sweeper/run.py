@@ -60,6 +60,7 @@ class RunSettings:
     start_timeout_s: float = 120.0
     max_error_rate: float = 0.01
     cores_shared: bool = True
+    host_cores: int = 1
 
     @property
     def expected_s(self) -> float:
@@ -325,6 +326,6 @@ def _context(
         mean_think_s=parts.load.mean_think_s,
         max_error_rate=settings.max_error_rate,
         steady=steady,
-        cores_shared=settings.cores_shared,
+        host_cores=settings.host_cores,
         responses_counted_by_server=counted,
     )

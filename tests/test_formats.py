@@ -226,10 +226,12 @@ def test_json_figures_and_unknowns() -> None:
 
 def test_json_of_what_is_not_a_number_is_null() -> None:
     broken = replace(FOUR, rps=Interval(math.nan, 1.0, 2.0), error_rate=math.inf, cpu_cores=-math.inf)
-    wide = replace(FOUR, rps=Interval(100.0, 90.0, math.inf))
+    unknown = Interval(math.inf, None, None)
+    wide = replace(FOUR, rps=Interval(100.0, 90.0, math.inf), latency_ms={"p99": unknown, "max": unknown})
     first, second = to_json_dict(replace(RECOMMENDED, candidates=(broken, wide)))["candidates"]
     assert (first["rps"], first["error_rate"], first["cpu_cores"]) == (None, None, None)
     assert second["rps"] == {"mean": 100.0, "low": 90.0, "high": None}
+    assert second["latency_ms"] == {"mean": None, "p50": None, "p95": None, "p99": None}
 
 
 def test_json_takes_numpy_numbers_paths_and_tuples() -> None:

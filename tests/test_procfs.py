@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sweeper import procfs
@@ -124,6 +124,7 @@ def test_a_name_may_hold_spaces_and_parentheses(name):
     assert (stat.name, stat.state, stat.parent_pid, stat.start_ticks) == (name, "S", 6804, 135811)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=15), st.lists(NUMBERS, min_size=30, max_size=49))
 def test_any_name_and_any_numbers_are_read_back(name, numbers):
     stat = procfs.parse_stat(f"17 ({name}) S " + " ".join(map(str, numbers)) + "\n")
@@ -274,6 +275,7 @@ def test_a_wrong_cpu_list_is_refused(text):
         procfs.parse_cpu_list(text)
 
 
+@settings(deadline=None)
 @given(st.sets(st.integers(min_value=0, max_value=300)))
 def test_cpu_lists_are_read_back(cpus):
     assert procfs.parse_cpu_list(procfs.format_cpu_list(cpus)) == cpus
@@ -332,17 +334,20 @@ TEXT_PARSERS = [
 SAMPLES = [STAT, STATUS, HOST_STAT, PRESSURE, CPU_STAT_V1, CPU_STAT_V2, CGROUP_HYBRID, MOUNTINFO, CPUINFO_X86]
 
 
+@settings(deadline=None)
 @given(st.sampled_from(TEXT_PARSERS), st.text())
 def test_no_parser_raises_on_any_text(parser, text):
     parser(text)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(TEXT_PARSERS), st.sampled_from(SAMPLES), st.data())
 def test_no_parser_raises_on_a_torn_text(parser, sample, data):
     start = data.draw(st.integers(0, len(sample)))
     parser(sample[start : data.draw(st.integers(start, len(sample)))])
 
 
+@settings(deadline=None)
 @given(NUMBERS, NUMBERS, st.lists(st.sampled_from(STATUS.splitlines()[:-2])))
 def test_switches_are_found_among_any_lines(voluntary, involuntary, lines):
     text = "\n".join(

@@ -31,7 +31,7 @@ def print_recommendation(where: Where, output: str) -> int:
         raise UsageError(f"--format '{output}': must be one of {', '.join(FORMATS)}")
     recommendation = answer(where)
     if output == "text":
-        print_text(recommendation)
+        print_text(recommendation, where)
     elif output == "json":
         sys.stdout.write(
             json.dumps(formats.to_json_dict(recommendation), indent=2, ensure_ascii=False) + "\n"
@@ -43,16 +43,16 @@ def print_recommendation(where: Where, output: str) -> int:
     return exit_code(recommendation)
 
 
-def print_text(recommendation: Recommendation) -> None:
+def print_text(recommendation: Recommendation, where: Where) -> None:
     out = console()
     out.print(candidates_table(recommendation))
     out.print()
     lines = [headline(recommendation), recommendation.reason, basis(recommendation)]
     lines += findings_lines(recommendation)
+    command = f"sweeper recommend {recommendation.study}{where.flags}"
     if recommendation.workers is not None:
-        lines += [
-            "",
-            f"To paste:  sweeper recommend {recommendation.study} --format env   (or json, drum-yaml)",
-        ]
+        lines += ["", f"To paste:   {command} --format env   (or drum-yaml)"]
+    runs = where.studies_dir / recommendation.study / "runs.csv"
+    lines += [f"Read more:  {command} --format json; every run is in {runs}"]
     for line in lines:
         out.print(line, markup=False, soft_wrap=True)

@@ -53,6 +53,8 @@ class Live:
         self._print(run_line(record))
 
     def block_finished(self, block: int, so_far: Recommendation) -> None:
+        if so_far.complete:
+            return  # the answer, with the same table, follows
         self._console.print()
         self._console.print(candidates_table(so_far))
         self._console.print()

@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from sweeper import preflight
 from sweeper.cli.answering import console, exit_code, print_text
@@ -20,10 +19,16 @@ from sweeper.cli.planning import describe, environment_differences, plan_of
 from sweeper.cli.where import VARIABLES, Where, answer, stored_settings
 from sweeper.config import StudySettings, combine, differences, settings
 from sweeper.errors import UsageError
-from sweeper.launch import CommandLauncher, DrumLauncher, FastApiLauncher
-from sweeper.launch.placement import Placement, place
+from sweeper.launch import (
+    CommandLauncher,
+    DrumLauncher,
+    FastApiLauncher,
+    LaunchOptions,
+    Placement,
+    place_cores,
+)
 from sweeper.load import LocustGenerator
-from sweeper.records import Configuration, Recommendation
+from sweeper.records import Recommendation
 from sweeper.report import formats
 from sweeper.run import Parts
 from sweeper.store.database import Database, StoredStudy
@@ -72,7 +77,7 @@ def run_grid(flags: Mapping[str, object], where: Where, *, dry_run: bool, as_jso
                 "name, or leave them out to resume it"
             )
         if existing.complete:
-            return _print(answer(where), as_json)
+            return _print(answer(where), where, as_json)
     chosen = stored_settings(existing) if existing is not None else settings(given)
     prepared = _prepare(chosen, where, existing)
     if dry_run:
@@ -86,15 +91,15 @@ def run_grid(flags: Mapping[str, object], where: Where, *, dry_run: bool, as_jso
             f"sweeper grid --study {prepared.plan.name}{where.flags}\n"
         )
         return 130
-    return _print(recommendation, as_json)
+    return _print(recommendation, where, as_json)
 
 
-def _print(recommendation: Recommendation, as_json: bool) -> int:
+def _print(recommendation: Recommendation, where: Where, as_json: bool) -> int:
     if as_json:
         line = json.dumps(formats.to_json_dict(recommendation), ensure_ascii=False)
         sys.stdout.write(line + "\n")
     else:
-        print_text(recommendation)
+        print_text(recommendation, where)
     return exit_code(recommendation)
 
 
@@ -103,14 +108,16 @@ def _prepare(chosen: StudySettings, where: Where, existing: StoredStudy | None) 
     preflight.check_open_files(chosen.users)
     preflight.check_studies_dir(where.studies_dir)
     target = preflight.find_target(chosen, MODELS_DIR)
-    placement = place(os.sched_getaffinity(0), chosen.server_cpus, chosen.load_cpus)
+    placement = place_cores(
+        frozenset(os.sched_getaffinity(0)), _cores(chosen.server_cpus), _cores(chosen.load_cpus)
+    )
     parts = Parts(
         launcher=_launcher(chosen, target, placement),
         load=LocustGenerator(
             users=chosen.users,
             data_path=target.data,
             locustfile=target.locustfile,
-            cpus=placement.load_cpus,
+            cpus=placement.load,
         ),
         telemetry=ProcTelemetry(),
         clock=SystemClock(),
@@ -130,14 +137,14 @@ def _prepare(chosen: StudySettings, where: Where, existing: StoredStudy | None) 
 def _launcher(
     chosen: StudySettings, target: preflight.Target, placement: Placement
 ) -> FastApiLauncher | DrumLauncher | CommandLauncher:
-    common: dict[str, Any] = {"ready_path": chosen.ready_path, "cpus": placement.server_cpus}
+    options = LaunchOptions(ready_path=chosen.ready_path, cpus=placement.server)
     if chosen.launcher == "command":
         assert chosen.server_command is not None
-        return CommandLauncher(template=chosen.server_command, code_dir=target.code_dir, **common)
+        return CommandLauncher(chosen.server_command, target.code_dir, options)
     assert target.code_dir is not None
     if chosen.launcher == "drum":
-        return DrumLauncher(code_dir=target.code_dir, **common)
-    return FastApiLauncher(code_dir=target.code_dir, **common)
+        return DrumLauncher(target.code_dir, options)
+    return FastApiLauncher(target.code_dir, options)
 
 
 def _environment(target: preflight.Target, placement: Placement) -> dict[str, object]:
@@ -147,8 +154,8 @@ def _environment(target: preflight.Target, placement: Placement) -> dict[str, ob
         "hashes": target.hashes(),
         "git_commit": _git_commit(),
         "placement": {
-            "server_cpus": sorted(placement.server_cpus) if placement.server_cpus else None,
-            "load_cpus": sorted(placement.load_cpus) if placement.load_cpus else None,
+            "server_cpus": sorted(placement.server) if placement.server else None,
+            "load_cpus": sorted(placement.load) if placement.load else None,
             "shared": placement.shared,
         },
     }
@@ -173,6 +180,20 @@ def _new_name(chosen: StudySettings, where: Where) -> str:
     return name if not (where.studies_dir / name).exists() else f"{name}-{os.getpid()}"
 
 
+def _cores(cores: tuple[int, ...] | None) -> frozenset[int] | None:
+    return None if cores is None else frozenset(cores)
+
+
+def _check_drum(launcher: DrumLauncher, folder: Path, plan: StudyPlan) -> None:
+    """Start it once, before anything is swept: a DRUM without the FastAPI server has no such pool."""
+    server = launcher.start(plan.configurations[0], folder / "drum-check.log")
+    try:
+        server.wait_ready(plan.run.start_timeout_s)
+        launcher.check_pool_applied(server)
+    finally:
+        server.stop()
+
+
 def _run(prepared: Prepared, where: Where) -> Recommendation:
     plan, parts = prepared.plan, prepared.parts
     database = Database(where.storage)
@@ -180,7 +201,7 @@ def _run(prepared: Prepared, where: Where) -> Recommendation:
     try:
         store.lock()
         if isinstance(parts.launcher, DrumLauncher):
-            parts.launcher.check_pool_is_used(Configuration(1), store.run_directory("check"))
+            _check_drum(parts.launcher, store.folder, plan)
         if prepared.existing is None:
             store.create(
                 StoredStudy(

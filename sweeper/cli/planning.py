@@ -14,7 +14,7 @@ from sweeper.study import StudyPlan
 
 def plan_of(name: str, settings: StudySettings, environment: Mapping[str, object]) -> StudyPlan:
     """`environment` is the study's fingerprint with the placement of server and load (environment.json)."""
-    placement = environment.get("placement")
+    placement, cores = environment.get("placement"), environment.get("cores")
     shared = not isinstance(placement, dict) or bool(placement.get("shared", True))
     return StudyPlan(
         name=name,
@@ -30,6 +30,7 @@ def plan_of(name: str, settings: StudySettings, environment: Mapping[str, object
             start_timeout_s=settings.start_timeout,
             max_error_rate=settings.max_error_rate,
             cores_shared=shared,
+            host_cores=cores if isinstance(cores, int) else 1,
         ),
         fingerprint=fingerprint(environment),
         environment=dict(environment),

@@ -64,6 +64,7 @@ def _train(model: str, out: str | None, sizes: dict[str, int]) -> None:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from sweeper.training import TrainingProgress, default_spec, describe, is_up_to_date, train
+    from sweeper.training.target import check_target, resolve_target
 
     spec = default_spec(model)
     for name in ("trees", "depth"):
@@ -78,6 +79,7 @@ def _train(model: str, out: str | None, sizes: dict[str, int]) -> None:
             f"{trained.sample_rows} rows costs {trained.predict_cpu_ms:.1f} ms of one core\n"
         )
         return
+    check_target(spec, resolve_target(folder))  # before the progress bar shows anything
     bar = Progress(
         TextColumn("{task.description:<10}"),
         BarColumn(),

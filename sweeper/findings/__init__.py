@@ -54,7 +54,7 @@ def run_findings(
         validity.stalled(measurement, figures),
         validity.throttled(figures),
         validity.steal(figures, limits),
-        validity.pressure(figures, limits),
+        validity.pressure(figures, context, limits),
         validity.censored(figures),
     )
     return tuple(finding for finding in checks if finding is not None)

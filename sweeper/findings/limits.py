@@ -18,6 +18,8 @@ class Limits:
     drift: float = 0.03
     steal_share: float = 0.01
     other_cpu_cores: float = 0.25
+    other_cpu_share: float = 0.1
+    cores_contended: float = 0.9
     queued_beyond_pool: float = 1.0
     fewest_threads_to_tell: float = 2.0
     throughput_follows: float = 1.5
@@ -37,5 +39,5 @@ class RunContext:
     mean_think_s: float | None
     max_error_rate: float
     steady: bool
-    cores_shared: bool
+    host_cores: int
     responses_counted_by_server: int | None

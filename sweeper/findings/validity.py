@@ -162,15 +162,20 @@ def steal(figures: RunFigures, limits: Limits) -> Finding | None:
     )
 
 
-def pressure(figures: RunFigures, limits: Limits) -> Finding | None:
-    others = figures.other_cpu_cores
-    if others is None or others <= limits.other_cpu_cores:
+def pressure(figures: RunFigures, context: RunContext, limits: Limits) -> Finding | None:
+    """Others' CPU only matters where it is not spent on cores that would be idle."""
+    others, client = figures.other_cpu_cores, figures.client_cpu_cores
+    if others is None or client is None:
+        return None
+    allowed = max(limits.other_cpu_cores, limits.other_cpu_share * context.host_cores)
+    idle = context.host_cores - (others + client + figures.cpu_cores)
+    if others <= allowed or idle > (1 - limits.cores_contended) * context.host_cores:
         return None
     return Finding(
         "pressure",
         Severity.WARNING,
-        f"other processes on this machine kept {others:.2f} cores busy (limit {limits.other_cpu_cores:g}): "
-        "stop them, or run again when the machine is quiet",
+        f"other processes on this machine kept {others:.2f} cores busy (limit {allowed:g}) and left none "
+        "idle: stop them, or run again when the machine is quiet",
         {"other_cpu_cores": others},
     )
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweeper.errors import LoadError, UsageError
-from sweeper.load.child import spawn
 from sweeper.load.session import LocustSession
+from sweeper.processes import spawn
 
+RECORDER = Path(__file__).with_name("recorder.py")
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 START_TIMEOUT_S = 60.0
 
@@ -65,21 +66,17 @@ class LocustGenerator:
         Leaves `load.log` (what locust prints) and, until the session is read, `requests.raw` in
         `directory`. LoadError when locust cannot be started, refuses its locustfile, or dies.
         """
-        directory.mkdir(parents=True, exist_ok=True)
         raw_path = directory.absolute() / "requests.raw"
-        raw_path.unlink(missing_ok=True)
         log_path = directory / "load.log"
         try:
-            child = spawn(
-                self._argv(base_url),
-                env=self._environment(raw_path),
-                log_path=log_path,
-                cwd=None,
-                cpus=self.cpus,
+            directory.mkdir(parents=True, exist_ok=True)
+            raw_path.unlink(missing_ok=True)
+            process = spawn(
+                self._argv(base_url), env=self._environment(raw_path), log_path=log_path, cpus=self.cpus
             )
         except OSError as error:
-            raise LoadError(f"locust could not be started: {error.strerror or error}") from error
-        session = LocustSession(child, raw_path, log_path)
+            raise LoadError(f"locust could not be started: {error}") from error
+        session = LocustSession(process, raw_path, log_path)
         try:
             session.wait_spawned(START_TIMEOUT_S)
         except BaseException:
@@ -88,9 +85,7 @@ class LocustGenerator:
         return session
 
     def _argv(self, base_url: str) -> list[str]:
-        files = [str(LOCUSTFILE)]
-        if self.locustfile is not None:
-            files.append(str(self.locustfile.absolute()))
+        locustfile = (self.locustfile or LOCUSTFILE).absolute()
         return [
             sys.executable,
             "-P",  # a locust.py in the current folder must not pass for locust
@@ -98,7 +93,7 @@ class LocustGenerator:
             "locust",
             "--headless",
             "--only-summary",
-            *("--locustfile", ",".join(files)),
+            *("--locustfile", f"{RECORDER},{locustfile}"),
             *("--host", base_url),
             *("--users", str(self.users)),
             *("--spawn-rate", str(self.users)),
@@ -107,16 +102,18 @@ class LocustGenerator:
         ]
 
     def _environment(self, raw_path: Path) -> dict[str, str]:
-        settings: dict[str, object] = {"log_path": str(raw_path), "max_duration_s": self.max_duration_s}
-        if self.locustfile is None and self.data_path is not None:
-            settings |= {
-                "data_path": str(self.data_path.absolute()),
+        recorder = {"log_path": str(raw_path), "max_duration_s": self.max_duration_s}
+        environment = {**os.environ, "SWEEPER_RECORDER": json.dumps(recorder)}
+        if self.locustfile is None:
+            user = {
+                "data_path": str(self.data_path),
                 "predict_path": self.predict_path,
                 "wait_min_s": self.wait_s[0],
                 "wait_max_s": self.wait_s[1],
                 "request_timeout_s": self.request_timeout_s,
             }
-        return {**os.environ, "SWEEPER_LOAD": json.dumps(settings)}
+            environment["SWEEPER_USER"] = json.dumps(user)
+        return environment
 
 
 def _check_data(path: Path) -> None:

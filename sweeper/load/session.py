@@ -11,14 +11,13 @@ from pathlib import Path
 
 from sweeper.errors import LoadError
 from sweeper.interfaces import LoadProgress
-from sweeper.load.child import Child
 from sweeper.load.request_log import RequestLogFollower, read_request_log
+from sweeper.processes import ManagedProcess, tail
 from sweeper.records import RequestLog
 
 POLL_S = 0.01
 LOG_FAILED = 74
 """Exit code of a locust that could not write its log of requests."""
-TAIL_BYTES = 65536
 _ERROR = re.compile(
     r"(\[[^\]]*\] \S+/(ERROR|CRITICAL)/\S+: "
     r"|sweeper: "
@@ -31,8 +30,8 @@ _ERROR = re.compile(
 class LocustSession:
     """A `LoadSession`. Made by LocustGenerator.start, which waits until all users run."""
 
-    def __init__(self, child: Child, raw_path: Path, log_path: Path) -> None:
-        self._child = child
+    def __init__(self, process: ManagedProcess, raw_path: Path, log_path: Path) -> None:
+        self._process = process
         self._raw_path = raw_path
         self._log_path = log_path
         self._follower = RequestLogFollower(raw_path)
@@ -41,10 +40,10 @@ class LocustSession:
 
     @property
     def pid(self) -> int:
-        return self._child.pid
+        return self._process.pid
 
     def alive(self) -> bool:
-        return self._child.poll() is None
+        return self._process.poll() is None
 
     def wait_spawned(self, timeout_s: float) -> None:
         """Wait until all users run. LoadError when locust ends first or needs longer."""
@@ -79,7 +78,9 @@ class LocustSession:
         deadline = time.monotonic() + timeout_s
         while self.alive() and time.monotonic() < deadline:
             time.sleep(POLL_S)
-        if self._child.kill() == LOG_FAILED:
+        log_failed = self._process.poll() == LOG_FAILED
+        self._process.kill()
+        if log_failed:
             raise self._ended("locust ended by itself")
 
     def requests(self) -> RequestLog:
@@ -99,15 +100,12 @@ class LocustSession:
 
     def log_tail(self, lines: int = 20) -> str:
         """The last lines of what locust printed; empty when there is nothing."""
-        with suppress(OSError), self._log_path.open("rb") as file:
-            file.seek(max(0, self._log_path.stat().st_size - TAIL_BYTES))
-            return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
-        return ""
+        return tail(self._log_path, lines)
 
     def kill(self) -> None:
         """End the whole process group now. Idempotent."""
         self._stopped = True
-        self._child.kill()
+        self._process.kill()
 
     def _check_alive(self) -> None:
         if not self._stopped and not self.alive():
@@ -115,7 +113,7 @@ class LocustSession:
 
     def _ended(self, event: str) -> LoadError:
         """`event`, how the process ended, and its last words."""
-        code = self._child.poll()
+        code = self._process.poll()
         if code == -signal.SIGALRM:
             end = "its longest duration was over"
         elif code is not None and code < 0:

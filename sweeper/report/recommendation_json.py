@@ -79,13 +79,14 @@ def to_json_dict(rec: Recommendation) -> dict[str, Any]:
 
 
 def _candidate_object(candidate: Candidate) -> dict[str, object]:
-    latencies = dict.fromkeys(LATENCY_KEYS) | candidate.latency_ms
+    latencies = {name: _interval_object(interval) for name, interval in candidate.latency_ms.items()}
+    known = {name: interval for name, interval in latencies.items() if interval is not None}
     return {
         "workers": candidate.configuration.workers,
         "runs": candidate.runs,
         "eliminated_after": candidate.eliminated_after,
         "rps": _interval_object(candidate.rps),
-        "latency_ms": {name: _interval_object(interval) for name, interval in latencies.items()},
+        "latency_ms": dict.fromkeys(LATENCY_KEYS) | known,
         "error_rate": candidate.error_rate,
         "cpu_cores": candidate.cpu_cores,
         "rss_bytes": candidate.rss_bytes,

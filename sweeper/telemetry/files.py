@@ -34,7 +34,11 @@ class FileBudget:
     """How many files may stay open; what is beyond it is opened for each read instead."""
 
     def __init__(self, limit: int | None = None) -> None:
-        self._left = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4 if limit is None else limit
+        """By default a quarter of what this process may have open."""
+        soft_limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft_limit == resource.RLIM_INFINITY:
+            soft_limit = 65_536
+        self._left = soft_limit // 4 if limit is None else limit
 
     def take(self, count: int) -> bool:
         if count > self._left:

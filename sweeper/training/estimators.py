@@ -57,7 +57,7 @@ def _fit_xgboost(spec: ModelSpec, data: Dataset, on_fraction: OnFraction) -> Reg
     )
     model.fit(data.train_x, data.train_y)
     model.set_params(callbacks=None, n_jobs=None)
-    # The pickled booster carries its thread count, which would beat OMP_NUM_THREADS; 0 means "ask OpenMP".
+    # The pickled booster carries its thread count, a cap on OMP_NUM_THREADS from then on; 0 is no cap.
     model.get_booster().set_param({"nthread": 0})
     return model
 

@@ -79,9 +79,9 @@ def default_spec(kind: str) -> ModelSpec:
 
 
 _DEFAULTS = {
-    ModelKind.XGBOOST: ModelSpec(ModelKind.XGBOOST, seed=0, trees=7000, depth=6, rows=4000, features=20),
+    ModelKind.XGBOOST: ModelSpec(ModelKind.XGBOOST, seed=0, trees=8000, depth=6, rows=4000, features=20),
     ModelKind.RANDOM_FOREST: ModelSpec(
-        ModelKind.RANDOM_FOREST, seed=0, trees=240, depth=24, rows=4000, features=20
+        ModelKind.RANDOM_FOREST, seed=0, trees=260, depth=24, rows=4000, features=20
     ),
     ModelKind.SKLEARN_REGRESSION: ModelSpec(
         ModelKind.SKLEARN_REGRESSION, seed=0, trees=None, depth=None, rows=4000, features=20

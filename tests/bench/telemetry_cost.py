@@ -1,4 +1,4 @@
-"""What it costs to watch a busy server of 64 threads once a second, as a share of a core. Goal: at most 0.01."""
+"""What it costs to watch a busy server of 64 threads once a second, as a share of a core (goal: 0.01)."""
 
 from __future__ import annotations
 

@@ -67,7 +67,10 @@ CASES: list[tuple[list[str], list[str]]] = [
     (["grid", "--model", "absent"], ["--model 'absent'", "not trained"]),
     (["grid", "--code-dir", "absent"], ["--code-dir 'absent'", "does not exist"]),
     (["grid", "--code-dir", "rows.csv"], ["--code-dir 'rows.csv'", "folder"]),
-    (["grid", "--code-dir", "hollow", "--data", "rows.csv"], ["--code-dir 'hollow'", "artifact", "custom.py"]),
+    (
+        ["grid", "--code-dir", "hollow", "--data", "rows.csv"],
+        ["--code-dir 'hollow'", "artifact", "custom.py"],
+    ),
     (["grid", "--code-dir", "bare"], ["--data", "sample.csv"]),
     (COMMAND, ["--launcher", "--server-command"]),
     ([*COMMAND, "--server-command", "true"], ["--server-command", "{port}"]),
@@ -128,7 +131,9 @@ def test_the_table_is_long_enough_to_mean_something() -> None:
     assert len({tuple(arguments) for arguments, _ in CASES}) == len(CASES)
 
 
-@pytest.mark.parametrize(("arguments", "words"), CASES, ids=[" ".join(case[0]) or "nothing" for case in CASES])
+@pytest.mark.parametrize(
+    ("arguments", "words"), CASES, ids=[" ".join(case[0]) or "nothing" for case in CASES]
+)
 def test_one_sentence_and_nothing_touched(
     arguments: list[str],
     words: list[str],

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.e2e
 
 STUDY = (
     "grid", *truth("--service-ms", 20, "--shape", "plateau:2"), *SHORT,
-    "--min-blocks", "3", "--max-blocks", "3", "--workers", "1,2,8", "--study", "cut", "--json",
+    "--min-blocks", "3", "--max-blocks", "8", "--workers", "1,2,8", "--study", "cut", "--json",
 )  # fmt: skip
 GONE_WITHIN_S = 10.0
 
@@ -65,7 +65,7 @@ def test_killed_five_times_a_study_still_ends_with_its_answer(folder: Path) -> N
     assert (done.code, done.json["workers"]) == (0, 2), done.err
     runs = recorded(folder)
     assert set(before) <= set(runs)
-    assert len(runs) == len(set(runs)) == 3 + 3 + 2
+    assert len(runs) == len(set(runs)) >= 3 + 3 + 2
     assert sorted(path.name for path in (folder / "studies" / "cut" / "runs").iterdir()) == runs
 
 

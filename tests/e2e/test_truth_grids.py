@@ -12,17 +12,18 @@ from tests.e2e.commands import SHORT, left_behind, sweeper, truth
 
 pytestmark = pytest.mark.e2e
 
-THREE = ("--min-blocks", "3", "--max-blocks", "3")
+# Three blocks, and more only where the machine was too busy for a run to count.
+THREE = ("--min-blocks", "3", "--max-blocks", "8")
 
 
 def test_a_plateau_is_answered_with_its_first_point(folder: Path) -> None:
     done = sweeper(
         "grid", *truth("--service-ms", 40, "--shape", "plateau:4"), *SHORT, *THREE,
-        "--workers", "1,4,12", "--study", "plateau", "--json", cwd=folder,
+        "--workers", "1,4,8", "--study", "plateau", "--json", cwd=folder,
     )  # fmt: skip
     answer = done.json
     assert (done.code, answer["status"], answer["workers"]) == (0, "recommended", 4), done.err
-    assert answer["tied"] == [4, 12]
+    assert answer["tied"] == [4, 8]
     assert answer["runtime_parameters"] == {"DRUM_FASTAPI_EXECUTOR_WORKERS": 4}
     by_workers = {candidate["workers"]: candidate for candidate in answer["candidates"]}
     # 40 ms a request: 25/s from one slot, 100/s from the plateau; three percent for the edges.
@@ -33,7 +34,7 @@ def test_a_plateau_is_answered_with_its_first_point(folder: Path) -> None:
     study = folder / "studies" / "plateau"
     with (study / "runs.csv").open() as handle:
         rows = list(csv.DictReader(handle))
-    assert len(rows) == 3 + 3 + 2
+    assert len(rows) >= 3 + 3 + 2
     for row in rows:
         requests = pd.read_parquet(study / "runs" / row["run_id"] / "requests.parquet")
         assert len(requests) >= int(row["completed"]) > 0
@@ -46,23 +47,23 @@ def test_a_plateau_is_answered_with_its_first_point(folder: Path) -> None:
     text = sweeper("recommend", "plateau", cwd=folder)
     assert text.code == 0
     assert "Recommended: DRUM_FASTAPI_EXECUTOR_WORKERS=4" in text.out
-    refused = sweeper("grid", "--study", "plateau", "--users", "41", cwd=folder)
+    refused = sweeper("grid", "--study", "plateau", "--users", "81", cwd=folder)
     assert refused.code == 2
-    assert "users is 40 in the study, 41 now" in refused.err
+    assert "users is 80 in the study, 81 now" in refused.err
 
 
 def test_flat_is_answered_with_the_smallest(folder: Path) -> None:
     done = sweeper(
         "grid", *truth("--service-ms", 20, "--shape", "flat"), *SHORT, *THREE,
-        "--workers", "1,4,12", "--json", cwd=folder,
+        "--workers", "1,4", "--json", cwd=folder,
     )  # fmt: skip
-    assert (done.code, done.json["workers"], done.json["tied"]) == (0, 1, [1, 4, 12]), done.err
+    assert (done.code, done.json["workers"], done.json["tied"]) == (0, 1, [1, 4]), done.err
 
 
 def test_a_peak_is_found_and_what_lies_beyond_it_is_excluded(folder: Path) -> None:
     done = sweeper(
         "grid", *truth("--service-ms", 40, "--shape", "peak:4"), *SHORT, *THREE,
-        "--workers", "1,4,16", "--json", cwd=folder,
+        "--workers", "2,4,16", "--json", cwd=folder,
     )  # fmt: skip
     assert (done.code, done.json["workers"], done.json["tied"]) == (0, 4, [4]), done.err
 
@@ -89,7 +90,8 @@ def test_a_server_that_ignores_the_worker_count_is_named(
     folder: Path, options: tuple[object, ...], seen: str
 ) -> None:
     done = sweeper(
-        "grid", *truth("--service-ms", 20, *options), *SHORT, *THREE, "--workers", "8,16", "--json", cwd=folder
+        "grid", *truth("--service-ms", 20, *options), *SHORT, *THREE,
+        "--workers", "8,16", "--json", cwd=folder,
     )  # fmt: skip
     assert done.code == 1
     assert done.json["workers"] is None

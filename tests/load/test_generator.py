@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sweeper.errors import UsageError
+from sweeper.errors import LoadError, UsageError
 from sweeper.interfaces import LoadGenerator
 from sweeper.load.generator import LocustGenerator
 
@@ -30,9 +29,7 @@ def test_what_the_default_users_do(data: Path) -> None:
 def test_a_custom_locustfile_decides_its_own_waits(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text("from locust import HttpUser\n")
-    generator = LocustGenerator(users=1, locustfile=path)
-    assert generator.mean_think_s is None
-    assert "data_path" not in json.loads(generator._environment(tmp_path / "raw")["SWEEPER_LOAD"])
+    assert LocustGenerator(users=1, locustfile=path).mean_think_s is None
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
@@ -55,6 +52,11 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"locustfile": "nul.py"}, "is not valid Python"),
     ({"locustfile": "folder.py"}, "cannot be read: Is a directory"),
 ]
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(data: Path) -> None:
+    with pytest.raises(LoadError, match=r"locust could not be started: .*Not a directory"):
+        LocustGenerator(1, data).start("http://127.0.0.1:9", data / "run")
 
 
 @pytest.mark.parametrize(("change", "sentence"), WRONG)

@@ -18,7 +18,7 @@ import pytest
 
 from sweeper.errors import LoadError
 from sweeper.interfaces import LoadSession
-from sweeper.load.generator import LOCUSTFILE, LocustGenerator
+from sweeper.load.generator import RECORDER, LocustGenerator
 from sweeper.load.session import LocustSession
 from tests.truth.process import truth_server
 
@@ -38,6 +38,13 @@ def wait_for(session: LoadSession, started: int = 0, finished: int = 0) -> None:
     deadline = time.monotonic() + DEADLINE_S
     while (progress := session.progress()).started < started or progress.finished < finished:
         assert time.monotonic() < deadline, f"stuck at {progress}"
+        time.sleep(0.02)
+
+
+def wait_for_end(session: LoadSession) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while session.alive():
+        assert time.monotonic() < deadline
         time.sleep(0.02)
 
 
@@ -163,7 +170,7 @@ def test_the_drain_starts_nothing_and_lets_everything_finish(data: Path, tmp_pat
     assert np.isfinite(log.latency_ms).all()
     assert not log.failed.any()
     assert log.finished_s.max() > begin + 1.5  # it did wait for those in flight
-    assert log.started_s.max() < begin + 0.5
+    assert log.started_s.max() < begin + 1.0
 
 
 def test_what_does_not_finish_within_the_drain_is_censored(data: Path, tmp_path: Path) -> None:
@@ -187,8 +194,8 @@ def test_what_does_not_finish_within_the_drain_is_censored(data: Path, tmp_path:
 CUSTOM = """
 import json
 from pathlib import Path
-from locust import FastHttpUser, HttpUser, constant, events, task
-from locustfile import DATA, Base  # the user's own locustfile.py, not ours
+from locust import FastHttpUser, HttpUser, events, task
+from locustfile import DATA, Base  # the user's own, not ours
 
 TALLY = {"get": 0, "post": 0, "failed": 0}
 CONTEXTS = set()
@@ -248,9 +255,10 @@ class Slow(Base, HttpUser):
 CUSTOM_BASE = """
 from pathlib import Path
 from locust import constant
+from recorder import WAIT
 DATA = Path("rows.csv").read_bytes()  # relative to the user's current folder
 class Base:
-    wait_time = constant(0.01)
+    wait_time = constant(WAIT)
 """
 
 
@@ -260,18 +268,21 @@ def test_a_custom_locustfile_runs_unchanged_and_is_recorded(
     monkeypatch.chdir(tmp_path)
     Path("mix.py").write_text(CUSTOM)
     Path("locustfile.py").write_text(CUSTOM_BASE)
+    Path("recorder.py").write_text("WAIT = 0.01\n")
     Path("locust.py").write_text("raise RuntimeError('this is not locust')")
     Path("locust.conf").write_text("run-time = 1s\nusers = 77\n")
     Path("rows.csv").write_text("a\n1\n")
     with truth_server("--workers", 4, "--service-ms", 5) as server:
         session = LocustGenerator(6, locustfile=Path("mix.py")).start(server.base_url, tmp_path / "run")
-        wait_for(session, finished=200)
+        end = time.monotonic() + 1.5  # locust.conf's run-time must not end it
+        while time.monotonic() < end:
+            wait_for(session, finished=session.progress().finished + 20)
         session.drain(10.0)
         truth = server.stats()
     tally = json.loads(Path("tally.json").read_text())
     log = session.requests()
     assert np.isfinite(log.latency_ms).all()
-    assert '{"Fast": 3, "Slow": 3}' in session.log_tail(10_000)
+    assert '{"Fast": 3, "Slow": 3}' in (tmp_path / "run" / "load.log").read_text()
     refused = tally["get"] + tally["post"] - len(log.started_s)  # calls that came after the drain
     assert 0 <= refused <= 6
     assert tally["post"] - refused <= truth["truth_received"] <= tally["post"]
@@ -366,21 +377,21 @@ def test_a_killed_locust_leaves_what_it_had_logged(data: Path, tmp_path: Path) -
         session = start_fast(data, tmp_path, server.base_url)
         wait_for(session, finished=100)
         os.kill(session.pid, signal.SIGKILL)
-        assert gone(session.pid)
-        assert not session.alive()
+        wait_for_end(session)
         with pytest.raises(LoadError, match=r"locust ended by itself \(killed by SIGKILL\)"):
             session.progress()
         with pytest.raises(LoadError, match="locust ended by itself"):
             session.drain(1.0)
         received = server.stats()["truth_received"]
     log = session.requests()
-    assert 100 <= np.isfinite(log.latency_ms).sum() <= len(log.started_s) <= received
+    assert 100 <= np.isfinite(log.latency_ms).sum() <= received
+    assert np.isnan(log.latency_ms).sum() <= 10
 
 
 def test_a_forgotten_locust_ends_by_itself(data: Path, tmp_path: Path) -> None:
     with truth_server("--workers", 4, "--service-ms", 5) as server:
         session = start_fast(data, tmp_path, server.base_url, max_duration_s=2.0)
-        assert gone(session.pid)
+        wait_for_end(session)
         with pytest.raises(LoadError, match="its longest duration was over"):
             session.progress()
 
@@ -405,20 +416,10 @@ def test_locust_does_not_outlive_a_killed_sweeper(data: Path, tmp_path: Path) ->
     assert gone(pid)
 
 
-def test_locust_ends_when_its_log_cannot_be_written(data: Path) -> None:
-    argv = [
-        sys.executable,
-        "-P",
-        "-m",
-        "locust",
-        "--headless",
-        "-f",
-        str(LOCUSTFILE),
-        "-H",
-        "http://127.0.0.1:9",
-    ]
-    settings = {"log_path": "/dev/full", "max_duration_s": 20, "data_path": str(data)}
-    env = {**os.environ, "SWEEPER_LOAD": json.dumps(settings)}
+def test_locust_ends_when_its_log_cannot_be_written() -> None:
+    argv = [sys.executable, "-P", "-m", "locust", "--headless", "-f", str(RECORDER)]
+    settings = json.dumps({"log_path": "/dev/full", "max_duration_s": 20})
+    env = {**os.environ, "SWEEPER_RECORDER": settings}
     done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     assert done.returncode == 74
     assert "cannot write the log of requests: No space left on device" in done.stderr

@@ -1,0 +1,89 @@
+"""The installed DRUM: `drum server`, and whether it uses the pool it is given.
+
+Released DRUM (1.18.1) has no FastAPI server: asked for it, it serves with gunicorn and Flask, whose `/info/`
+says "flask", and the pool size has no effect at all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sweeper.errors import PoolNotAppliedError, UsageError
+from sweeper.interfaces import RunningServer
+from sweeper.launch.environment import POOL_SIZE, SERVER_TYPE, runtime_parameter
+from sweeper.launch.http_get import get
+from sweeper.launch.launchers import LaunchOptions, ServerLauncher, existing_folder
+from sweeper.records import Configuration
+
+_INFO_TIMEOUT_S = 10.0
+
+
+class DrumLauncher(ServerLauncher):
+    """`drum server` with JSON runtime parameters. `server_type`: fastapi, gunicorn or werkzeug."""
+
+    def __init__(
+        self,
+        code_dir: Path,
+        options: LaunchOptions | None = None,
+        *,
+        server_type: str = "fastapi",
+        target_type: str = "regression",
+    ) -> None:
+        """Raises UsageError for a code dir that is no folder, or when DRUM is not installed."""
+        super().__init__(options or LaunchOptions())
+        self._code_dir = existing_folder(code_dir)
+        self._server_type = server_type
+        self._target_type = target_type
+        self._drum = find_drum(self.options.inherited.get("PATH"))
+
+    @property
+    def name(self) -> str:
+        return "drum"
+
+    def check_pool_applied(self, server: RunningServer) -> None:
+        """Raises PoolNotAppliedError when the ready server is not the one that has the pool."""
+        address = urlsplit(server.base_url)
+        answer = get(address.hostname or "", address.port or 80, "/info/", _INFO_TIMEOUT_S)
+        served_by, version = _read_info(answer.body) if answer.status == 200 else (None, None)
+        if served_by != "fastapi":
+            drum = f"DRUM {version}" if version else "DRUM"
+            raise PoolNotAppliedError(
+                f"{drum} serves with {served_by or 'an unknown server'}, not with fastapi, so {POOL_SIZE} "
+                "has no effect and every value would measure the same: use --launcher fastapi, or a DRUM "
+                "release with the FastAPI server"
+            )
+
+    def environment(self, configuration: Configuration) -> dict[str, str]:
+        return super().environment(configuration) | runtime_parameter(SERVER_TYPE, self._server_type)
+
+    def command_line(self, configuration: Configuration, port: int) -> list[str]:
+        where = ["--code-dir", str(self._code_dir), "--address", f"localhost:{port}"]
+        return [self._drum, "server", *where, "--target-type", self._target_type]
+
+
+def find_drum(path: str | None) -> str:
+    """The `drum` beside this interpreter, else the one in `path`. Raises UsageError when there is none."""
+    beside = Path(sys.executable).with_name("drum")
+    if beside.is_file() and os.access(beside, os.X_OK):
+        return str(beside)
+    found = shutil.which("drum", path=path)
+    if found is None:
+        raise UsageError("--launcher drum needs DRUM, which is not installed: pip install 'sweeper[drum]'")
+    return found
+
+
+def _read_info(body: bytes) -> tuple[str | None, str | None]:
+    """The server type and the version of DRUM that `/info/` gives."""
+    try:
+        info = json.loads(body)
+    except (ValueError, RecursionError):
+        return None, None
+    if not isinstance(info, dict):
+        return None, None
+    served_by, version = info.get("drumServer"), info.get("drumVersion")
+    return (served_by if isinstance(served_by, str) else None, version if isinstance(version, str) else None)

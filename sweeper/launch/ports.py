@@ -1,0 +1,42 @@
+"""Free ports, and who listens on one."""
+
+from __future__ import annotations
+
+import socket
+
+import psutil
+
+HOST = "127.0.0.1"
+# As asyncio (so uvicorn), gunicorn and werkzeug put it.
+_PORT_TAKEN = ("address already in use", "connection in use", "is in use by another program")
+
+
+def free_port() -> int:
+    """A port that nobody listens on now; somebody else may take it before we do."""
+    with socket.socket() as listener:
+        listener.bind((HOST, 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def says_port_taken(log: str) -> bool:
+    log = log.lower()
+    return any(phrase in log for phrase in _PORT_TAKEN)
+
+
+def is_listening(port: int, ancestor_pid: int) -> bool | None:
+    """Whether a descendant of `ancestor_pid` listens on the port; None where we may not see that."""
+    try:
+        processes = psutil.Process(ancestor_pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return False
+    for process in processes:
+        try:
+            connections = process.net_connections(kind="tcp")
+        except psutil.NoSuchProcess:
+            continue
+        except (psutil.AccessDenied, OSError):
+            return None
+        if any(c.status == psutil.CONN_LISTEN and c.laddr.port == port for c in connections):
+            return True
+    return False

@@ -1,0 +1,287 @@
+"""Makes locust log every request raw: loaded as its first locustfile, whatever the second one is.
+
+An island: it lives in locust's own process, imports nothing of sweeper, has no user class, and is
+told all it must know by the environment variable SWEEPER_RECORDER (JSON, see `Settings`).
+
+locust's `request` event fires when a request completes and knows nothing of those that never do, so
+the recorder wraps the `request` method of locust's two HTTP sessions. The raw log is a header, then
+records of 20 bytes (request_log.py reads them): START and FINISH of each request, a VERDICT where a
+`catch_response` block overrules FINISH, the event loop's LAG, and SPAWNED once all users run. Moments
+are CLOCK_MONOTONIC.
+
+SIGUSR1 drains: from then on no request starts, those in flight end, then locust quits.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import inspect
+import json
+import os
+import signal
+import struct
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gevent
+import locust.log
+from locust import events
+from locust.clients import HttpSession
+from locust.clients import ResponseContextManager as HttpResponseContext
+from locust.contrib.fasthttp import FastHttpSession
+from locust.contrib.fasthttp import ResponseContextManager as FastHttpResponseContext
+from locust.env import Environment
+from locust.runners import STATE_RUNNING, LocalRunner, Runner
+
+MAGIC = b"sweeper-load"
+VERSION = 1
+HEADER = struct.Struct("<12sII")  # magic, version, size of a record
+RECORD = struct.Struct("<BBHIId")  # kind, failed, status, count, request, value
+START = 0  # count: the user's number; value: the moment
+FINISH = 1  # failed, status; count: bytes of the response; value: latency in ms
+VERDICT = 2  # failed, as the user's code decided after FINISH
+LAG = 3  # count: microseconds; value: the moment
+SPAWNED = 4  # count: users; value: the moment
+
+LAG_PERIOD_S = 0.05
+FLUSH_PERIOD_S = 0.25
+COUNT_LIMIT = 2**32 - 1
+LOG_FAILED = 74  # EX_IOERR of sysexits.h
+TICKET = "sweeper_ticket"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """SWEEPER_RECORDER: where to log, and when locust ends even if nobody stops it."""
+
+    log_path: str
+    max_duration_s: float
+
+
+class Ticket:
+    """One request under way. `failed` is None until it has finished."""
+
+    __slots__ = ("failed", "request", "started")
+
+    def __init__(self, request: int, started: float) -> None:
+        self.request = request
+        self.started = started
+        self.failed: bool | None = None
+
+
+class Recorder:
+    """Numbers the requests and writes their records, some 4 times a second; at once while draining."""
+
+    def __init__(self, path: str) -> None:
+        self.in_flight = 0
+        self.draining = False
+        self._requests = 0
+        self._users = 0
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
+        self._buffer: list[bytes] = [HEADER.pack(MAGIC, VERSION, RECORD.size)]
+        self.flush()
+
+    def new_user(self) -> int:
+        self._users += 1
+        return self._users - 1
+
+    def start(self, user: int) -> Ticket:
+        started = time.monotonic()
+        ticket = Ticket(self._requests, started)
+        self._requests += 1
+        self.in_flight += 1
+        self._buffer.append(RECORD.pack(START, 0, 0, user, ticket.request, started))
+        return ticket
+
+    def finish(self, ticket: Ticket, failed: bool, status: int, size: int, latency_ms: float) -> None:
+        ticket.failed = failed
+        self.in_flight -= 1
+        count = size if size <= COUNT_LIMIT else COUNT_LIMIT
+        self._buffer.append(RECORD.pack(FINISH, failed, status, count, ticket.request, latency_ms))
+        if self.draining:
+            self.flush()
+
+    def verdict(self, ticket: Ticket, failed: bool) -> None:
+        if failed != ticket.failed:
+            ticket.failed = failed
+            self._buffer.append(RECORD.pack(VERDICT, failed, 0, 0, ticket.request, 0.0))
+            if self.draining:
+                self.flush()
+
+    def abandon(self, ticket: Ticket, error: BaseException) -> None:
+        """The session raised instead of reporting: a failure, unless the user's greenlet was killed."""
+        if isinstance(error, gevent.GreenletExit):
+            self.in_flight -= 1
+        else:
+            self.finish(ticket, True, 0, 0, 1000.0 * (time.monotonic() - ticket.started))
+
+    def spawned(self, users: int) -> None:
+        self._buffer.append(RECORD.pack(SPAWNED, 0, 0, users, 0, time.monotonic()))
+        self.flush()
+
+    def watch_loop(self) -> None:
+        """For ever: log how late the event loop wakes us, and flush."""
+        due_flush = time.monotonic()
+        while True:
+            due = time.monotonic() + LAG_PERIOD_S
+            gevent.sleep(LAG_PERIOD_S)
+            now = time.monotonic()
+            lag_us = min(COUNT_LIMIT, max(0, round(1e6 * (now - due))))
+            self._buffer.append(RECORD.pack(LAG, 0, 0, lag_us, 0, now))
+            if now >= due_flush:
+                due_flush = now + FLUSH_PERIOD_S
+                self.flush()
+
+    def flush(self) -> None:
+        """Hand everything to the kernel. A log with a hole is worth nothing, so failing ends locust."""
+        data = memoryview(b"".join(self._buffer))
+        self._buffer.clear()
+        try:
+            while data:
+                data = data[os.write(self._file, data) :]
+        except OSError as error:
+            sys.stderr.write(f"sweeper: cannot write the log of requests: {error.strerror}\n")
+            sys.stderr.flush()
+            os._exit(LOG_FAILED)
+
+
+def record_session(session: type[Any], recorder: Recorder) -> None:
+    """Wrap `session.request` so that every call is recorded.
+
+    The ticket travels in the request's context, the one thing locust hands through to the event.
+    """
+    original: Callable[..., Any] = session.request
+    position = list(inspect.signature(original).parameters).index("context") - 3
+
+    def request(self: Any, method: Any, url: Any, *args: Any, **kwargs: Any) -> Any:
+        if recorder.draining:
+            gevent.sleep(0.01)  # lets the rest end even when the user's code swallows this and retries
+            raise gevent.GreenletExit
+        try:
+            user = self.sweeper_user
+        except AttributeError:
+            user = self.sweeper_user = recorder.new_user()
+        ticket = recorder.start(user)
+        if len(args) > position:
+            args = (*args[:position], {**args[position], TICKET: ticket}, *args[position + 1 :])
+        elif "context" in kwargs:
+            kwargs["context"] = {**kwargs["context"], TICKET: ticket}
+        else:
+            kwargs["context"] = {TICKET: ticket}
+        try:
+            response = original(self, method, url, *args, **kwargs)
+        except BaseException as error:
+            if ticket.failed is None:
+                recorder.abandon(ticket, error)
+            raise
+        if ticket.failed is None:  # catch_response: the figures are known, the verdict follows
+            meta = response.request_meta
+            recorder.finish(
+                ticket,
+                bool(meta["exception"]) or not 0 < (meta["response"].status_code or 0) < 400,
+                meta["response"].status_code or 0,
+                meta["response_length"],
+                meta["response_time"],
+            )
+        return response
+
+    session.request = request
+
+
+def record_verdicts(context: type[Any], recorder: Recorder) -> None:
+    """Wrap the end of `with client.get(..., catch_response=True)`: an exception in it is a failure.
+
+    locust lets such an exception through and reports nothing at all.
+    """
+    original: Callable[..., Any] = context.__exit__
+
+    def leave(self: Any, kind: type[BaseException] | None, value: Any, traceback: Any) -> Any:
+        swallow = original(self, kind, value, traceback)
+        if kind is not None:
+            ticket = self.request_meta["context"].pop(TICKET, None)
+            if ticket is not None and not issubclass(kind, gevent.GreenletExit):
+                recorder.verdict(ticket, True)
+        return swallow
+
+    context.__exit__ = leave
+
+
+def record_completions(recorder: Recorder) -> None:
+    """Listen to locust's `request` event, first of all listeners: the others never see the ticket."""
+
+    def on_request(
+        context: dict[str, Any] | None = None,
+        response: Any = None,
+        exception: Any = None,
+        response_time: float = 0.0,
+        response_length: int = 0,
+        **_: Any,
+    ) -> None:
+        ticket: Ticket | None = context.pop(TICKET, None) if context else None
+        if ticket is None:
+            return  # fired by hand, not by an HTTP session
+        if ticket.failed is None:
+            status = response.status_code or 0
+            recorder.finish(ticket, bool(exception), status, response_length, response_time)
+        else:
+            recorder.verdict(ticket, bool(exception))
+
+    events.request.add_listener(on_request)  # type: ignore[no-untyped-call]
+
+
+def control(recorder: Recorder, settings: Settings) -> None:
+    """Tie the recorder to locust's life: checks, spawning, drain, the end."""
+
+    def on_init(environment: Environment, runner: Runner, **_: Any) -> None:
+        if not isinstance(runner, LocalRunner):
+            raise RuntimeError("sweeper runs locust in one process: unset its master, worker and processes")
+        if environment.shape_class is not None:
+            name = type(environment.shape_class).__name__
+            raise RuntimeError(f"sweeper sets the number of users: remove the load shape {name}")
+        if environment.parsed_options is not None:
+            environment.parsed_options.run_time = None  # sweeper decides when to stop
+        gevent.signal_handler(signal.SIGUSR1, drain, runner)
+        gevent.spawn(recorder.watch_loop)
+        gevent.spawn(watch_spawning, runner)
+        gc.collect()
+        gc.freeze()  # a full collection of all that was imported stalls the loop for tens of ms
+
+    def watch_spawning(runner: Runner) -> None:
+        """locust logs a user class that cannot be made, then runs on without users for ever."""
+        while runner.state != STATE_RUNNING:
+            if locust.log.unhandled_greenlet_exception:
+                runner.quit()
+                return
+            gevent.sleep(LAG_PERIOD_S)
+
+    def drain(runner: Runner) -> None:
+        """locust's own stop would cut off what is under way (--stop-timeout 0) or let tasks go on."""
+        recorder.draining = True
+        recorder.flush()
+        while recorder.in_flight:
+            gevent.sleep(0.005)
+        runner.quit()
+
+    def on_spawned(user_count: int, **_: Any) -> None:
+        recorder.spawned(user_count)
+
+    events.init.add_listener(on_init)  # type: ignore[no-untyped-call]
+    events.spawning_complete.add_listener(on_spawned)  # type: ignore[no-untyped-call]
+    atexit.register(recorder.flush)
+    # The kernel's bound on a client that everybody forgot: SIGALRM's default action ends the process.
+    signal.setitimer(signal.ITIMER_REAL, settings.max_duration_s)
+
+
+SETTINGS = Settings(**json.loads(os.environ["SWEEPER_RECORDER"]))
+RECORDER = Recorder(SETTINGS.log_path)
+record_session(FastHttpSession, RECORDER)
+record_session(HttpSession, RECORDER)
+record_verdicts(FastHttpResponseContext, RECORDER)
+record_verdicts(HttpResponseContext, RECORDER)
+record_completions(RECORDER)
+control(RECORDER, SETTINGS)
+sys.modules.pop(__name__, None)  # a user's own `import recorder` must find theirs
