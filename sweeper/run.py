@@ -159,7 +159,12 @@ def execute_run(
 
 
 def _failure(code: str, message: str) -> Finding:
-    return Finding(code, Severity.ERROR, message)
+    return Finding(code, Severity.ERROR, message.strip().partition("\n")[0])
+
+
+def _last_line(log: str) -> str:
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    return lines[-1] if lines else "(nothing)"
 
 
 def _measure(
@@ -236,8 +241,8 @@ def _users_on(server: RunningServer, session: LoadSession, parts: Parts) -> floa
         if now_s >= deadline_s:
             if started == 0:
                 raise LoadError(
-                    f"the load generator started no request within {USERS_ON_TIMEOUT_S:g} s: "
-                    f"{session.log_tail(5).strip() or 'its log is empty'}"
+                    f"the load generator started no request within {USERS_ON_TIMEOUT_S:g} s; its log ends "
+                    f"with: {_last_line(session.log_tail(5))}"
                 )
             return now_s
         clock.sleep(POLL_S)
@@ -299,15 +304,13 @@ def _check_alive(server: RunningServer, session: LoadSession | None) -> None:
         raise _server_died(server)
     if session is not None and not session.alive():
         raise LoadError(
-            f"the load generator ended early: {session.log_tail(5).strip() or 'its log is empty'}"
+            f"the load generator ended early; its log ends with: {_last_line(session.log_tail(5))}"
         )
 
 
 def _server_died(server: RunningServer) -> _RunFailed:
-    tail = server.log_tail(5).strip()
     return _RunFailed(
-        "server-died",
-        "the server died under load; its log ends with: " + (tail or "(nothing)"),
+        "server-died", f"the server died under load; its log ends with: {_last_line(server.log_tail(5))}"
     )
 
 

@@ -202,7 +202,7 @@ class FakeServer:
         return 7 + self.traffic.answered(errors=self.behaviour.counts_errors) + self.behaviour.miscount
 
     def log_tail(self, lines: int = 20) -> str:
-        return "Killed"
+        return "Traceback (most recent call last):\n  in the middle\nMemoryError\nKilled\n"
 
     def stop(self, grace_s: float = 10.0) -> ServerExit:
         self.stops += 1
@@ -361,7 +361,7 @@ class FakeSession:
         return self.traffic.log(at_s, behaviour.lag_ms, behaviour.error_status)
 
     def log_tail(self, lines: int = 20) -> str:
-        return "locust says goodbye"
+        return "locust says hello\nlocust says goodbye\n\n"
 
     def kill(self) -> None:
         self.kills += 1

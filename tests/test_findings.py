@@ -33,7 +33,7 @@ CONTEXT = RunContext(
     mean_think_s=0.3,
     max_error_rate=0.01,
     steady=True,
-    cores_shared=False,
+    host_cores=2,
     responses_counted_by_server=1400,
 )
 # 140/s x (0.4 s + 0.3 s) is 98 users.
@@ -96,7 +96,8 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("stalled", {"made": requests(paused(1.4))}),
     ("throttled", {"run": dataclasses.replace(CLEAN, throttled_periods=1)}),
     ("steal", {"run": dataclasses.replace(CLEAN, host_steal_share=0.011)}),
-    ("pressure", {"run": dataclasses.replace(CLEAN, other_cpu_cores=0.26)}),
+    ("pressure", {"run": dataclasses.replace(CLEAN, other_cpu_cores=0.26, cpu_cores=1.6)}),
+    ("pressure", {"run": dataclasses.replace(CLEAN, other_cpu_cores=1.7, cpu_cores=14.0), "host_cores": 16}),
     ("censored-tail", {"run": HUNG}),
 ]  # fmt: skip
 
@@ -135,7 +136,11 @@ def test_every_code_of_a_run_has_a_case() -> None:
         {"run": figures(rps=140.0, mean_ms=0.96 * 1000 * 100 / 140 - 300)},
         {"run": figures(rps=140.0, mean_ms=1.04 * 1000 * 100 / 140 - 300)},
         {"run": dataclasses.replace(CLEAN, failed=14, error_rate=0.01)},
-        {"run": dataclasses.replace(CLEAN, host_steal_share=0.01, other_cpu_cores=0.25)},
+        {"run": dataclasses.replace(CLEAN, host_steal_share=0.01)},
+        {"run": dataclasses.replace(CLEAN, other_cpu_cores=0.25, cpu_cores=1.7)},
+        {"run": dataclasses.replace(CLEAN, other_cpu_cores=0.6, cpu_cores=1.0)},  # on a core that is idle
+        {"run": dataclasses.replace(CLEAN, other_cpu_cores=1.5, cpu_cores=14.4), "host_cores": 16},
+        {"run": dataclasses.replace(CLEAN, other_cpu_cores=1.0, cpu_cores=2.0, client_cpu_cores=None)},
         {"run": dataclasses.replace(CLEAN, throttled_periods=None, host_steal_share=None)},
         {"run": dataclasses.replace(CLEAN, client_cpu_cores=None, client_lag_p99_ms=None)},
         {"made": requests(paused(0.3))},

@@ -145,6 +145,7 @@ def test_a_run_that_fails_is_a_record_that_says_why(behaviour: Behaviour, code: 
     assert codes(result) == [code]
     assert result.record.verdict is Verdict.FAILED
     assert result.record.figures is None
+    assert "\n" not in result.record.findings[0].message
     assert says in result.record.findings[0].message
 
 
@@ -170,13 +171,14 @@ def test_a_pool_that_says_something_else_is_not_even_loaded() -> None:
     [
         ("cannot start", "could not be started"),
         ("never starts", "started no request within 15 s"),
-        ("dies", "ended early: locust says goodbye"),
+        ("dies", "ended early; its log ends with: locust says goodbye"),
         ("unreadable", "unreadable"),
     ],
 )
 def test_a_load_generator_that_fails(fails: str, says: str) -> None:
     result, _ = made(load_fails=fails)
     assert codes(result) == ["load-died"]
+    assert "\n" not in result.record.findings[0].message
     assert says in result.record.findings[0].message
 
 
