@@ -1,0 +1,217 @@
+"""DRUM's runtime parameters: what each may be, and the three forms in which it can be given.
+
+For a parameter X, in this order of precedence:
+
+1. `MLOPS_RUNTIME_PARAM_X='{"type": "numeric", "payload": 4}'`, as DRUM itself writes it;
+2. `MLOPS_RUNTIME_PARAM_X=4`, as many guides write it;
+3. `X=4`.
+
+Whatever is none of these, or out of range, stops the start: a study must never run on a default it
+believes to have overridden. Nothing but the standard library is imported, so that this fails fast.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from sweeper.server.errors import StartError
+
+PREFIX = "MLOPS_RUNTIME_PARAM_"
+OWN_FAMILIES = ("DRUM_FASTAPI_", "DRUM_UVICORN_", "DRUM_DIRECT_ACCESS_")
+NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+DAY_S = 86_400
+Value = int | float | bool | str
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A numeric parameter in [low, high]; `whole` ones take 8 and 8.0, but not 8.5."""
+
+    low: int
+    high: int
+    whole: bool = True
+    json_type = "numeric"
+
+    @property
+    def wanted(self) -> str:
+        return f"a {'whole ' if self.whole else ''}number from {self.low} to {self.high}"
+
+    def from_text(self, text: str) -> Value | None:
+        return self.from_json(float(text)) if NUMBER.fullmatch(text) else None
+
+    def from_json(self, payload: object) -> Value | None:
+        if isinstance(payload, bool) or not isinstance(payload, int | float):
+            return None
+        if not self.low <= payload <= self.high or (self.whole and payload != int(payload)):
+            return None
+        return int(payload) if self.whole else float(payload)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of a few words."""
+
+    words: tuple[str, ...]
+    json_type = "string"
+
+    @property
+    def wanted(self) -> str:
+        return "one of " + ", ".join(self.words)
+
+    def from_text(self, text: str) -> Value | None:
+        return text if text in self.words else None
+
+    def from_json(self, payload: object) -> Value | None:
+        return self.from_text(payload) if isinstance(payload, str) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """On or off."""
+
+    json_type = "boolean"
+    wanted = "true or false"
+
+    def from_text(self, text: str) -> Value | None:
+        return {"true": True, "1": True, "false": False, "0": False}.get(text.lower())
+
+    def from_json(self, payload: object) -> Value | None:
+        return payload if isinstance(payload, bool) else None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpUrl:
+    """Where another server listens."""
+
+    json_type = "string"
+    wanted = "a URL such as http://127.0.0.1:9000"
+
+    def from_text(self, text: str) -> Value | None:
+        return text.rstrip("/") if re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", text) else None
+
+    def from_json(self, payload: object) -> Value | None:
+        return self.from_text(payload) if isinstance(payload, str) else None
+
+
+Kind = Number | Choice | Switch | HttpUrl
+
+KINDS: dict[str, Kind] = {
+    "DRUM_SERVER_TYPE": Choice(("fastapi", "gunicorn", "werkzeug")),
+    "DRUM_FASTAPI_EXECUTOR_WORKERS": Number(1, 1024),
+    "DRUM_FASTAPI_EXECUTOR_QUEUE_DEPTH": Number(0, 1_000_000),
+    "DRUM_FASTAPI_EXECUTOR_QUEUE_TIMEOUT": Number(0, DAY_S, whole=False),
+    "DRUM_FASTAPI_MAX_UPLOAD_SIZE": Number(1, 1 << 40),
+    "DRUM_FASTAPI_ENABLE_DOCS": Switch(),
+    "DRUM_UVICORN_LOOP": Choice(("auto", "asyncio", "uvloop")),
+    "DRUM_UVICORN_KEEP_ALIVE": Number(0, DAY_S, whole=False),
+    "DRUM_UVICORN_GRACEFUL_TIMEOUT": Number(0, DAY_S, whole=False),
+    "DRUM_UVICORN_LIMIT_CONCURRENCY": Number(1, 1_000_000),
+    "DRUM_UVICORN_LOG_LEVEL": Choice(("critical", "error", "warning", "info", "debug", "trace")),
+    "DRUM_CLIENT_REQUEST_TIMEOUT": Number(0, DAY_S, whole=False),
+    "CUSTOM_MODEL_WORKERS": Number(1, 199),
+    "DRUM_GUNICORN_WORKER_CLASS": Choice(("sync", "gevent")),
+    "DRUM_WORKER_CONNECTIONS": Number(1, 1_000_000),
+    # Ours: where /directAccess/ leads. DRUM takes it from the predictor, which no regression model has.
+    "DRUM_DIRECT_ACCESS_UPSTREAM": HttpUrl(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """Every parameter with its value; None is uvicorn's own default, or "none"."""
+
+    executor_workers: int = 4
+    executor_queue_depth: int = 40
+    executor_queue_timeout_s: float = 30.0
+    max_upload_bytes: int = 104_857_600
+    enable_docs: bool = False
+    uvicorn_loop: str = "auto"
+    uvicorn_keep_alive_s: float = 5.0
+    uvicorn_graceful_timeout_s: float | None = None
+    uvicorn_limit_concurrency: int | None = None
+    uvicorn_log_level: str = "info"
+    client_request_timeout_s: float = 120.0
+    """0 is no limit, as in DRUM."""
+    processes: int = 1
+    direct_access_upstream: str | None = None
+
+
+def read_parameters(environ: Mapping[str, str], workers: int | None = None) -> Parameters:
+    """All parameters from `environ`; `workers` is the command line's `--workers`, which beats them.
+
+    Raises StartError for the first parameter that is unknown, malformed or out of range.
+    """
+    refuse_unknown(environ)
+    given: dict[str, Any] = {name: read_one(name, kind, environ) for name, kind in KINDS.items()}
+    if given["DRUM_SERVER_TYPE"] not in (None, "fastapi"):
+        raise StartError(
+            f"DRUM_SERVER_TYPE is {given['DRUM_SERVER_TYPE']!r}, but this is the fastapi server; "
+            "leave it out or set it to fastapi (the others are served by `drum server`)."
+        )
+
+    def value(name: str, default: Any) -> Any:
+        return default if given[name] is None else given[name]
+
+    processes = value("CUSTOM_MODEL_WORKERS", 1)
+    if workers is not None and KINDS["DRUM_FASTAPI_EXECUTOR_WORKERS"].from_json(workers) is None:
+        wanted = KINDS["DRUM_FASTAPI_EXECUTOR_WORKERS"].wanted
+        raise StartError(f"--workers is {workers}; it must be {wanted}.")
+    workers = workers or value("DRUM_FASTAPI_EXECUTOR_WORKERS", max(4, 2 * processes))
+    return Parameters(
+        executor_workers=workers,
+        executor_queue_depth=value("DRUM_FASTAPI_EXECUTOR_QUEUE_DEPTH", 10 * workers),
+        executor_queue_timeout_s=value("DRUM_FASTAPI_EXECUTOR_QUEUE_TIMEOUT", 30.0),
+        max_upload_bytes=value("DRUM_FASTAPI_MAX_UPLOAD_SIZE", 104_857_600),
+        enable_docs=value("DRUM_FASTAPI_ENABLE_DOCS", False),
+        uvicorn_loop=value("DRUM_UVICORN_LOOP", "auto"),
+        uvicorn_keep_alive_s=value("DRUM_UVICORN_KEEP_ALIVE", 5.0),
+        uvicorn_graceful_timeout_s=given["DRUM_UVICORN_GRACEFUL_TIMEOUT"],
+        uvicorn_limit_concurrency=given["DRUM_UVICORN_LIMIT_CONCURRENCY"],
+        uvicorn_log_level=value("DRUM_UVICORN_LOG_LEVEL", "info"),
+        client_request_timeout_s=value("DRUM_CLIENT_REQUEST_TIMEOUT", 120.0),
+        processes=processes,
+        direct_access_upstream=given["DRUM_DIRECT_ACCESS_UPSTREAM"],
+    )
+
+
+def refuse_unknown(environ: Mapping[str, str]) -> None:
+    """A misspelt parameter of the families only this server reads would silently do nothing."""
+    for variable in environ:
+        name = variable.removeprefix(PREFIX)
+        if name.startswith(OWN_FAMILIES) and name not in KINDS:
+            close = get_close_matches(name, KINDS, n=1)
+            hint = f"did you mean {close[0]}?" if close else "known are " + ", ".join(KINDS) + "."
+            raise StartError(f"{variable} is not a runtime parameter of this server; {hint}")
+
+
+def read_one(name: str, kind: Kind, environ: Mapping[str, str]) -> Value | None:
+    """The value of one parameter, None where it is not given at all. Raises StartError."""
+    variable = PREFIX + name if PREFIX + name in environ else name
+    if variable not in environ:
+        return None
+    text = environ[variable].strip()
+    if variable != name and text.startswith("{"):
+        value = kind.from_json(payload(variable, text, kind))
+    else:
+        value = kind.from_text(text)
+    if value is None:
+        raise StartError(f"{variable} is {text!r}; it must be {kind.wanted}.")
+    return value
+
+
+def payload(variable: str, text: str, kind: Kind) -> object:
+    """What DRUM's JSON form carries. Raises StartError when it is not that form."""
+    form = json.dumps({"type": kind.json_type, "payload": "…"}, ensure_ascii=False)
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise StartError(f"{variable} is {text!r}, which is not valid JSON ({error}); write {form}.") from None
+    if set(document) != {"type", "payload"} or document["type"] != kind.json_type:
+        raise StartError(f"{variable} is {text!r}; it must have the form {form} with {kind.wanted}.")
+    result: object = document["payload"]
+    return result

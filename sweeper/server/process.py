@@ -1,0 +1,121 @@
+"""One server process: uvicorn on a bound socket, the model loaded beside it, a graceful end.
+
+The server listens before the model is loaded, and says so (`/livez` 200, `/readyz` 503). A model that
+cannot be loaded ends the process with exit code 2.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+
+import uvicorn
+from uvicorn.config import LOG_LEVELS, LOGGING_CONFIG
+
+from sweeper.server.app import build_app
+from sweeper.server.errors import StartError
+from sweeper.server.listening import location
+from sweeper.server.routes import DRUM_VERSION
+from sweeper.server.service import Service
+
+LOG_CONFIG = {
+    **LOGGING_CONFIG,
+    "loggers": {
+        **LOGGING_CONFIG["loggers"],
+        "sweeper.server": {"handlers": ["default"], "level": "INFO", "propagate": False},
+    },
+}
+log = logging.getLogger("sweeper.server")
+
+
+def serve(service: Service, bound: socket.socket) -> int:
+    """Until SIGTERM or SIGINT; the process's exit code. Raises StartError when the model cannot be loaded."""
+    # uvicorn raises the signal that stopped it once more when it is done: a clean end, not a death by signal.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, ignore)
+    server = uvicorn.Server(uvicorn_config(service))
+    loader = Loader(service, server, location(bound))
+    set_log_level(service, at_least=logging.WARNING)  # a failed load prints its sentence and nothing else
+    loader.start()
+    server.run(sockets=[bound])
+    if loader.error is not None:
+        raise StartError(loader.error)
+    service.executor.shut_down()
+    sys.stderr.flush()
+    if loader.is_alive() or service.counters.of_process(service.process_index).get("running"):
+        # Nothing can stop a thread in the middle of a model; what it would still do, nobody waits for.
+        os._exit(0)
+    return 0
+
+
+def ignore(number: int, frame: object) -> None:
+    """Until uvicorn takes the signals over, and again when it has stopped."""
+
+
+def uvicorn_config(service: Service) -> uvicorn.Config:
+    parameters = service.parameters
+    return uvicorn.Config(
+        build_app(service),
+        loop=parameters.uvicorn_loop,  # type: ignore[arg-type]
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        access_log=False,
+        server_header=False,
+        headers=[("X-Drum-Version", DRUM_VERSION)],
+        log_config=LOG_CONFIG,
+        log_level=parameters.uvicorn_log_level,
+        timeout_keep_alive=parameters.uvicorn_keep_alive_s,  # type: ignore[arg-type]
+        timeout_graceful_shutdown=parameters.uvicorn_graceful_timeout_s,  # type: ignore[arg-type]
+        limit_concurrency=parameters.uvicorn_limit_concurrency,
+    )
+
+
+def set_log_level(service: Service, at_least: int = 0) -> None:
+    level = LOG_LEVELS[service.parameters.uvicorn_log_level]
+    if level == logging.INFO:
+        level = max(level, at_least)
+    for name in ("sweeper.server", "uvicorn.error"):
+        logging.getLogger(name).setLevel(level)
+
+
+class Loader(threading.Thread):
+    """Loads the model beside the event loop; stops the server when that fails."""
+
+    def __init__(self, service: Service, server: uvicorn.Server, url: str) -> None:
+        super().__init__(name="drum-load", daemon=True)
+        self.error: str | None = None
+        self._service = service
+        self._server = server
+        self._url = url
+
+    def run(self) -> None:
+        try:
+            from sweeper.server.loading import load
+
+            model = load(self._service.code_dir)
+        except StartError as error:
+            self._fail(str(error))
+        except BaseException as error:
+            self._fail(f"The model in {self._service.code_dir.path} cannot be loaded: {error!r}.")
+        else:
+            gc.freeze()  # frameworks are hundreds of thousands of objects that no collection needs to visit
+            self._service.serve(model)
+            set_log_level(self._service)
+            log.info(
+                "Serving %s on %s with %d prediction threads",
+                self._service.code_dir.path,
+                self._url,
+                self._service.executor.workers,
+            )
+
+    def _fail(self, reason: str) -> None:
+        self.error = reason
+        self._server.should_exit = True
