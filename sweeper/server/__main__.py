@@ -29,10 +29,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = Parser(prog="python -m sweeper.server", description="DRUM's prediction server on FastAPI.")
     parser.add_argument("--code-dir", type=Path, required=True, help="folder of the model")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8080, help="port, 0 for a free one (default: %(default)s)")
     parser.add_argument(
-        "--workers", type=int, help="prediction threads; beats DRUM_FASTAPI_EXECUTOR_WORKERS"
+        "--port", type=int, default=8080, help="port, 0 for a free one (default: %(default)s)"
     )
+    parser.add_argument("--workers", type=int, help="prediction threads; beats DRUM_FASTAPI_EXECUTOR_WORKERS")
     options = parser.parse_args(arguments)
     if not 0 <= options.port <= 65535:
         raise StartError(f"--port is {options.port}; it must be a whole number from 0 to 65535.")
@@ -54,8 +54,7 @@ def main(arguments: Sequence[str]) -> int:
         from sweeper.server.service import Service
 
         return serve(Service(parameters, code_dir), bound)
-    except StartError as error:
-        print(error, file=sys.stderr)
+    except StartError:
         return 2
 
 

@@ -36,7 +36,9 @@ def wrong_columns(data: pd.DataFrame, model: Any) -> str | None:
         return f"The samples lack {listed(missing)}; the model takes {listed(wanted)}."
     unknown = [column for column in given if column not in set(wanted)]
     if unknown:
-        return f"The samples have {listed(unknown)}, which the model does not know; it takes {listed(wanted)}."
+        return (
+            f"The samples have {listed(unknown)}, which the model does not know; it takes {listed(wanted)}."
+        )
     if given != wanted:
         return f"The samples' columns are in another order than the model's: {listed(wanted)}."
     return None
@@ -53,7 +55,7 @@ def wrong_values(data: pd.DataFrame, error: Exception) -> str | None:
 
 
 def feature_names(model: Any) -> list[str] | None:
-    """Column names as scikit-learn (and XGBoost's wrapper) or a Booster keep them; None for a model without."""
+    """Column names as scikit-learn (and XGBoost's wrapper) or a Booster keep them; None without."""
     for attribute in ("feature_names_in_", "feature_names"):
         names = getattr(model, attribute, None)
         if names is not None:

@@ -1,4 +1,4 @@
-"""What lies in a code dir: the artifact, the hooks' file, the metadata. Looked at before anything heavy is imported.
+"""What lies in a code dir: the artifact, the hooks' file, the metadata. Looked at before the heavy imports.
 
 An artifact is a file right in the folder that ends in .pkl, .joblib or .ubj, or a .json that holds an
 XGBoost model. That is told from its first bytes (`save_model` writes an object that starts with
@@ -21,7 +21,7 @@ METADATA = "model-metadata.yaml"
 
 @dataclass(frozen=True, slots=True)
 class CodeDir:
-    """A readable folder: the artifacts right in it, its one custom.py and its metadata, where there are any."""
+    """A readable folder: the artifacts right in it, its one custom.py and its metadata, if any."""
 
     path: Path
     artifacts: tuple[Path, ...]
@@ -44,7 +44,7 @@ class CodeDir:
 
 
 def inspect_code_dir(path: Path) -> CodeDir:
-    """Raises StartError for a folder no model can be served from, as far as can be told without running code."""
+    """Raises StartError for a folder no model can be served from, as far as the files alone tell."""
     path = path.absolute()
     if not path.is_dir():
         what = "is not a folder" if path.exists() else "does not exist"

@@ -39,7 +39,7 @@ class Counters:
         return list(self._cells[FIELDS.index(field) :: len(FIELDS)])
 
     def clear(self, index: int) -> None:
-        """For a process that is started again in the place of a dead one; it was loaded once, and stays so."""
+        """For a process that is started again in the place of a dead one; "loaded" stays."""
         row = self.of_process(index)
         for field in FIELDS[1:]:
             row.set(field, 0)
@@ -50,7 +50,7 @@ class Counters:
 
 
 class ProcessCounters:
-    """The counters of one process. `entered` and `left` are called by pool threads, the rest by the event loop."""
+    """The counters of one process. `entered` and `left` are for pool threads, the rest for the event loop."""
 
     def __init__(self, cells: memoryview[int]) -> None:
         self._cells = cells
@@ -73,8 +73,7 @@ class ProcessCounters:
         cells = self._cells
         with self._lock:
             running = cells[2] = cells[2] + 1
-            if running > cells[3]:
-                cells[3] = running
+            cells[3] = max(cells[3], running)
 
     def left(self, elapsed_ns: int) -> None:
         """A pool thread is done with it, whatever came of it."""
@@ -85,5 +84,4 @@ class ProcessCounters:
             cells[6] += elapsed_ns
             if cells[4] == 1 or elapsed_ns < cells[7]:
                 cells[7] = elapsed_ns
-            if elapsed_ns > cells[8]:
-                cells[8] = elapsed_ns
+            cells[8] = max(cells[8], elapsed_ns)

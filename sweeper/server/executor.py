@@ -40,9 +40,7 @@ class PredictionExecutor:
         self._waiting: deque[asyncio.Future[bool]] = deque()
         self._finished: deque[tuple[asyncio.Future[Any], Any, Exception | None]] = deque()
         self._wake_up_sent = False
-        self._timer_set = False
-        import os
-        self._coal = float(os.environ.get("XCOAL", "0"))
+
         self._pool = ThreadPoolExecutor(workers, initializer=thread_namer("drum-predict"))
 
     async def run(self, function: Callable[[], Result]) -> Result:
@@ -122,7 +120,7 @@ class PredictionExecutor:
                 error = RuntimeError(f"a pool thread raised {caught!r}")
             self._counters.left(time.perf_counter_ns() - started_ns)
         self._finished.append((future, result, error))
-        if not self._wake_up_sent and not self._timer_set:
+        if not self._wake_up_sent:
             self._wake_up_sent = True
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(self._deliver)
@@ -130,20 +128,6 @@ class PredictionExecutor:
     def _deliver(self) -> None:
         # Cleared before the queue is emptied: a result that comes in between wakes the loop again.
         self._wake_up_sent = False
-        if self._coal and self._pending > self.workers + 2:
-            if not self._timer_set:
-                self._timer_set = True
-                asyncio.get_running_loop().call_later(self._coal, self._tick)
-        self._flush()
-
-    def _tick(self):
-        if self._pending > self.workers + 2 and self._finished:
-            asyncio.get_running_loop().call_later(self._coal, self._tick)
-        else:
-            self._timer_set = False
-        self._flush()
-
-    def _flush(self):
         while self._finished:
             future, result, error = self._finished.popleft()
             self._pass_place_on()
@@ -156,7 +140,7 @@ class PredictionExecutor:
 
 
 def thread_namer(prefix: str) -> Callable[[], None]:
-    """For ThreadPoolExecutor's `initializer`: names its threads PREFIX-0, PREFIX-1, …, also for the kernel."""
+    """For ThreadPoolExecutor's `initializer`: names threads PREFIX-0, PREFIX-1, …, for the kernel too."""
     numbers = itertools.count()
 
     def name_this_thread() -> None:

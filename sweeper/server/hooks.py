@@ -1,11 +1,11 @@
 """custom.py: a model's own functions, under the names and with the arguments DRUM calls them.
 
-    init(code_dir)                    once, before the model is loaded; by keyword, as DRUM does
-    load_model(code_dir)              the model, in place of unpickling the artifact
-    read_input_data(data: bytes)      the input for `transform` or the model, in place of reading a CSV
-    transform(data, model)            -> DataFrame
-    score(data, model, **kwargs)      -> DataFrame with the column `Predictions`
-    post_process(predictions, model)  DataFrame `Predictions` -> DataFrame
+init(code_dir)                    once, before the model is loaded; by keyword, as DRUM does
+load_model(code_dir)              the model, in place of unpickling the artifact
+read_input_data(data: bytes)      the input for `transform` or the model, in place of reading a CSV
+transform(data, model)            -> DataFrame
+score(data, model, **kwargs)      -> DataFrame with the column `Predictions`
+post_process(predictions, model)  DataFrame `Predictions` -> DataFrame
 """
 
 from __future__ import annotations

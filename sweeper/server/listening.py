@@ -28,7 +28,9 @@ def resolve(host: str, port: int) -> tuple[object, socket.AddressFamily]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
-        raise StartError(f"--host is {host!r}, which cannot be resolved ({error}); give an address.") from None
+        raise StartError(
+            f"--host is {host!r}, which cannot be resolved ({error}); give an address."
+        ) from None
     family, _, _, _, address = found[0]
     return address, family
 

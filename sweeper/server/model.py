@@ -34,7 +34,7 @@ log = logging.getLogger("sweeper.server")
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """`loaded` is what the hooks get; `predict` maps a DataFrame of n rows to n numbers, unless `score` does."""
+    """`loaded` is what the hooks get; `predict` maps a DataFrame of n rows to n numbers."""
 
     loaded: Any
     hooks: Hooks
@@ -120,7 +120,9 @@ def read_csv(data: bytes) -> pd.DataFrame:
         frame = pd.read_csv(io.BytesIO(data))
         if frame.shape[1] == 1:
             frame = pd.read_csv(io.BytesIO(data), skip_blank_lines=False)
-    except ValueError as error:  # pandas' ParserError and EmptyDataError and UnicodeDecodeError are all ValueErrors
+    except (
+        ValueError
+    ) as error:  # pandas' ParserError and EmptyDataError and UnicodeDecodeError are all ValueErrors
         raise RequestError(422, f"ERROR: The samples cannot be read as CSV: {describe(error)}.") from error
     return frame
 
@@ -134,7 +136,9 @@ def as_vector(predictions: Any, source: str) -> Vector:
     if vector.ndim == 2 and vector.shape[1] == 1:
         return vector[:, 0]
     if vector.ndim != 1:
-        raise RequestError(500, f"ERROR: {source} must return one number a row, not the shape {vector.shape}.")
+        raise RequestError(
+            500, f"ERROR: {source} must return one number a row, not the shape {vector.shape}."
+        )
     return vector
 
 

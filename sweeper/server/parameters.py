@@ -210,7 +210,9 @@ def payload(variable: str, text: str, kind: Kind) -> object:
     try:
         document = json.loads(text)
     except ValueError as error:
-        raise StartError(f"{variable} is {text!r}, which is not valid JSON ({error}); write {form}.") from None
+        raise StartError(
+            f"{variable} is {text!r}, which is not valid JSON ({error}); write {form}."
+        ) from None
     if set(document) != {"type", "payload"} or document["type"] != kind.json_type:
         raise StartError(f"{variable} is {text!r}; it must have the form {form} with {kind.wanted}.")
     result: object = document["payload"]

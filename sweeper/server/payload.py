@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
 from typing import TYPE_CHECKING
 
 from python_multipart.exceptions import FormParserError
@@ -45,7 +44,9 @@ def read_samples(content_type: str, body: bytes) -> Samples:
 def from_multipart(boundary: bytes, body: bytes) -> Samples:
     """The first *file* under the field `X`; a plain form value of that name is no file."""
     if not boundary:
-        raise RequestError(422, "ERROR: The multipart body cannot be read: its content type names no boundary.")
+        raise RequestError(
+            422, "ERROR: The multipart body cannot be read: its content type names no boundary."
+        )
     collector = FileCollector()
     try:
         parser = MultipartParser(boundary, collector.callbacks())

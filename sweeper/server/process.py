@@ -6,7 +6,6 @@ cannot be loaded ends the process with exit code 2.
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import logging
 import os
@@ -62,7 +61,7 @@ def uvicorn_config(service: Service) -> uvicorn.Config:
     parameters = service.parameters
     return uvicorn.Config(
         build_app(service),
-        loop=parameters.uvicorn_loop,  # type: ignore[arg-type]
+        loop=parameters.uvicorn_loop,
         http="httptools",
         ws="none",
         lifespan="off",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sweeper.server.counters import Counters
 from sweeper.server.service import Service
@@ -31,7 +31,7 @@ class ResourceMonitor:
         """`mem_info` in MiB, and `drum_info` with one entry for each process of the server."""
         import psutil
 
-        infos = []
+        infos: list[dict[str, Any]] = []
         for pid in self._pids():
             try:
                 process = self._known.setdefault(pid, psutil.Process(pid))
@@ -87,7 +87,7 @@ def first_number(files: tuple[str, ...]) -> int | None:
 
 
 def executor_info(service: Service) -> dict[str, int]:
-    """The pool. Counts are sums over the server's processes; sizes and the highest concurrency are one pool's."""
+    """The pool. Counts are sums over the server's processes; sizes and the peak are one pool's."""
     counters = service.counters
     return {
         "executor_workers": service.executor.workers,
