@@ -105,11 +105,11 @@ def _remarks(rec: Recommendation, workers: int) -> list[str]:
     remarks = [
         f"sweeper, study {rec.study}: {rec.status}, {workers} threads for synchronous predictions",
         rec.reason,
-        f"Rests on {rec.blocks} blocks; objective {rec.objective}, tolerance {rec.tolerance:.3g}, "
+        f"Rests on {rec.blocks} block{'' if rec.blocks == 1 else 's'}; objective {rec.objective}, tolerance {rec.tolerance:.3g}, "
         f"confidence {rec.confidence:.3g}",
     ]
     if len(rec.tied) > 1:
-        remarks.append("As good within the tolerance: " + ", ".join(map(str, rec.tied)))
+        remarks.append("Not told apart from the best: " + ", ".join(map(str, rec.tied)))
     if rec.smaller_unsettled:
         remarks.append("Smaller and not settled: " + ", ".join(map(str, rec.smaller_unsettled)))
     measured = {c.configuration for c in rec.candidates if c.configuration.workers == workers}
