@@ -105,8 +105,8 @@ def _remarks(rec: Recommendation, workers: int) -> list[str]:
     remarks = [
         f"sweeper, study {rec.study}: {rec.status}, {workers} threads for synchronous predictions",
         rec.reason,
-        f"Rests on {rec.blocks} block{'' if rec.blocks == 1 else 's'}; objective {rec.objective}, tolerance {rec.tolerance:.3g}, "
-        f"confidence {rec.confidence:.3g}",
+        f"Rests on {rec.blocks} block{'' if rec.blocks == 1 else 's'}; objective {rec.objective}, "
+        f"tolerance {rec.tolerance:.3g}, confidence {rec.confidence:.3g}",
     ]
     if len(rec.tied) > 1:
         remarks.append("Not told apart from the best: " + ", ".join(map(str, rec.tied)))
