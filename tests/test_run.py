@@ -101,18 +101,13 @@ def test_a_steady_but_noisy_server_is_accepted_soon() -> None:
     assert np.mean(warmups) < 6.5
 
 
-def test_the_logs_missing_last_moments_do_not_look_like_a_slowdown() -> None:
-    """The load generator writes its log every so often; what is not yet written is not judged."""
-    starts = {
-        flush_s: [
-            result.record.figures.warmup_s
-            for seed in range(15)
-            for result, _ in [made(flush_s=flush_s, seed=seed)]
-            if result.record.figures is not None
-        ]
-        for flush_s in (0.001, 0.9)
-    }
-    assert np.mean(starts[0.9]) < np.mean(starts[0.001]) + 1.0
+def test_the_logs_missing_last_moments_do_not_hide_a_slow_start() -> None:
+    """The load generator writes its log every so often; what is not yet written is not judged: taken for
+    a slowdown it would outweigh the slow start, and MSER-5 would drop neither."""
+    for seed in range(10):
+        result, _ = made(Behaviour(ramp_share=0.3, ramp_s=2.5), flush_s=0.9, seed=seed)
+        assert result.record.figures is not None
+        assert result.record.figures.warmup_s > 4.0
 
 
 def test_the_shortest_window_and_no_warmup() -> None:

@@ -66,6 +66,20 @@ def test_a_plateau_is_answered_with_its_first_point_at_a_planned_look() -> None:
     assert [c.eliminated_after for c in answer.candidates] == [2, None, None, None, None]
 
 
+def test_what_the_last_look_excludes_was_not_dropped_from_anything() -> None:
+    answer, _, watching, _ = studied(noisy(PEAK), planned(rule=Rule(looks=(2,))))
+    assert (answer.status, answer.workers) == (Status.PROVISIONAL, 8)
+    assert [c.eliminated_after for c in answer.candidates] == [None] * 5
+    assert [c.state for c in answer.candidates] == [
+        "excluded",
+        "excluded",
+        "acceptable",
+        "excluded",
+        "excluded",
+    ]
+    assert watching.dropped == []
+
+
 def test_between_the_looks_nothing_stops() -> None:
     """Settled after three blocks, but the first look was planned for six."""
     answer, store, _, _ = studied(noisy(PEAK), planned(rule=Rule(looks=(6, 8))))

@@ -75,6 +75,18 @@ def test_noise_settles_nothing() -> None:
     assert decision.blocks_needed is None or decision.blocks_needed > 4
 
 
+@pytest.mark.parametrize("slo", [None, 500.0])
+@pytest.mark.parametrize("looks", [(2,), (3, 5, 7, 10)])
+def test_gaps_and_slo_share_one_budget(slo: float | None, looks: tuple[int, ...]) -> None:
+    rule = Rule(looks=looks, slo_p99_ms=slo)
+    spent = 0.0
+    for elimination, times in ((False, len(looks)), (True, 1)):
+        spent += times * rule.gap_error(elimination=elimination)
+        if slo is not None:
+            spent += times * 5 * rule.slo_error(5, elimination=elimination)
+    assert spent == pytest.approx(0.05)
+
+
 def test_the_margin_is_on_the_log_scale() -> None:
     assert RULE.margin == pytest.approx(-math.log(0.95))
     best = 100.0
@@ -343,6 +355,26 @@ def test_blocks_needed_are_those_that_settle_it_when_the_estimates_come_true(dev
     assert needed is not None and needed > 3
     assert judged(exact(levels, deviation, needed)).settled
     assert not judged(exact(levels, deviation, needed - 1)).settled
+
+
+def test_blocks_needed_are_more_than_were_made() -> None:
+    """Ten whole blocks would have settled it; 8 had valid runs in three of them only."""
+    records = exact({1: 100.0, 4: 140.0, 8: 141.0}, 0.025, 10)
+    assert judged(records).settled
+    decision = judged([r for r in records if r.configuration.workers < 8 or r.plan.block <= 3])
+    assert not decision.settled
+    assert decision.blocks_needed is not None and decision.blocks_needed > 10
+
+
+def test_blocks_needed_leave_out_what_was_dropped() -> None:
+    """1 was dropped; that it looks as good as 4 by now must not make 4 wait for it."""
+    records = exact({1: 138.0, 4: 140.0, 8: 141.0}, 0.03, 3)
+    dropped = judged(records, eliminated=[Configuration(1)])
+    assert dropped.blocks_needed is not None
+    near = exact({1: 133.5, 4: 140.0, 8: 141.0}, 0.03, 3)
+    assert judged(near).blocks_needed is None
+    needed = judged(near, eliminated=[Configuration(1)]).blocks_needed
+    assert needed is not None and needed < 30
 
 
 def test_blocks_needed_is_none_where_noise_is_not_the_obstacle() -> None:
