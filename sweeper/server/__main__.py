@@ -54,7 +54,8 @@ def main(arguments: Sequence[str]) -> int:
         from sweeper.server.service import Service
 
         return serve(Service(parameters, code_dir), bound)
-    except StartError:
+    except StartError as error:
+        sys.stderr.write(f"{error}\n")
         return 2
 
 

@@ -120,9 +120,7 @@ def read_csv(data: bytes) -> pd.DataFrame:
         frame = pd.read_csv(io.BytesIO(data))
         if frame.shape[1] == 1:
             frame = pd.read_csv(io.BytesIO(data), skip_blank_lines=False)
-    except (
-        ValueError
-    ) as error:  # pandas' ParserError and EmptyDataError and UnicodeDecodeError are all ValueErrors
+    except ValueError as error:  # as pandas' ParserError and EmptyDataError and UnicodeDecodeError are
         raise RequestError(422, f"ERROR: The samples cannot be read as CSV: {describe(error)}.") from error
     return frame
 
