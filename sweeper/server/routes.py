@@ -78,7 +78,7 @@ def read_metadata(service: Service) -> Any:
     try:
         document = yaml.safe_load(file.read_text(encoding="utf-8"))
         # YAML has dates, bytes and NaN, which JSON has not.
-        return to_jsonable_python(document, bytes_mode="base64", inf_nan_mode="strings")
+        return to_jsonable_python(document, bytes_mode="base64", inf_nan_mode="null")
     except (OSError, ValueError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise StartError(f"{file} is not valid YAML: {reason}.") from None

@@ -89,7 +89,7 @@ def test_capabilities_and_info(plain):
     assert info == {
         "drumServer": "fastapi",
         "language": "python",
-        "modelMetadata": {"name": "mine", "made": "2024-05-01", "score": "NaN"},
+        "modelMetadata": {"name": "mine", "made": "2024-05-01", "score": None},
         "predictor": "scikit-learn",
         "targetType": "regression",
     }
