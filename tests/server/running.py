@@ -81,7 +81,7 @@ def running(
             stderr=output,
             start_new_session=True,
         )
-    client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=LIMIT_S, trust_env=False)
+    client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=LIMIT_S, trust_env=False, verify=False)
     server = Running(process, log, client)
     try:
         if ready and port:
