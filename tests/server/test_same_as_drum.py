@@ -12,7 +12,7 @@ from sweeper.training import ModelKind, ModelSpec, build, train
 from tests.server.running import LIMIT_S, running
 from tests.test_real_drum import drum_server
 
-SPEC = ModelSpec(ModelKind.SKLEARN_REGRESSION, seed=5, trees=None, depth=None, rows=60, features=4)
+SPEC = ModelSpec(ModelKind.SKLEARN_REGRESSION, seed=5, trees=None, depth=None, rows=60, features=6)
 
 
 def answers(url: str, sample: bytes) -> list[tuple[int, object]]:
