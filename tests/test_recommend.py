@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeper.recommend import StudyFacts, recommend
@@ -344,7 +344,6 @@ def test_the_same_records_give_the_same_answer_in_any_order() -> None:
     st.booleans(),
     st.sampled_from([{}, {1: 2}, {4: 2}, {1: 2, 8: 3}]),
 )
-@settings(max_examples=150)
 def test_whatever_the_records_there_is_an_answer_that_json_can_hold(
     records: list[RunRecord], rule: Rule, complete: bool, eliminated: dict[int, int]
 ) -> None:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeper.records import Configuration
@@ -31,7 +31,6 @@ shapes = st.tuples(st.integers(2, 9), st.integers(2, 12), st.integers(0, 2**31))
 
 
 @given(shapes)
-@settings(max_examples=60)
 def test_a_balanced_design_has_its_closed_form(shape: tuple[int, int, int]) -> None:
     k, n, seed = shape
     y = RNG(seed).normal(5, 1, (k, n)) + RNG(seed + 1).normal(0, 3, n)
@@ -57,7 +56,6 @@ def test_no_shape_is_numerically_unlucky(k: int, n: int) -> None:
 
 
 @given(shapes)
-@settings(max_examples=60)
 def test_incomplete_blocks_agree_with_least_squares(shape: tuple[int, int, int]) -> None:
     k, n, seed = shape
     rng = RNG(seed)
@@ -85,7 +83,6 @@ def test_incomplete_blocks_agree_with_least_squares(shape: tuple[int, int, int])
 
 
 @given(shapes, st.lists(st.floats(-100, 100), min_size=12, max_size=12))
-@settings(max_examples=60)
 def test_a_constant_for_each_block_changes_no_contrast(
     shape: tuple[int, int, int], drifts: list[float]
 ) -> None:

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeper.records import Configuration, Objective, RunRecord, Verdict
@@ -389,7 +389,6 @@ runs = st.builds(
     st.booleans(),
     st.sets(st.sampled_from([1, 4, 8]), max_size=2),
 )
-@settings(max_examples=200)
 def test_whatever_the_records_the_decision_is_consistent(
     records: list[RunRecord], rule: Rule, elimination: bool, dropped: set[int]
 ) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeper.errors import StoreError
@@ -36,7 +36,6 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 @given(st.lists(records, max_size=4, unique_by=lambda record: record.plan.run_id))
-@settings(max_examples=40, deadline=None)
 def test_every_record_comes_back_as_it_was(kept: list[RunRecord]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         database = Database(at(Path(folder)))
