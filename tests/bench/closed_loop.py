@@ -1,12 +1,12 @@
-"""A cheap closed-loop client for the cost measurements: N keep-alive connections, one upload each, no think time.
+"""A cheap closed-loop client for the cost measurements: keep-alive connections, no think time.
 
 A process of its own, so that its CPU is not counted as the server's, and with asyncio protocols instead of
 an HTTP library, so that it leaves the cores to the server. Reads lines from stdin:
 
     PORT SERVER_PID SECONDS
 
-loads the port for SECONDS (after a quarter of it as warm-up) and answers with one line of JSON: `requests` and
-`failed`, and over the same stretch of time the server tree's `cpu_s` and `voluntary_switches`, its own
+loads the port for SECONDS (after a quarter of it as warm-up) and answers with one line of JSON: `requests`
+and `failed`, and over the same stretch of time the server tree's `cpu_s` and `voluntary_switches`, its own
 `client_cpu_s`, and `other_cores`, the cores that neither of the two used, on average: the neighbours.
 
 Usage: python -m tests.bench.closed_loop CSV USERS
