@@ -32,8 +32,17 @@ def size_not_applied(figures: RunFigures, context: RunContext, limits: Limits) -
 
 
 def size_unverified(figures: RunFigures, context: RunContext) -> Finding | None:
-    if figures.pool_workers is not None or figures.max_concurrency is not None:
+    if figures.max_concurrency is not None:
         return None
+    if figures.pool_workers is not None:
+        return Finding(
+            "pool-size-unverified",
+            Severity.WARNING,
+            f"the server's /stats/ says executor_workers = {figures.pool_workers} but not how many were ever "
+            "busy at once, so that it uses the worker count is its word; let /stats/ report "
+            "executor_max_concurrency",
+            {"workers": context.configuration.workers, "reported": figures.pool_workers},
+        )
     return Finding(
         "pool-size-unverified",
         Severity.WARNING,

@@ -8,6 +8,7 @@ imports that take a second.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from os import environ
@@ -59,5 +60,12 @@ def main(arguments: Sequence[str]) -> int:
         return 2
 
 
+def stop(number: int, frame: object) -> NoReturn:
+    """While nothing is served yet, there is nothing to finish."""
+    raise SystemExit(0)
+
+
 if __name__ == "__main__":
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
     sys.exit(main(sys.argv[1:]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from sweeper.server.hooks import describe
@@ -14,8 +15,8 @@ def fault_of_data(data: Any, model: Any, error: Exception) -> str | None:
     """What is wrong with the samples, in one sentence; None where nothing is, so the model failed.
 
     Called once `predict` has raised, so that good requests pay nothing for it. What the model says of
-    itself (feature names, number of features) is compared with what came; text and missing values are
-    blamed when they are there and the model complained of a value or a type.
+    itself (feature names, number of features) is compared with what came; text, missing and infinite
+    values are blamed when they are there and the model complained of a value or a type.
     """
     if not isinstance(data, pd.DataFrame) or not isinstance(error, ValueError | TypeError | KeyError):
         return None
@@ -51,6 +52,9 @@ def wrong_values(data: pd.DataFrame, error: Exception) -> str | None:
     gaps = [str(column) for column in data.columns if data[column].isna().any()]
     if gaps:
         return f"The samples lack values in {listed(gaps)} ({describe(error)})."
+    infinite = [str(column) for column in data.columns if np.isinf(data[column].to_numpy(float)).any()]
+    if infinite:
+        return f"The samples hold infinite values in {listed(infinite)} ({describe(error)})."
     return None
 
 

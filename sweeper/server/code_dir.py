@@ -52,7 +52,8 @@ def inspect_code_dir(path: Path) -> CodeDir:
     try:
         files = sorted(entry for entry in path.iterdir() if entry.is_file())
         artifacts = tuple(entry for entry in files if is_artifact(entry))
-        customs = tuple(sorted(path.rglob("custom.py")))
+        customs = tuple(sorted(entry for entry in path.rglob("custom.py") if entry.is_file()))
+        own_loading = any(may_load_model(custom) for custom in customs)
     except OSError as error:
         raise StartError(f"The code dir {path} cannot be read: {error.strerror}.") from None
     if len(customs) > 1:
@@ -61,7 +62,7 @@ def inspect_code_dir(path: Path) -> CodeDir:
     custom = customs[0] if customs else None
     metadata = path / METADATA
     code_dir = CodeDir(path, artifacts, custom, metadata if metadata.is_file() else None)
-    if custom is None or not may_load_model(custom):
+    if not own_loading:
         code_dir.the_artifact()
     return code_dir
 

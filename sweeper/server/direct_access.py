@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from http.cookiejar import DefaultCookiePolicy
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
@@ -43,6 +44,9 @@ def direct_access_routes(parameters: Parameters) -> APIRouter:
 
     upstream = parameters.direct_access_upstream
     client = httpx.AsyncClient(timeout=parameters.client_request_timeout_s or None, follow_redirects=False)
+    client.headers.clear()  # what the caller did not send, the upstream does not get
+    # One caller's cookies must not be kept, and sent with the next one's request.
+    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
     limit_bytes = parameters.max_upload_bytes
 
     async def forward(path: str, request: Request) -> Response:

@@ -54,6 +54,15 @@ def try_bind(
     return bound
 
 
+def listen(bound: socket.socket, backlog: int) -> None:
+    """Two servers can hold one port while neither listens; the slower one gets a StartError here."""
+    try:
+        bound.listen(backlog)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise StartError(f"Cannot listen on {location(bound)}: {reason}; give another --port.") from None
+
+
 def location(bound: socket.socket) -> str:
     host, port = bound.getsockname()[:2]
     return f"http://[{host}]:{port}" if bound.family == socket.AF_INET6 else f"http://{host}:{port}"

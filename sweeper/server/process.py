@@ -19,7 +19,7 @@ from uvicorn.config import LOG_LEVELS, LOGGING_CONFIG
 
 from sweeper.server.app import build_app
 from sweeper.server.errors import StartError
-from sweeper.server.listening import location
+from sweeper.server.listening import listen, location
 from sweeper.server.routes import DRUM_VERSION
 from sweeper.server.service import Service
 
@@ -28,6 +28,7 @@ LOG_CONFIG = {
     "loggers": {
         **LOGGING_CONFIG["loggers"],
         "sweeper.server": {"handlers": ["default"], "level": "INFO", "propagate": False},
+        "python_multipart": {"level": "CRITICAL"},  # says on stderr what the 422 says to the client
     },
 }
 log = logging.getLogger("sweeper.server")
@@ -35,10 +36,15 @@ log = logging.getLogger("sweeper.server")
 
 def serve(service: Service, bound: socket.socket) -> int:
     """Until SIGTERM or SIGINT; the process's exit code. Raises StartError when the model cannot be loaded."""
-    # uvicorn raises the signal that stopped it once more when it is done: a clean end, not a death by signal.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, ignore)
     server = uvicorn.Server(uvicorn_config(service))
+
+    def stop(number: int, frame: object) -> None:
+        """Until uvicorn takes the signals over; when done, it raises the one that stopped it again."""
+        server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    listen(bound, server.config.backlog)
     loader = Loader(service, server, location(bound))
     set_log_level(service, at_least=logging.WARNING)  # a failed load prints its sentence and nothing else
     loader.start()
@@ -51,10 +57,6 @@ def serve(service: Service, bound: socket.socket) -> int:
         # Nothing can stop a thread in the middle of a model; what it would still do, nobody waits for.
         os._exit(0)
     return 0
-
-
-def ignore(number: int, frame: object) -> None:
-    """Until uvicorn takes the signals over, and again when it has stopped."""
 
 
 def uvicorn_config(service: Service) -> uvicorn.Config:

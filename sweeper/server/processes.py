@@ -71,10 +71,11 @@ class Supervisor:
     def _start(self, index: int) -> None:
         # A signal between fork and bookkeeping would miss the new process: hold it back for that moment.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-        pid = os.fork()
-        if pid == 0:
-            self._become_server(index)
-        self._indices[pid] = index
+        if not self._stopping:  # one that came just before was not told to this process
+            pid = os.fork()
+            if pid == 0:
+                self._become_server(index)
+            self._indices[pid] = index
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
     def _become_server(self, index: int) -> NoReturn:
@@ -100,7 +101,8 @@ class Supervisor:
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self._stopping = True
-        self._signal_all(number)
+        # Ctrl-C reaches the processes by itself; a second SIGINT would make them drop what they answer.
+        self._signal_all(signal.SIGTERM)
 
     def _signal_all(self, number: int) -> None:
         for pid in self._indices:

@@ -68,14 +68,17 @@ def information_routes(service: Service, metadata: object) -> APIRouter:
 
 
 def read_metadata(service: Service) -> Any:
-    """model-metadata.yaml as plain data, None without one. Raises StartError when it is not YAML."""
+    """model-metadata.yaml as JSON can hold it, None without one. Raises StartError when it is not YAML."""
     file = service.code_dir.metadata
     if file is None:
         return None
     import yaml
+    from pydantic_core import to_jsonable_python
 
     try:
-        return yaml.safe_load(file.read_text(encoding="utf-8"))
+        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+        # YAML has dates, bytes and NaN, which JSON has not.
+        return to_jsonable_python(document, bytes_mode="base64", inf_nan_mode="null")
     except (OSError, ValueError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise StartError(f"{file} is not valid YAML: {reason}.") from None

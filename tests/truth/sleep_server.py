@@ -131,15 +131,12 @@ class Server:
     def stats(self) -> dict[str, int]:
         """Contract keys with what the server claims, `truth_*` with what is true."""
         claimed, pool = self.claimed_workers, self.pool
-        concurrency = pool.max_concurrency
-        if self.options.lie and concurrency == pool.size:
-            concurrency = claimed
         return {
             "executor_workers": claimed,
             "executor_max_queue": 10 * claimed,
             "executor_pending": pool.pending,
             "executor_running": pool.running,
-            "executor_max_concurrency": concurrency,
+            "executor_max_concurrency": pool.max_concurrency,
             "executor_completed": pool.completed,
             "executor_rejected": 0,
             "truth_max_concurrency": pool.max_concurrency,
@@ -268,7 +265,9 @@ def parser() -> argparse.ArgumentParser:
     args.add_argument("--seed", type=int, default=0)
     args.add_argument("--rows", type=int, default=100, help="predictions in an answer")
     args.add_argument("--pool", type=int, default=0, help="real slots, whatever --workers says")
-    args.add_argument("--lie", action="store_true", help="/stats/ claims --workers although --pool is real")
+    args.add_argument(
+        "--lie", action="store_true", help="/stats/ claims --workers slots although --pool is real"
+    )
     args.add_argument("--no-stats", action="store_true", help="/stats/ is 404")
     args.add_argument("--fail-share", type=float, default=0.0, help="share answered 500 at once")
     args.add_argument("--drop-share", type=float, default=0.0, help="share whose connection is reset instead")

@@ -1,0 +1,1 @@
+"""The prediction server: its parts, and the real process over HTTP."""
