@@ -60,14 +60,6 @@ def test_flat_is_answered_with_the_smallest(folder: Path) -> None:
     assert (done.code, done.json["workers"], done.json["tied"]) == (0, 1, [1, 4]), done.err
 
 
-def test_a_peak_is_found_and_what_lies_beyond_it_is_excluded(folder: Path) -> None:
-    done = sweeper(
-        "grid", *truth("--service-ms", 40, "--shape", "peak:4"), *SHORT, *THREE,
-        "--workers", "2,4,16", "--json", cwd=folder,
-    )  # fmt: skip
-    assert (done.code, done.json["workers"], done.json["tied"]) == (0, 4, [4]), done.err
-
-
 def test_an_slo_overrules_throughput(folder: Path) -> None:
     """Above 4 slots the mean stays and the tail grows: only p99 can tell."""
     done = sweeper(
@@ -117,18 +109,6 @@ def test_a_server_that_dies_under_load_ends_the_study_with_its_name(folder: Path
     assert done.code == 1
     assert "server-died" in [finding["code"] for finding in done.json["findings"]]
     assert left_behind(str(folder)) == []
-
-
-def test_a_slow_start_is_waited_for(folder: Path) -> None:
-    done = sweeper(
-        "grid", *truth("--service-ms", 40, "--start-delay-s", 3, "--listen-late"), *SHORT,
-        "--min-blocks", "2", "--max-blocks", "2", "--workers", "2,4", "--study", "slow", cwd=folder,
-    )  # fmt: skip
-    assert done.code in (0, 1), done.err  # two blocks, of which a busy machine may spoil one
-    rows = pd.read_csv(folder / "studies" / "slow" / "runs.csv")
-    assert len(rows) == 4
-    assert (rows["verdict"] != "failed").all()
-    assert (rows["ready_s"] >= 3).all()
 
 
 def test_a_server_that_never_starts_is_said_so(folder: Path) -> None:
