@@ -8,9 +8,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from sweeper.launch import DrumLauncher, FastApiLauncher
-
 from sweeper.interfaces import Launcher
+from sweeper.launch import DrumLauncher, FastApiLauncher
 from sweeper.load import LocustGenerator
 from sweeper.records import Configuration
 
