@@ -6,6 +6,7 @@ Bare and served take turns, so that a host that changes speed changes both; each
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.launch import FastApiLauncher
+from sweeper.launch.environment import server_environment
 from sweeper.records import Configuration
 
 ROUNDS = 5
@@ -30,7 +32,9 @@ QUIET_CORES = 0.15  # a round in which others used more says nothing
 def asked(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     """A helper process that answers a line for each line it is given."""
     argv = [sys.executable, "-m", *arguments]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    # The server's native-thread settings, or a bare predict would spread over all cores.
+    env = server_environment(os.environ, DEFAULT_POOL)
+    with subprocess.Popen(argv, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield process
         finally:
