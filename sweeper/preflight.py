@@ -1,4 +1,4 @@
-"""What can be found wrong before anything is started: files, cores, open files, the studies folder."""
+"""What can be found wrong before anything is started: files, open files, the studies folder."""
 
 from __future__ import annotations
 
@@ -110,16 +110,6 @@ def _shown(path: Path | None) -> str:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
         return str(path)
-
-
-def check_cores(settings: StudySettings) -> None:
-    """Cores asked for must be ones this process may use."""
-    allowed = os.sched_getaffinity(0)
-    for name, cores in (("--server-cpus", settings.server_cpus), ("--load-cpus", settings.load_cpus)):
-        missing = sorted(set(cores or ()) - allowed)
-        if missing:
-            usable = ",".join(str(core) for core in sorted(allowed))
-            raise UsageError(f"{name}: core {missing[0]} is not one that may be used here ({usable})")
 
 
 def check_open_files(users: int) -> None:

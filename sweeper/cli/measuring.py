@@ -104,7 +104,6 @@ def _print(recommendation: Recommendation, where: Where, as_json: bool) -> int:
 
 
 def _prepare(chosen: StudySettings, where: Where, existing: StoredStudy | None) -> Prepared:
-    preflight.check_cores(chosen)
     preflight.check_open_files(chosen.users)
     preflight.check_studies_dir(where.studies_dir)
     target = preflight.find_target(chosen, MODELS_DIR)

@@ -119,15 +119,10 @@ def _variable(name: str) -> str | None:
 
 def stored_settings(study: StoredStudy) -> StudySettings:
     """A stored study's settings, as validated today."""
-    plain = {name: value for name, value in study.settings.items() if not _quick_default(study, name)}
     try:
-        return settings(Given(plain, {}))
+        return settings(Given(study.settings, {}))
     except UsageError as error:
         raise StoreError(f"study '{study.name}' has settings this sweeper does not know: {error}") from None
-
-
-def _quick_default(study: StoredStudy, name: str) -> bool:
-    return bool(study.settings.get("quick")) and name in ("window", "min_blocks", "max_blocks")
 
 
 def answer(where: Where) -> Recommendation:
