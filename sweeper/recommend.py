@@ -6,9 +6,13 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sweeper.findings.cores import Cores, server_cores
+from sweeper.findings.picture import picture
 from sweeper.findings.pool import pool_ignored
 from sweeper.findings.study import study_findings
+from sweeper.findings.why import cause
 from sweeper.records import (
+    Cause,
     Configuration,
     Finding,
     Objective,
@@ -48,7 +52,8 @@ def recommend(facts: StudyFacts, records: Sequence[RunRecord]) -> Recommendation
         status, workers, reason = Status.INCONCLUSIVE, None, f"{ignored.message}."
     else:
         status, workers, reason = _verdict(decision, facts, blocks, records)
-    findings = study_findings(records, facts.cores_shared, rule.objective, rule.confidence)
+    cores = server_cores(facts.environment, facts.cores_shared)
+    findings = study_findings(records, facts.cores_shared, rule.objective, rule.confidence, cores=cores)
     if ignored is not None and all(finding.code != ignored.code for finding in findings):
         findings = (ignored, *findings)
     return Recommendation(
@@ -72,7 +77,28 @@ def recommend(facts: StudyFacts, records: Sequence[RunRecord]) -> Recommendation
         findings=findings,
         environment=facts.environment,
         complete=facts.complete,
+        cause=None
+        if ignored is not None
+        else _cause(records, decision, decision.answer if workers else None, rule, cores),
     )
+
+
+def _cause(
+    records: Sequence[RunRecord],
+    decision: Decision,
+    answer: Configuration | None,
+    rule: Rule,
+    cores: Cores,
+) -> Cause | None:
+    seen = picture(records, cores, confidence=rule.confidence)
+    failing = [
+        s.configuration
+        for s in decision.standings
+        if s.feasible is State.EXCLUDED
+        and s.configuration in seen.shown
+        and error_rate(valid_runs(s.configuration, records)) > rule.max_error_rate
+    ]
+    return cause(seen, answer, failing)
 
 
 def tied(decision: Decision) -> tuple[int, ...]:

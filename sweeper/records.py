@@ -278,6 +278,57 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class CauseFigures:
+    """What the valid runs of one configuration show of its CPU, threads and waiting; means over runs.
+
+    `idle_cores` are those of the server's that nobody used, `waiting_share` is run delay ÷ (run delay +
+    CPU time), `requests_in_server` follows from Little's law, `native_threads` is processes x workers x
+    model threads. `relative` maps a figure's name to its ratio to `Cause.compared_with`, blocks taken out,
+    with limits one-sided at the study's confidence: beyond noise where they leave out 1.
+    """
+
+    configuration: Configuration
+    runs: int
+    native_threads: int
+    rps: float | None
+    p99_ms: float | None
+    cpu_cores: float | None
+    idle_cores: float | None
+    cpu_ms_per_request: float | None
+    voluntary_switches_per_request: float | None
+    involuntary_switches_per_request: float | None
+    run_delay_ms_per_request: float | None
+    waiting_share: float | None
+    rss_bytes: float | None
+    requests_in_server: float | None
+    max_concurrency: int | None
+    relative: dict[str, Interval]
+
+
+@dataclass(frozen=True, slots=True)
+class CauseClause:
+    """One cause that the figures show (or `unexplained`), and the worker counts it is true of."""
+
+    code: str
+    workers: tuple[int, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why the answer wins; without an answer (`answered` False) what the picture around `compared_with`
+    looks like. `summary` is one paragraph; `server_cores` None where they are not known."""
+
+    summary: str
+    compared_with: Configuration
+    answered: bool
+    server_cores: float | None
+    cores_shared: bool
+    clauses: tuple[CauseClause, ...]
+    figures: tuple[CauseFigures, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Recommendation:
     """The answer of a study. Serialised as `recommendation.json` (design.md)."""
 
@@ -298,3 +349,4 @@ class Recommendation:
     findings: tuple[Finding, ...]
     environment: dict[str, object]
     complete: bool
+    cause: Cause | None = None

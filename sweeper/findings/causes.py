@@ -1,24 +1,85 @@
-"""Why more workers stop helping: what the runs of a study show together."""
+"""Why more workers stop helping: what tells oversubscription and lock hand-offs, for findings and why.py."""
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from sweeper.findings.cores import Cores
 from sweeper.findings.limits import Limits
-from sweeper.records import Configuration, Finding, RunFigures, RunRecord, Severity, Verdict
+from sweeper.findings.picture import Picture, Shown, picture
+from sweeper.records import Configuration, Finding, RunRecord, Severity
 
-Figure = Callable[[RunFigures], float | None]
+CPU = "cpu_ms_per_request"
+SWITCHES = "voluntary_switches_per_request"
 
 
-def oversubscribed(records: Sequence[RunRecord], limits: Limits) -> Finding | None:
-    """The share of their time that runnable threads wait for a core: high, and rising with workers."""
-    share = _means(records, _waiting_share)
-    if len(share) < 2:
+def waits_for_cores(seen: Picture, few: Configuration, many: Configuration, limits: Limits) -> bool:
+    """The share of their time that runnable threads wait for a core: high, and higher than with `few`."""
+    low, high = (seen.shown[c].means.get("waiting_share") for c in (few, many))
+    return (
+        low is not None
+        and high is not None
+        and high >= limits.waiting_share
+        and high - low >= limits.waiting_share_rise
+        and seen.rises("waiting_share", few, many, 1.0)
+    )
+
+
+def loses_throughput(seen: Picture, few: Configuration, many: Configuration, limits: Limits) -> bool:
+    return seen.falls("rps", few, many, 1 - limits.throughput_falls)
+
+
+def gains_throughput(seen: Picture, few: Configuration, many: Configuration, limits: Limits) -> bool:
+    return seen.rises("rps", few, many, 1 / (1 - limits.throughput_falls))
+
+
+def dearer(seen: Picture, few: Configuration, many: Configuration, limits: Limits) -> bool:
+    return seen.rises(CPU, few, many, limits.cpu_rises)
+
+
+def hands_over(seen: Picture, few: Configuration, many: Configuration, limits: Limits) -> bool:
+    """A request costs more CPU and more voluntary switches, and what that buys is nothing: throughput
+    falls, or it stands still with cores to spare."""
+    if not dearer(seen, few, many, limits) or not seen.rises(SWITCHES, few, many, limits.switches_rise):
+        return False
+    if loses_throughput(seen, few, many, limits):
+        return True
+    stands = not gains_throughput(seen, few, many, limits)
+    return stands and leaves_idle(seen.shown[many], seen.cores, limits)
+
+
+def leaves_idle(shown: Shown, cores: Cores, limits: Limits) -> bool:
+    idle = shown.idle_cores
+    return idle is not None and cores.count is not None and idle >= limits.cores_idle * cores.count
+
+
+def keeps_busy(shown: Shown, cores: Cores, limits: Limits) -> bool:
+    idle = shown.idle_cores
+    return idle is not None and cores.count is not None and idle <= (1 - limits.cores_contended) * cores.count
+
+
+def full(shown: Shown) -> bool:
+    """Every worker was taken all the time: at least as many requests in the server as workers."""
+    inside, at_once = shown.means.get("requests_in_server"), shown.max_concurrency
+    return (
+        inside is not None
+        and inside >= shown.threads
+        and (at_once is None or at_once >= shown.configuration.workers)
+    )
+
+
+def oversubscribed(
+    records: Sequence[RunRecord], limits: Limits, cores: Cores | None = None, confidence: float = 0.95
+) -> Finding | None:
+    """Runnable threads wait for a core: much of their time, and the more the more workers there are."""
+    seen = picture(records, cores, limits, confidence)
+    known = [c for c, shown in seen.shown.items() if "waiting_share" in shown.means]
+    if len(known) < 2:
         return None
-    fewest, most = min(share), max(share)
-    if share[most] < limits.waiting_share or share[most] - share[fewest] < limits.waiting_share_rise:
+    fewest, most = known[0], known[-1]
+    if not waits_for_cores(seen, fewest, most, limits):
         return None
+    share = {c: seen.shown[c].means["waiting_share"] for c in (fewest, most)}
     return Finding(
         "oversubscribed",
         Severity.INFO,
@@ -28,41 +89,43 @@ def oversubscribed(records: Sequence[RunRecord], limits: Limits) -> Finding | No
     )
 
 
-def gil_bound(records: Sequence[RunRecord], limits: Limits) -> Finding | None:
-    """CPU and voluntary switches per request rise with workers while throughput falls."""
-    rps = _means(records, lambda figures: figures.rps)
-    cpu = _means(records, lambda figures: figures.cpu_ms_per_request)
-    switches = _means(records, lambda figures: figures.voluntary_switches_per_request)
-    if len(rps) < 2 or min(*rps.values(), *cpu.values(), *switches.values()) <= 0:
+def gil_bound(
+    records: Sequence[RunRecord], limits: Limits, cores: Cores | None = None, confidence: float = 0.95
+) -> Finding | None:
+    """CPU and voluntary switches per request rise with workers while throughput falls or cores idle.
+
+    Held against the best count and, where throughput only stands still, against the fewest workers
+    that give no less than the most.
+    """
+    seen = picture(records, cores, limits, confidence)
+    rps = {c: shown.means["rps"] for c, shown in seen.shown.items() if "rps" in shown.means}
+    if len(rps) < 2:
         return None
     most, best = max(rps), max(rps, key=lambda configuration: rps[configuration])
-    dearer, busier = cpu[most] / cpu[best], switches[most] / switches[best]
-    falls = rps[most] / rps[best] <= 1 - limits.throughput_falls
-    if not falls or dearer < limits.cpu_rises or busier < limits.switches_rise:
+    level = next(c for c in rps if rps[c] >= (1 - limits.throughput_falls) * rps[most])
+    few = next((c for c in (best, level) if c < most and hands_over(seen, c, most, limits)), None)
+    if few is None:
         return None
+    cost, switches, rate = (seen.ratio(name, most, few) for name in (CPU, SWITCHES, "rps"))
+    assert cost is not None and switches is not None and rate is not None
+    idle = seen.shown[most].idle_cores
+    meanwhile = (
+        f"throughput falls by {1 - rate.mean:.0%}"
+        if loses_throughput(seen, few, most, limits)
+        else f"throughput stands still and {idle or 0.0:.1f} cores are idle"
+    )
     return Finding(
         "gil-bound",
         Severity.INFO,
-        f"from {best.label} to {most.label} a request costs {dearer - 1:.0%} more CPU and {busier:.1f} times "
-        f"the voluntary switches, while throughput falls by {1 - rps[most] / rps[best]:.0%}: the threads "
-        "hand one lock (the GIL) to each other instead of working; fewer workers, or more processes, do more",
-        {"best": best.label, "most": most.label, "cpu_ratio": dearer, "switches_ratio": busier},
+        f"from {few.label} to {most.label} a request costs {cost.mean - 1:.0%} more CPU and "
+        f"{switches.mean:.1f} times the voluntary switches, while {meanwhile}: the threads hand one lock (the "
+        "GIL) to each other instead of working; fewer workers, or more processes, do more",
+        {
+            "best": few.label,
+            "most": most.label,
+            "cpu_ratio": cost.mean,
+            "switches_ratio": switches.mean,
+            "rps_ratio": rate.mean,
+            "idle_cores": idle,
+        },
     )
-
-
-def _waiting_share(figures: RunFigures) -> float | None:
-    delay, cpu = figures.run_delay_ms_per_request, figures.cpu_ms_per_request
-    return None if delay is None or delay + cpu <= 0 else delay / (delay + cpu)
-
-
-def _means(records: Sequence[RunRecord], figure: Figure) -> dict[Configuration, float]:
-    """Mean over the valid runs of each configuration that all have the figure."""
-    values: dict[Configuration, list[float | None]] = {}
-    for record in records:
-        if record.verdict is Verdict.VALID and record.figures is not None:
-            values.setdefault(record.configuration, []).append(figure(record.figures))
-    return {
-        configuration: statistics.fmean(known)
-        for configuration, seen in values.items()
-        if len(known := [value for value in seen if value is not None]) == len(seen)
-    }

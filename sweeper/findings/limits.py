@@ -28,6 +28,13 @@ class Limits:
     throughput_falls: float = 0.05
     cpu_rises: float = 1.1
     switches_rise: float = 1.5
+    cores_idle: float = 0.25
+    thread_computes: float = 0.7
+    thread_waits: float = 0.5
+    throughput_per_worker_kept: float = 0.85
+    p99_rises: float = 1.1
+    run_delay_rises: float = 1.5
+    memory_rises: float = 1.1
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from sweeper.findings.causes import gil_bound, oversubscribed
+from sweeper.findings.cores import Cores
 from sweeper.findings.limits import Limits
 from sweeper.records import Configuration, Finding, Objective, RunRecord, Severity, Verdict
 from sweeper.statistics.blocks import Observation, fit
@@ -19,6 +20,7 @@ def study_findings(
     objective: Objective = Objective.THROUGHPUT,
     confidence: float = 0.95,
     limits: Limits | None = None,
+    cores: Cores | None = None,
 ) -> tuple[Finding, ...]:
     """Remarks on the study as a whole: what applies to every run, what only the runs together show, and
     how many runs each code of a run touched."""
@@ -35,8 +37,8 @@ def study_findings(
         )
     together = (
         sentinel(records, objective, confidence),
-        oversubscribed(records, limits),
-        gil_bound(records, limits),
+        oversubscribed(records, limits, cores, confidence),
+        gil_bound(records, limits, cores, confidence),
     )
     findings += [finding for finding in together if finding is not None]
     return (*findings, *_of_runs(records))

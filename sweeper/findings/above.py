@@ -1,0 +1,200 @@
+"""What more workers than the answer do: queue inside instead of outside, fight for cores or for a lock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sweeper.findings import wording as say
+from sweeper.findings.causes import (
+    dearer,
+    full,
+    gains_throughput,
+    hands_over,
+    keeps_busy,
+    leaves_idle,
+    loses_throughput,
+    waits_for_cores,
+)
+from sweeper.findings.scene import Scene
+from sweeper.records import Configuration
+
+
+def code(scene: Scene, many: Configuration) -> str:
+    """Where throughput falls: `gil-handoffs`, `oversubscription`, `dearer-above`, `waits-elsewhere` or
+    `unexplained-above`. Where it stands: `gil-handoffs`, `unused-workers`, `saturated`,
+    `limited-elsewhere` or `no-more`. Where it rises all the same: `more-throughput`."""
+    seen, limits, centre = scene.seen, scene.limits, scene.centre
+    shown = scene.at(many)
+    if gains_throughput(seen, centre, many, limits):
+        return "more-throughput"
+    falls = loses_throughput(seen, centre, many, limits)
+    if hands_over(seen, centre, many, limits):
+        return "gil-handoffs"
+    idle = full(shown) and leaves_idle(shown, seen.cores, limits)
+    if not falls:
+        if shown.max_concurrency is not None and shown.max_concurrency < many.workers:
+            return "unused-workers"
+        if keeps_busy(scene.at(centre), seen.cores, limits):
+            return "saturated"
+        return "limited-elsewhere" if idle else "no-more"
+    if waits_for_cores(seen, centre, many, limits) and not leaves_idle(shown, seen.cores, limits):
+        return "oversubscription"
+    if dearer(seen, centre, many, limits):
+        return "dearer-above"
+    return "waits-elsewhere" if idle and full(scene.at(centre)) else "unexplained-above"
+
+
+def text(scene: Scene, name: str, group: Sequence[Configuration]) -> str:
+    """The sentence for a group: its figures are those of the largest count, where effects are plainest."""
+    body = {
+        "gil-handoffs": _hand_offs,
+        "oversubscription": _oversubscription,
+        "dearer-above": _dearer,
+        "waits-elsewhere": _waits_elsewhere,
+        "unexplained-above": _unexplained,
+        "unused-workers": _unused,
+        "saturated": _saturated,
+        "limited-elsewhere": _limited_elsewhere,
+        "no-more": _no_more,
+        "more-throughput": _more,
+    }[name](scene, group)
+    return f"{body}."
+
+
+def _instead(scene: Scene, name: str, many: Configuration) -> tuple[float, float]:
+    return scene.mean(name, many), scene.mean(name, scene.centre)
+
+
+def _throughput(scene: Scene, group: Sequence[Configuration]) -> str:
+    return f"{scene.rate(group)} instead of {scene.rate([scene.centre])}"
+
+
+def _more_cpu(scene: Scene, many: Configuration) -> str:
+    high, low = (say.milliseconds(value) for value in _instead(scene, "cpu_ms_per_request", many))
+    return f"a request costs {high} of CPU instead of {low}"
+
+
+def _hand_offs(scene: Scene, group: Sequence[Configuration]) -> str:
+    many = group[-1]
+    high, low = (say.significant(value) for value in _instead(scene, "voluntary_switches_per_request", many))
+    if any(loses_throughput(scene.seen, scene.centre, c, scene.limits) for c in group):
+        outcome = f"throughput is {_throughput(scene, group)}"
+    else:
+        idle = say.cores(scene.at(many).idle_cores or 0.0)
+        outcome = f"throughput is no higher although cores are idle ({idle} with {scene.names.short(many)})"
+    return (
+        f"With {scene.names.short(many)} {_more_cpu(scene, many)} and {high} voluntary switches instead of "
+        f"{low}: the threads hand a lock (in Python the GIL) to each other instead of working, and {outcome}"
+        + _also(scene, group)
+    )
+
+
+def _oversubscription(scene: Scene, group: Sequence[Configuration]) -> str:
+    many = group[-1]
+    high, low = _instead(scene, "waiting_share", many)
+    cost = f", and {_more_cpu(scene, many)}" if dearer(
+        scene.seen, scene.centre, many, scene.limits
+    ) else ""  # fmt: skip
+    return (
+        f"With {scene.names.short(many)} the threads wait for a core {high:.0%} of the time they could run "
+        f"(with {scene.names.short(scene.centre)} {low:.0%}){cost}: more threads than cores take turns, and "
+        f"throughput is {_throughput(scene, group)}" + _also(scene, group)
+    )
+
+
+def _dearer(scene: Scene, group: Sequence[Configuration]) -> str:
+    many = group[-1]
+    body = (
+        f"With {scene.names.short(many)} {_more_cpu(scene, many)}, and throughput is "
+        f"{_throughput(scene, group)}; "
+    )
+    if "run_delay_ms_per_request" not in scene.at(many).means:
+        return f"{body}waiting for cores cannot be seen on this machine, so the figures do not show why"
+    return f"{body}switches and waiting for cores do not show why"
+
+
+def _waits_elsewhere(scene: Scene, group: Sequence[Configuration]) -> str:
+    many = group[-1]
+    held = [say.milliseconds(scene.held_ms(c)) for c in (many, scene.centre)]
+    return (
+        f"With {scene.names.short(many)} throughput is {_throughput(scene, group)} while "
+        f"{say.cores(scene.at(many).idle_cores or 0.0)} cores are idle: a request holds its worker for "
+        f"{held[0]} instead of {held[1]} without more CPU, so it waits for something that is not a core; the "
+        "figures do not show for what" + _also(scene, group)
+    )
+
+
+def _unexplained(scene: Scene, group: Sequence[Configuration]) -> str:
+    give = "gives" if len(group) == 1 else "give"
+    return f"Why {scene.names.all(group)} {give} {_throughput(scene, group)} the figures do not show"
+
+
+def _unused(scene: Scene, group: Sequence[Configuration]) -> str:
+    at_once = max(scene.at(c).max_concurrency or 0 for c in group)
+    return (
+        f"{scene.names.all(group)} were never all at work (at most {at_once} requests at once), so that this "
+        "load cannot use them"
+    )
+
+
+def _saturated(scene: Scene, group: Sequence[Configuration]) -> str:
+    centre = scene.centre
+    used = say.cores(scene.mean("cpu_cores", centre))
+    busy = f"At {scene.names.short(centre)} all cores are busy already (the server alone uses {used})"
+    outcome = f"{_no(scene)} more throughput ({scene.rate(group)})"
+    give = "give" if scene.answered else "show"
+    give += "s" if len(group) == 1 else ""
+    if not full(scene.at(centre)):
+        return f"{busy}, so that {scene.names.all(group)} {give} {outcome}{_also(scene, group)}"
+    queue = "queues" if len(group) == 1 else "queue"
+    return (
+        f"{busy}, so that {scene.names.all(group)} {give} {outcome} and only {queue} inside the server what "
+        f"would wait outside{_also(scene, group)}"
+    )
+
+
+def _no(scene: Scene) -> str:
+    """What the decision has shown, or what merely has not been seen."""
+    return "no" if scene.answered else "so far no"
+
+
+def _limited_elsewhere(scene: Scene, group: Sequence[Configuration]) -> str:
+    many = group[-1]
+    give = "gives" if len(group) == 1 else "give"
+    return (
+        f"{scene.names.all(group)} {give} {_no(scene)} more throughput ({scene.rate(group)}) although all "
+        f"workers are taken and {say.cores(scene.at(many).idle_cores or 0.0)} cores are idle, so the limit is "
+        f"neither workers nor cores; the figures do not show what it is{_also(scene, group)}"
+    )
+
+
+def _no_more(scene: Scene, group: Sequence[Configuration]) -> str:
+    give = "gives" if len(group) == 1 else "give"
+    return (
+        f"{scene.names.all(group)} {give} {_no(scene)} more throughput ({scene.rate(group)}), and the figures "
+        f"do not show what the limit is{_also(scene, group)}"
+    )
+
+
+def _more(scene: Scene, group: Sequence[Configuration]) -> str:
+    give = "gives" if len(group) == 1 else "give"
+    return (
+        f"{scene.names.all(group)} {give} more throughput ({_throughput(scene, group)}), so throughput is not "
+        f"what speaks against more workers{_also(scene, group)}"
+    )
+
+
+def _also(scene: Scene, group: Sequence[Configuration]) -> str:
+    """Side effects at the largest count of the group, each beyond noise."""
+    many, limits = group[-1], scene.limits
+    parts = []
+    if scene.rises("run_delay_ms_per_request", many, limits.run_delay_rises):
+        high, low = (say.milliseconds(value) for value in _instead(scene, "run_delay_ms_per_request", many))
+        parts.append(f"a request's threads wait {high} for a core instead of {low}")
+    if scene.rises("p99_ms", many, limits.p99_rises):
+        high, low = (say.milliseconds(value) for value in _instead(scene, "p99_ms", many))
+        parts.append(f"p99 is {high} instead of {low}")
+    if scene.rises("rss_bytes", many, limits.memory_rises):
+        high, low = (say.megabytes(value) for value in _instead(scene, "rss_bytes", many))
+        parts.append(f"memory is {high} instead of {low}")
+    return f"; with {scene.names.short(many)} {say.several(parts)}" if parts else ""

@@ -1,0 +1,114 @@
+"""Why fewer workers than the answer give less: too few threads for the cores, or for what they wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sweeper.findings import wording as say
+from sweeper.findings.causes import dearer, full, leaves_idle, loses_throughput
+from sweeper.findings.scene import Scene
+from sweeper.records import Configuration
+
+
+def code(scene: Scene, few: Configuration) -> str:
+    """`idle-cores`, `workers-wait`, `workers-limit`, `dearer-below`, `unexplained-below` or `no-less`."""
+    seen, limits, shown = scene.seen, scene.limits, scene.at(few)
+    if not loses_throughput(seen, scene.centre, few, limits):
+        return "no-less"
+    if full(shown):
+        uses_less = seen.falls("cpu_cores", scene.centre, few, 1 - limits.throughput_falls)
+        in_step = _in_step(scene, few)
+        if leaves_idle(shown, seen.cores, limits) and (uses_less or in_step):
+            return "workers-wait" if _computing(scene, few) <= limits.thread_waits else "idle-cores"
+        if in_step and shown.idle_cores is None:
+            return "workers-limit"
+    return "dearer-below" if dearer(seen, scene.centre, few, limits) else "unexplained-below"
+
+
+def _computing(scene: Scene, few: Configuration) -> float:
+    """CPU used for each worker, in cores: 1 where a thread computes all the time."""
+    return scene.mean("cpu_cores", few) / scene.at(few).threads
+
+
+def _in_step(scene: Scene, few: Configuration) -> bool:
+    """From `few` to the centre throughput grows about as the workers do, all of them taken."""
+    grown = scene.mean("rps", scene.centre) / scene.mean("rps", few)
+    asked = scene.at(scene.centre).threads / scene.at(few).threads
+    return full(scene.at(scene.centre)) and grown >= scene.limits.throughput_per_worker_kept * asked
+
+
+def text(scene: Scene, name: str, group: Sequence[Configuration]) -> str:
+    """The sentence for the count next to the centre; the others of the group are named after it."""
+    near, rest = group[-1], group[:-1]
+    if name == "no-less":
+        return (
+            f"{scene.names.all(group)} {_show(group)} no less throughput beyond noise ({scene.rate(group)})."
+        )
+    body = {
+        "idle-cores": _idle_cores,
+        "workers-wait": _workers_wait,
+        "workers-limit": _workers_limit,
+        "dearer-below": _dearer,
+        "unexplained-below": _unexplained,
+    }[name](scene, near)
+    if rest:
+        body += f"; the same is true of {scene.names.all(rest)} ({scene.rate(rest)})"
+    return f"{body}."
+
+
+def _show(group: Sequence[Configuration]) -> str:
+    return "shows" if len(group) == 1 else "show"
+
+
+def _idle_cores(scene: Scene, few: Configuration) -> str:
+    centre = scene.centre
+    keeps, leaves = ("keeps", "leaves") if few.workers == 1 else ("keep", "leave")
+    body = (
+        f"Below that cores stand idle: {scene.names.full(few)}, taken all the time, {keeps} "
+        f"{say.cores(scene.mean('cpu_cores', few))} of {say.count(scene.seen.cores.count or 0.0)} busy and "
+        f"{leaves} {say.cores(scene.at(few).idle_cores or 0.0)} idle ({scene.rate([few])}), "
+        f"{scene.names.short(centre)} use {say.cores(scene.mean('cpu_cores', centre))} "
+        f"({scene.rate([centre])})"
+    )
+    if not dearer(scene.seen, few, centre, scene.limits):
+        return body
+    cost = [say.milliseconds(scene.mean("cpu_ms_per_request", c)) for c in (few, centre)]
+    return f"{body}, although a request then costs {cost[1]} of CPU instead of {cost[0]}"
+
+
+def _workers_wait(scene: Scene, few: Configuration) -> str:
+    idle = say.cores(scene.at(few).idle_cores or 0.0)
+    body = (
+        f"Below that workers are short, not cores: with {scene.names.short(few)} all workers are taken while "
+        f"{idle} of {say.count(scene.seen.cores.count or 0.0)} {'is' if idle == '1.0' else 'are'} idle, and a "
+        f"request holds its worker for {say.milliseconds(scene.held_ms(few))} of which "
+        f"{say.milliseconds(scene.mean('cpu_ms_per_request', few))} is CPU"
+    )
+    gain = f"{scene.rate([few])} become {scene.rate([scene.centre])} with {scene.names.short(scene.centre)}"
+    if _in_step(scene, few):
+        return f"{body}, so that throughput is workers ÷ that time: {gain}"
+    return f"{body}: {gain}"
+
+
+def _workers_limit(scene: Scene, few: Configuration) -> str:
+    return (
+        f"Below that the workers are the limit: all are taken, and throughput grows in step with them, from "
+        f"{scene.rate([few])} with {scene.names.short(few)} to {scene.rate([scene.centre])}"
+    )
+
+
+def _dearer(scene: Scene, few: Configuration) -> str:
+    cost = [say.milliseconds(scene.mean("cpu_ms_per_request", c)) for c in (few, scene.centre)]
+    return (
+        f"With {scene.names.short(few)} a request costs {cost[0]} of CPU instead of {cost[1]}, and throughput "
+        f"is {scene.rate([few])} instead of {scene.rate([scene.centre])}; why it costs more the figures do not "
+        "show"
+    )
+
+
+def _unexplained(scene: Scene, few: Configuration) -> str:
+    gives = "gives" if few.workers == 1 else "give"
+    return (
+        f"Why {scene.names.full(few)} {gives} {scene.rate([few])} instead of {scene.rate([scene.centre])} the "
+        "figures do not show"
+    )
