@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sweeper.findings.pool import pool_ignored
 from sweeper.findings.study import study_findings
 from sweeper.records import (
     Configuration,
     Finding,
+    HostSpeedUse,
     Objective,
     Recommendation,
     RunRecord,
@@ -64,7 +65,7 @@ def recommend(facts: StudyFacts, records: Sequence[RunRecord]) -> Recommendation
         elapsed_s=sum(record.elapsed_s for record in records),
         reason=reason,
         residual_deviation=decision.residual_deviation,
-        covariates=(),
+        covariates=("host_speed",) if decision.host_speed and decision.host_speed.used else (),
         candidates=tuple(
             candidate(s, records, facts.eliminated.get(s.configuration), rule.confidence)
             for s in decision.standings
@@ -72,7 +73,19 @@ def recommend(facts: StudyFacts, records: Sequence[RunRecord]) -> Recommendation
         findings=findings,
         environment=facts.environment,
         complete=facts.complete,
+        blocks_needed=decision.blocks_needed,
+        host_speed=_host_speed(decision, records),
     )
+
+
+def _host_speed(decision: Decision, records: Sequence[RunRecord]) -> HostSpeedUse | None:
+    """None where no run was probed: there is nothing to say about it then."""
+    loads = [
+        r.figures.probe_cpu_cores for r in records if r.figures and r.figures.probe_cpu_cores is not None
+    ]
+    if decision.host_speed is None or not loads:
+        return None
+    return replace(decision.host_speed, probe_cpu_cores=statistics.fmean(loads))
 
 
 def tied(decision: Decision) -> tuple[int, ...]:

@@ -101,7 +101,7 @@ CANDIDATE_KEYS = [
     "involuntary_switches_per_request",
     "run_delay_ms_per_request",
 ]
-ADDED_TOP_KEYS = ["complete"]
+ADDED_TOP_KEYS = ["complete", "blocks_needed", "host_speed"]
 ADDED_CANDIDATE_KEYS = [
     "model_threads",
     "processes",

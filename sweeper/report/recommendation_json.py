@@ -6,6 +6,7 @@ version. Figures that are unknown are null; there is no NaN or Infinity in it (R
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -19,6 +20,7 @@ from sweeper.records import (
     Configuration,
     Evidence,
     Finding,
+    HostSpeedUse,
     Interval,
     Objective,
     Recommendation,
@@ -74,6 +76,8 @@ def to_json_dict(rec: Recommendation) -> dict[str, Any]:
         "environment": rec.environment,
         "runtime_parameters": {} if workers is None else {PARAMETER: workers},
         "complete": rec.complete,
+        "blocks_needed": rec.blocks_needed,
+        "host_speed": None if rec.host_speed is None else dataclasses.asdict(rec.host_speed),
     }
     return {key: _plain(value) for key, value in document.items()}
 
@@ -157,6 +161,18 @@ def from_json_dict(data: object) -> Recommendation:
         findings=_take(document, "findings", _tuple_of(_finding)),
         environment=_take(document, "environment", _mapping),
         complete=_take(document, "complete", _flag, default=True),
+        blocks_needed=_take(document, "blocks_needed", _maybe(_whole), default=None),
+        host_speed=_take(document, "host_speed", _maybe(_host_speed), default=None),
+    )
+
+
+def _host_speed(data: object) -> HostSpeedUse:
+    use = _object(data, "host_speed")
+    numbers = [field.name for field in dataclasses.fields(HostSpeedUse) if field.name not in ("used", "why")]
+    return HostSpeedUse(
+        used=_take(use, "used", _flag),
+        why=_take(use, "why", _text),
+        **{name: _take(use, name, _maybe(_number)) for name in numbers},
     )
 
 
