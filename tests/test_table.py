@@ -118,14 +118,17 @@ def test_a_line_for_each_run() -> None:
     )
 
 
-HELPED = HostSpeedUse(used=True, slope=1.31, deviation_without=0.074, deviation_with=0.031)
+HELPED = HostSpeedUse(
+    used=True, slope=1.31, deviation_without=0.074, deviation_with=0.031, probe_cpu_cores=0.034
+)
 
 
 def test_the_basis_says_what_the_hosts_speed_did() -> None:
     rec = dataclasses.replace(answer(levels(TEN)), residual_deviation=0.031)
     assert "host" not in basis(rec)
     helped = basis(dataclasses.replace(rec, host_speed=HELPED))
-    assert "varies by 3.1% around its block, 7.4% before the host's speed was taken out (slope 1.3)" in helped
+    assert "varies by 3.1% around its block, 7.4% before the host's speed was taken out" in helped
+    assert "(slope 1.3, by a probe of 0.03 cores)" in helped
     refused = HostSpeedUse(used=False, why="the probe feels the configuration")
     assert "not taken out (the probe feels the configuration)" in basis(
         dataclasses.replace(rec, host_speed=refused)

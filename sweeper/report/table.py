@@ -163,7 +163,10 @@ def _host_speed(use: HostSpeedUse | None) -> list[str]:
         return []
     if not use.used:
         return [f"the host's speed is not taken out ({use.why})"]
-    return [f"{use.deviation_without:.1%} before the host's speed was taken out (slope {use.slope:.1f})"]
+    cost = "" if use.probe_cpu_cores is None else f", by a probe of {use.probe_cpu_cores:.2f} cores"
+    return [
+        f"{use.deviation_without:.1%} before the host's speed was taken out (slope {use.slope:.1f}{cost})"
+    ]
 
 
 def findings_lines(recommendation: Recommendation) -> tuple[str, ...]:
