@@ -12,6 +12,7 @@ from sweeper.records import (
     RequestLog,
     RunRecord,
     ServerExit,
+    SpeedLog,
     TelemetrySample,
 )
 
@@ -108,6 +109,17 @@ class TelemetryProbe(Protocol):
 
 class Telemetry(Protocol):
     def attach(self, server_pid: int, client_pid: int) -> TelemetryProbe: ...
+
+
+class SpeedProbe(Protocol):
+    def stop(self) -> SpeedLog | None:
+        """End the probe; what it timed, or None when it could not run. Idempotent."""
+
+
+class HostSpeed(Protocol):
+    def start(self, directory: Path) -> SpeedProbe:
+        """Start the probe of the host's speed; its log stays in `directory`. Never raises for a host
+        that cannot give one: the covariate is then unavailable."""
 
 
 class RunStore(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sweeper.findings.cores import Cores, server_cores
 from sweeper.findings.picture import picture
@@ -15,6 +15,7 @@ from sweeper.records import (
     Cause,
     Configuration,
     Finding,
+    HostSpeedUse,
     Objective,
     Recommendation,
     RunRecord,
@@ -69,7 +70,7 @@ def recommend(facts: StudyFacts, records: Sequence[RunRecord]) -> Recommendation
         elapsed_s=sum(record.elapsed_s for record in records),
         reason=reason,
         residual_deviation=decision.residual_deviation,
-        covariates=(),
+        covariates=("host_speed",) if decision.host_speed and decision.host_speed.used else (),
         candidates=tuple(
             candidate(s, records, facts.eliminated.get(s.configuration), rule.confidence)
             for s in decision.standings
@@ -77,6 +78,8 @@ def recommend(facts: StudyFacts, records: Sequence[RunRecord]) -> Recommendation
         findings=findings,
         environment=facts.environment,
         complete=facts.complete,
+        blocks_needed=decision.blocks_needed,
+        host_speed=_host_speed(decision, records),
         cause=None
         if ignored is not None
         else _cause(records, decision, decision.answer if workers else None, rule, cores),
@@ -99,6 +102,16 @@ def _cause(
         and error_rate(valid_runs(s.configuration, records)) > rule.max_error_rate
     ]
     return cause(seen, answer, failing)
+
+
+def _host_speed(decision: Decision, records: Sequence[RunRecord]) -> HostSpeedUse | None:
+    """None where no run was probed: there is nothing to say about it then."""
+    loads = [
+        r.figures.probe_cpu_cores for r in records if r.figures and r.figures.probe_cpu_cores is not None
+    ]
+    if decision.host_speed is None or not loads:
+        return None
+    return replace(decision.host_speed, probe_cpu_cores=statistics.fmean(loads))
 
 
 def tied(decision: Decision) -> tuple[int, ...]:

@@ -164,6 +164,24 @@ class TelemetrySample:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeedLog:
+    """What the host-speed probe timed: arrays of shape (n,), a row for each visit to a core.
+
+    CPU seconds of its thread for three fixed pieces of work; `transfer_s` is read across two cores (with
+    one core only, it is no transfer and counts for nothing). `waited_s` is how long the visit was kept
+    from running. `used_cpu_s` is all CPU the probe has used by then: its own load on the host.
+    """
+
+    at_s: FloatArray
+    core: IntArray
+    loop_s: FloatArray
+    gather_s: FloatArray
+    transfer_s: FloatArray
+    waited_s: FloatArray
+    used_cpu_s: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """The measured part of a run."""
 
@@ -226,6 +244,7 @@ class RunFigures:
     max_concurrency: int | None
     pool_workers: int | None
     host_speed: float | None = None
+    probe_cpu_cores: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,8 +348,32 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
+class HostSpeedUse:
+    """Whether the host's speed was taken out of the comparison, and if not, `why`.
+
+    `slope` is the log of the metric per log of the host's speed, with its 95% limits; the residual
+    deviations of one run are of the model without and with it. `felt` is how far apart the probe's means
+    of the configurations lie (log ratio), which should be noise; `probe_cpu_cores` what the probe costs.
+    """
+
+    used: bool
+    why: str = ""
+    slope: float | None = None
+    slope_low: float | None = None
+    slope_high: float | None = None
+    deviation_without: float | None = None
+    deviation_with: float | None = None
+    felt: float | None = None
+    probe_cpu_cores: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Recommendation:
-    """The answer of a study. Serialised as `recommendation.json` (design.md)."""
+    """The answer of a study. Serialised as `recommendation.json` (design.md).
+
+    `blocks_needed` are those after which it would settle if today's estimates were the truth; None where it
+    has settled, or where that is out of sight.
+    """
 
     study: str
     status: Status
@@ -349,4 +392,6 @@ class Recommendation:
     findings: tuple[Finding, ...]
     environment: dict[str, object]
     complete: bool
+    blocks_needed: int | None = None
+    host_speed: HostSpeedUse | None = None
     cause: Cause | None = None

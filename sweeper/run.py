@@ -15,6 +15,7 @@ from sweeper.findings import RunContext, run_findings, verdict
 from sweeper.findings.pool import not_applied
 from sweeper.interfaces import (
     Clock,
+    HostSpeed,
     Launcher,
     LoadGenerator,
     LoadSession,
@@ -70,12 +71,13 @@ class RunSettings:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The outside things a run is made of."""
+    """The outside things a run is made of. Without `host_speed` no covariate is measured."""
 
     launcher: Launcher
     load: LoadGenerator
     telemetry: Telemetry
     clock: Clock
+    host_speed: HostSpeed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +184,43 @@ def _measure(
     if before is not None and before.workers is not None and before.workers != workers:
         said = f"/stats/ reports executor_workers = {before.workers}"
         raise PoolNotAppliedError(not_applied(workers, said, {}).message)
+    speed = parts.host_speed.start(directory) if parts.host_speed is not None else None
+    try:
+        loaded = _under_load(settings, parts, server, directory, underway, state)
+    finally:
+        speed_log = speed.stop() if speed is not None else None
+    measurement = Measurement(
+        requests=loaded.requests,
+        samples=tuple(underway.samples),
+        window=loaded.window,
+        users_on_s=loaded.users_on_s,
+        ended_s=loaded.ended_s,
+        ready_s=ready_s,
+        pool=_pool_after(before, server.pool_stats()),
+        speed=speed_log,
+    )
+    return measurement, loaded.steady
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """What came of the load."""
+
+    requests: RequestLog
+    window: Window
+    steady: bool
+    users_on_s: float
+    ended_s: float
+
+
+def _under_load(
+    settings: RunSettings,
+    parts: Parts,
+    server: RunningServer,
+    directory: Path,
+    underway: _Underway,
+    state: Callable[[State], None],
+) -> _Loaded:
     session = parts.load.start(server.base_url, directory)
     try:
         probe = _attach(parts.telemetry, server, session)
@@ -195,16 +234,7 @@ def _measure(
         underway.requests = session.requests()
     finally:
         session.kill()
-    measurement = Measurement(
-        requests=underway.requests,
-        samples=tuple(underway.samples),
-        window=window,
-        users_on_s=users_on_s,
-        ended_s=ended_s,
-        ready_s=ready_s,
-        pool=_pool_after(before, server.pool_stats()),
-    )
-    return measurement, steady
+    return _Loaded(underway.requests, window, steady, users_on_s, ended_s)
 
 
 def _attach(telemetry: Telemetry, server: RunningServer, session: LoadSession) -> TelemetryProbe:

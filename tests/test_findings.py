@@ -11,6 +11,7 @@ import pytest
 
 from sweeper.findings import FAILING, SUSPICIOUS, Limits, RunContext, run_findings, verdict
 from sweeper.findings.causes import gil_bound, oversubscribed
+from sweeper.findings.cores import Cores
 from sweeper.findings.pool import pool_ignored
 from sweeper.findings.study import sentinel, study_findings
 from sweeper.records import (
@@ -277,8 +278,15 @@ def test_sentinels_of_pure_noise_are_rarely_named() -> None:
     assert seen <= 300 * 0.05
 
 
-def crowd(workers: int, delay_ms: float | None, **changes: Any) -> RunRecord:
-    return record(workers, 1, figures(run_delay_ms_per_request=delay_ms, cpu_ms_per_request=7.0, **changes))
+NOISE = (1.0, 1.02, 0.99)
+
+
+def crowd(workers: int, delay_ms: float | None, blocks: int = 3) -> list[RunRecord]:
+    delays = [None if delay_ms is None else delay_ms * noise for noise in NOISE[:blocks]]
+    return [
+        record(workers, block, figures(run_delay_ms_per_request=delay, cpu_ms_per_request=7.0))
+        for block, delay in enumerate(delays, 1)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -292,8 +300,10 @@ def crowd(workers: int, delay_ms: float | None, **changes: Any) -> RunRecord:
     ],
 )
 def test_oversubscribed(delays: dict[int, float | None], named: bool) -> None:
-    found = oversubscribed([crowd(w, delay) for w, delay in delays.items()], Limits())
+    found = oversubscribed([run for w, delay in delays.items() for run in crowd(w, delay)], Limits())
     assert (found is not None) is named
+    single = [run for w, delay in delays.items() for run in crowd(w, delay, blocks=1)]
+    assert oversubscribed(single, Limits()) is None, "one run each has no spread to hold the rise against"
 
 
 @pytest.mark.parametrize(
@@ -311,11 +321,57 @@ def test_gil_bound(
     rps: tuple[float, ...], cpu_ms: tuple[float, ...], switches: tuple[float, ...], named: bool
 ) -> None:
     runs = [
-        record(w, 1, figures(rps=r, cpu_ms_per_request=c, voluntary_switches_per_request=s))
+        record(
+            w,
+            block,
+            figures(
+                rps=r * noise, cpu_ms_per_request=c / noise, voluntary_switches_per_request=s, cpu_cores=1.2
+            ),
+        )
+        for block, noise in enumerate(NOISE, 1)
         for w, r, c, s in zip((1, 4, 32), rps, cpu_ms, switches, strict=True)
     ]
-    assert (gil_bound(runs, Limits()) is not None) is named
+    found = gil_bound(runs, Limits())
+    assert (found is not None) is named
+    assert gil_bound(runs[:3], Limits()) is None, "one run each has no spread to hold the rise against"
     assert gil_bound(runs[:1], Limits()) is None
+
+
+@pytest.mark.parametrize(
+    ("used", "cores", "named"),
+    [(1.2, Cores(2.0), True), (1.85, Cores(2.0), False), (1.2, Cores(None), False), (1.2, Cores(1.3), False)],
+)
+def test_where_throughput_stands_still_a_lock_is_only_named_with_cores_to_spare(
+    used: float, cores: Cores, named: bool
+) -> None:
+    runs = [
+        record(
+            w, block, figures(rps=140.0 * noise, cpu_ms_per_request=c, voluntary_switches_per_request=s,
+                              cpu_cores=used),
+        )
+        for block, noise in enumerate(NOISE, 1)
+        for w, c, s in ((1, 7.0, 5.0), (4, 9.0, 30.0), (32, 10.0, 60.0))
+    ]  # fmt: skip
+    found = gil_bound(runs, Limits(), cores)
+    assert (found is not None) is named
+    assert found is None or "throughput stands still and 0.7 cores are idle" in found.message
+
+
+def test_a_rise_within_the_spread_of_one_count_is_no_cause() -> None:
+    """Twice the CPU on average, but each count's own runs differ as much."""
+    wild = (0.4, 2.6, 1.0)
+    runs = [
+        record(
+            w,
+            block,
+            figures(
+                rps=r, cpu_ms_per_request=c * wild[(block + place) % 3], voluntary_switches_per_request=s
+            ),
+        )
+        for block in (1, 2, 3)
+        for place, (w, r, c, s) in enumerate([(1, 100, 7, 5), (4, 140, 7, 10), (32, 100, 14, 60)])
+    ]
+    assert gil_bound(runs, Limits(), Cores(2.0)) is None
 
 
 def test_a_studys_findings_count_the_runs_each_code_touched() -> None:

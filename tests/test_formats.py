@@ -16,8 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sweeper.errors import StoreError, UsageError
+from sweeper.findings.picture import FIGURES
 from sweeper.records import (
     Candidate,
+    Cause,
+    CauseClause,
+    CauseFigures,
     Configuration,
     Finding,
     Interval,
@@ -101,7 +105,7 @@ CANDIDATE_KEYS = [
     "involuntary_switches_per_request",
     "run_delay_ms_per_request",
 ]
-ADDED_TOP_KEYS = ["complete"]
+ADDED_TOP_KEYS = ["complete", "blocks_needed", "host_speed", "cause"]
 ADDED_CANDIDATE_KEYS = [
     "model_threads",
     "processes",
@@ -157,6 +161,29 @@ def recommendations(figures: st.SearchStrategy[float]) -> st.SearchStrategy[Reco
         ),
     )
     tuples_of_counts = st.lists(counts, max_size=3).map(tuple)
+    some_configuration = st.builds(Configuration, counts, counts, counts)
+    cause_figures = st.builds(
+        CauseFigures,
+        configuration=some_configuration,
+        runs=counts,
+        native_threads=counts,
+        max_concurrency=st.none() | counts,
+        relative=st.dictionaries(st.text(), intervals, max_size=2),
+        **dict.fromkeys(FIGURES, unknown),
+        idle_cores=unknown,
+    )
+    causes = st.builds(
+        Cause,
+        summary=st.text(),
+        compared_with=some_configuration,
+        answered=st.booleans(),
+        server_cores=unknown,
+        cores_shared=st.booleans(),
+        clauses=st.lists(st.builds(CauseClause, st.text(), tuples_of_counts, st.text()), max_size=2).map(
+            tuple
+        ),
+        figures=st.lists(cause_figures, max_size=2).map(tuple),
+    )
     return st.builds(
         Recommendation,
         study=st.text(),
@@ -176,6 +203,7 @@ def recommendations(figures: st.SearchStrategy[float]) -> st.SearchStrategy[Reco
         findings=st.lists(findings, max_size=2).map(tuple),
         environment=st.dictionaries(st.text(), plain_values, max_size=3),
         complete=st.booleans(),
+        cause=st.none() | causes,
     )
 
 

@@ -8,7 +8,7 @@ import io
 import pytest
 from rich.console import Console
 
-from sweeper.records import Recommendation, Severity, Status, Verdict
+from sweeper.records import HostSpeedUse, Recommendation, Severity, Status, Verdict
 from sweeper.report.table import (
     basis,
     candidates_table,
@@ -16,6 +16,7 @@ from sweeper.report.table import (
     findings_lines,
     headline,
     milliseconds,
+    outlook,
     run_line,
 )
 from sweeper.statistics.decision import Rule
@@ -115,3 +116,33 @@ def test_a_line_for_each_run() -> None:
     assert run_line(failed(4, 2)) == (
         "block 2  workers=4    failed  server-did-not-start: this is about server-did-not-start"
     )
+
+
+HELPED = HostSpeedUse(
+    used=True, slope=1.31, deviation_without=0.074, deviation_with=0.031, probe_cpu_cores=0.034
+)
+
+
+def test_the_basis_says_what_the_hosts_speed_did() -> None:
+    rec = dataclasses.replace(answer(levels(TEN)), residual_deviation=0.031)
+    assert "host" not in basis(rec)
+    helped = basis(dataclasses.replace(rec, host_speed=HELPED))
+    assert "varies by 3.1% around its block, 7.4% before the host's speed was taken out" in helped
+    assert "(slope 1.3, by a probe of 0.03 cores)" in helped
+    refused = HostSpeedUse(used=False, why="the probe feels the configuration")
+    assert "not taken out (the probe feels the configuration)" in basis(
+        dataclasses.replace(rec, host_speed=refused)
+    )
+
+
+def test_the_outlook_names_who_is_open_and_what_it_would_take() -> None:
+    def seen(**changes: object) -> str:
+        return outlook(dataclasses.replace(rec, **changes))  # type: ignore[arg-type]
+
+    loud = (0.9, 1.1, 0.95, 1.05)
+    rec = answer(study({4: around(100, loud), 8: around(101, loud), 16: around(30, loud)}))
+    assert seen(blocks_needed=7).startswith("4 and 8 are not settled yet: about 3 blocks more")
+    assert "about 1 block more" in seen(blocks_needed=4)
+    assert "no sensible number" in seen(blocks_needed=None)
+    assert "two blocks" in seen(blocks=1)
+    assert "every value is settled" in outlook(answer(levels(TEN))).lower()

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.status import Status as Spinner
 
 from sweeper.records import Configuration, Recommendation, RunPlan, RunRecord
-from sweeper.report.table import candidates_table, duration, run_line
+from sweeper.report.table import candidates_table, duration, outlook, run_line
 from sweeper.run import State
 from sweeper.study import Progress
 
@@ -57,6 +57,7 @@ class Live:
             return  # the answer, with the same table, follows
         self._console.print()
         self._console.print(candidates_table(so_far))
+        self._print(outlook(so_far))
         self._console.print()
 
     def eliminated(self, configuration: Configuration, block: int, why: str) -> None:

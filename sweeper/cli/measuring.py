@@ -34,7 +34,7 @@ from sweeper.run import Parts
 from sweeper.store.database import Database, StoredStudy
 from sweeper.store.study_store import StudyStore
 from sweeper.study import StudyPlan, run_study
-from sweeper.telemetry import ProcTelemetry, host_fingerprint, require_proc
+from sweeper.telemetry import ProbedHostSpeed, ProcTelemetry, host_fingerprint, require_proc
 
 MODELS_DIR = Path("models")
 
@@ -120,6 +120,7 @@ def _prepare(chosen: StudySettings, where: Where, existing: StoredStudy | None) 
         ),
         telemetry=ProcTelemetry(),
         clock=SystemClock(),
+        host_speed=ProbedHostSpeed(placement.server),
     )
     environment = _environment(target, placement)
     if existing is not None and not where.allow_drift:

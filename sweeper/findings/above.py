@@ -41,7 +41,16 @@ def code(scene: Scene, many: Configuration) -> str:
         return "oversubscription"
     if dearer(seen, centre, many, limits):
         return "dearer-above"
-    return "waits-elsewhere" if idle and full(scene.at(centre)) else "unexplained-above"
+    if idle and full(scene.at(centre)) and _held_without_cpu(scene, many):
+        return "waits-elsewhere"
+    return "unexplained-above"
+
+
+def _held_without_cpu(scene: Scene, many: Configuration) -> bool:
+    """A request keeps its worker longer than at the centre, and little of what is added is CPU."""
+    longer = scene.held_ms(many) - scene.held_ms(scene.centre)
+    computed = scene.mean("cpu_ms_per_request", many) - scene.mean("cpu_ms_per_request", scene.centre)
+    return longer > 0 and computed <= scene.limits.thread_waits * longer
 
 
 def text(scene: Scene, name: str, group: Sequence[Configuration]) -> str:
@@ -66,7 +75,8 @@ def _instead(scene: Scene, name: str, many: Configuration) -> tuple[float, float
 
 
 def _throughput(scene: Scene, group: Sequence[Configuration]) -> str:
-    return f"{scene.rate(group)} instead of {scene.rate([scene.centre])}"
+    """`60 instead of 66 requests/s`."""
+    return f"{scene.rate(group).removesuffix(say.PER_S)} instead of {scene.rate([scene.centre])}"
 
 
 def _more_cpu(scene: Scene, many: Configuration) -> str:
@@ -116,11 +126,12 @@ def _dearer(scene: Scene, group: Sequence[Configuration]) -> str:
 def _waits_elsewhere(scene: Scene, group: Sequence[Configuration]) -> str:
     many = group[-1]
     held = [say.milliseconds(scene.held_ms(c)) for c in (many, scene.centre)]
+    cpu = [say.milliseconds(scene.mean("cpu_ms_per_request", c)) for c in (many, scene.centre)]
     return (
         f"With {scene.names.short(many)} throughput is {_throughput(scene, group)} while "
         f"{say.cores(scene.at(many).idle_cores or 0.0)} cores are idle: a request holds its worker for "
-        f"{held[0]} instead of {held[1]} without more CPU, so it waits for something that is not a core; the "
-        "figures do not show for what" + _also(scene, group)
+        f"{held[0]} instead of {held[1]}, of which {cpu[0]} and {cpu[1]} are CPU, so it waits for something "
+        "that is not a core; the figures do not show for what" + _also(scene, group)
     )
 
 
@@ -140,7 +151,8 @@ def _unused(scene: Scene, group: Sequence[Configuration]) -> str:
 def _saturated(scene: Scene, group: Sequence[Configuration]) -> str:
     centre = scene.centre
     used = say.cores(scene.mean("cpu_cores", centre))
-    busy = f"At {scene.names.short(centre)} all cores are busy already (the server alone uses {used})"
+    available = say.count(scene.seen.cores.count or 0.0)
+    busy = f"At {scene.names.short(centre)} all of the {available} are busy already ({used} with the server)"
     outcome = f"{_no(scene)} more throughput ({scene.rate(group)})"
     give = "give" if scene.answered else "show"
     give += "s" if len(group) == 1 else ""
@@ -163,24 +175,24 @@ def _limited_elsewhere(scene: Scene, group: Sequence[Configuration]) -> str:
     give = "gives" if len(group) == 1 else "give"
     return (
         f"{scene.names.all(group)} {give} {_no(scene)} more throughput ({scene.rate(group)}) although all "
-        f"workers are taken and {say.cores(scene.at(many).idle_cores or 0.0)} cores are idle, so the limit is "
-        f"neither workers nor cores; the figures do not show what it is{_also(scene, group)}"
+        f"workers are taken and {say.cores(scene.at(many).idle_cores or 0.0)} cores are idle, so the limit "
+        f"is neither workers nor cores; the figures do not show what it is{_also(scene, group)}"
     )
 
 
 def _no_more(scene: Scene, group: Sequence[Configuration]) -> str:
     give = "gives" if len(group) == 1 else "give"
     return (
-        f"{scene.names.all(group)} {give} {_no(scene)} more throughput ({scene.rate(group)}), and the figures "
-        f"do not show what the limit is{_also(scene, group)}"
+        f"{scene.names.all(group)} {give} {_no(scene)} more throughput ({scene.rate(group)}), and the "
+        f"figures do not show what the limit is{_also(scene, group)}"
     )
 
 
 def _more(scene: Scene, group: Sequence[Configuration]) -> str:
     give = "gives" if len(group) == 1 else "give"
     return (
-        f"{scene.names.all(group)} {give} more throughput ({_throughput(scene, group)}), so throughput is not "
-        f"what speaks against more workers{_also(scene, group)}"
+        f"{scene.names.all(group)} {give} more throughput ({_throughput(scene, group)}), so throughput is "
+        f"not what speaks against more workers{_also(scene, group)}"
     )
 
 
@@ -188,7 +200,8 @@ def _also(scene: Scene, group: Sequence[Configuration]) -> str:
     """Side effects at the largest count of the group, each beyond noise."""
     many, limits = group[-1], scene.limits
     parts = []
-    if scene.rises("run_delay_ms_per_request", many, limits.run_delay_rises):
+    waits = scene.at(many).means.get("waiting_share", 0.0) >= limits.waiting_share
+    if waits and scene.rises("run_delay_ms_per_request", many, limits.run_delay_rises):
         high, low = (say.milliseconds(value) for value in _instead(scene, "run_delay_ms_per_request", many))
         parts.append(f"a request's threads wait {high} for a core instead of {low}")
     if scene.rises("p99_ms", many, limits.p99_rises):

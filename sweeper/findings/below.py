@@ -78,10 +78,11 @@ def _idle_cores(scene: Scene, few: Configuration) -> str:
 
 def _workers_wait(scene: Scene, few: Configuration) -> str:
     idle = say.cores(scene.at(few).idle_cores or 0.0)
+    taken = "is always taken" if few.workers == 1 else "are always taken"
     body = (
-        f"Below that workers are short, not cores: with {scene.names.short(few)} all workers are taken while "
-        f"{idle} of {say.count(scene.seen.cores.count or 0.0)} {'is' if idle == '1.0' else 'are'} idle, and a "
-        f"request holds its worker for {say.milliseconds(scene.held_ms(few))} of which "
+        f"Below that workers are short, not cores: {scene.names.full(few)} {taken} while {idle} of "
+        f"{say.count(scene.seen.cores.count or 0.0)} are idle, and a request holds its worker for "
+        f"{say.milliseconds(scene.held_ms(few))} of which "
         f"{say.milliseconds(scene.mean('cpu_ms_per_request', few))} is CPU"
     )
     gain = f"{scene.rate([few])} become {scene.rate([scene.centre])} with {scene.names.short(scene.centre)}"
@@ -100,15 +101,15 @@ def _workers_limit(scene: Scene, few: Configuration) -> str:
 def _dearer(scene: Scene, few: Configuration) -> str:
     cost = [say.milliseconds(scene.mean("cpu_ms_per_request", c)) for c in (few, scene.centre)]
     return (
-        f"With {scene.names.short(few)} a request costs {cost[0]} of CPU instead of {cost[1]}, and throughput "
-        f"is {scene.rate([few])} instead of {scene.rate([scene.centre])}; why it costs more the figures do not "
-        "show"
+        f"With {scene.names.short(few)} a request costs {cost[0]} of CPU instead of {cost[1]}, and "
+        f"throughput is {scene.rate([few])} instead of {scene.rate([scene.centre])}; why it costs more the "
+        "figures do not show"
     )
 
 
 def _unexplained(scene: Scene, few: Configuration) -> str:
     gives = "gives" if few.workers == 1 else "give"
     return (
-        f"Why {scene.names.full(few)} {gives} {scene.rate([few])} instead of {scene.rate([scene.centre])} the "
-        "figures do not show"
+        f"Why {scene.names.full(few)} {gives} {scene.rate([few])} instead of {scene.rate([scene.centre])} "
+        "the figures do not show"
     )

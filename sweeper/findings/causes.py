@@ -84,7 +84,8 @@ def oversubscribed(
         "oversubscribed",
         Severity.INFO,
         f"with {most.label} the server's threads spend {share[most]:.0%} of their runnable time waiting for "
-        f"a core, with {fewest.label} {share[fewest]:.0%}: more workers than the cores can run only wait",
+        f"a core, with {fewest.label} {share[fewest]:.0%}: more workers than the cores can run only wait; "
+        "use fewer, or give the server more cores",
         {"most": most.label, "share": share[most], "fewest": fewest.label, "share_fewest": share[fewest]},
     )
 
@@ -118,8 +119,8 @@ def gil_bound(
         "gil-bound",
         Severity.INFO,
         f"from {few.label} to {most.label} a request costs {cost.mean - 1:.0%} more CPU and "
-        f"{switches.mean:.1f} times the voluntary switches, while {meanwhile}: the threads hand one lock (the "
-        "GIL) to each other instead of working; fewer workers, or more processes, do more",
+        f"{switches.mean:.1f} times the voluntary switches, while {meanwhile}: the threads hand one lock "
+        "(the GIL) to each other instead of working; fewer workers, or more processes, do more",
         {
             "best": few.label,
             "most": most.label,

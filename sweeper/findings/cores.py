@@ -36,13 +36,14 @@ def server_cores(environment: Mapping[str, object], shared: bool) -> Cores:
 def idle_cores(figures: RunFigures, cores: Cores, busy_share: float) -> float | None:
     """Cores of the server's that nobody used; None where that cannot be known.
 
-    On shared cores the load generator's CPU counts as used. A server that by itself keeps `busy_share`
-    of them busy leaves no more than the rest, whatever the others do.
+    On shared cores the load generator's CPU counts as used, and the host-speed probe's does everywhere.
+    A server that by itself keeps `busy_share` of them busy leaves no more than the rest, whoever else runs.
     """
     if cores.count is None:
         return None
     rest = [figures.other_cpu_cores, *([figures.client_cpu_cores] if cores.shared else [])]
+    probe = figures.probe_cpu_cores or 0.0
     known = [used for used in rest if used is not None]
     if len(known) < len(rest) and cores.shared and figures.cpu_cores < busy_share * cores.count:
         return None
-    return max(0.0, cores.count - figures.cpu_cores - sum(known))
+    return max(0.0, cores.count - figures.cpu_cores - probe - sum(known))

@@ -27,7 +27,7 @@ class Limits:
     waiting_share_rise: float = 0.1
     throughput_falls: float = 0.05
     cpu_rises: float = 1.1
-    switches_rise: float = 1.5
+    switches_rise: float = 1.25
     cores_idle: float = 0.25
     thread_computes: float = 0.7
     thread_waits: float = 0.5

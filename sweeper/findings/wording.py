@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from sweeper.records import Configuration
 
+PER_S = " requests/s"
+
 
 def several(texts: Sequence[str]) -> str:
     return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
@@ -42,7 +44,7 @@ def megabytes(value: float) -> str:
 def rates(values: Iterable[float]) -> str:
     """One rate, or the range of several: `64 to 65 requests/s`."""
     texts = [significant(value) for value in sorted(values)]
-    return f"{texts[0]} requests/s" if texts[0] == texts[-1] else f"{texts[0]} to {texts[-1]} requests/s"
+    return (texts[0] if texts[0] == texts[-1] else f"{texts[0]} to {texts[-1]}") + PER_S
 
 
 def workers(number: int) -> str:
@@ -63,8 +65,3 @@ class Names:
 
     def all(self, configurations: Sequence[Configuration]) -> str:
         return several([self.short(configuration) for configuration in configurations])
-
-
-def one(configurations: Sequence[Configuration], singular: str, plural: str) -> str:
-    """The verb of a sentence about counts: `8 gives`, `8 and 16 give`."""
-    return singular if len(configurations) == 1 else plural

@@ -6,10 +6,11 @@ version. Figures that are unknown are null; there is no NaN or Infinity in it (R
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -17,20 +18,30 @@ from sweeper.errors import StoreError
 from sweeper.records import (
     Candidate,
     Configuration,
-    Evidence,
     Finding,
-    Interval,
+    HostSpeedUse,
     Objective,
     Recommendation,
     Severity,
     Status,
 )
+from sweeper.report.cause_json import cause_object, read_cause
+from sweeper.report.json_fields import evidence as _evidence
+from sweeper.report.json_fields import flag as _flag
+from sweeper.report.json_fields import interval as _interval
+from sweeper.report.json_fields import interval_object as _interval_object
+from sweeper.report.json_fields import json_object as _object
+from sweeper.report.json_fields import mapping as _mapping
+from sweeper.report.json_fields import maybe as _maybe
+from sweeper.report.json_fields import number as _number
+from sweeper.report.json_fields import take as _take
+from sweeper.report.json_fields import text as _text
+from sweeper.report.json_fields import tuple_of as _tuple_of
+from sweeper.report.json_fields import whole as _whole
 
 SCHEMA_VERSION = 1
 PARAMETER = "DRUM_FASTAPI_EXECUTOR_WORKERS"
 LATENCY_KEYS = ("mean", "p50", "p95", "p99")
-
-T = TypeVar("T")
 
 
 def pasteable_workers(rec: Recommendation) -> int | None:
@@ -74,6 +85,9 @@ def to_json_dict(rec: Recommendation) -> dict[str, Any]:
         "environment": rec.environment,
         "runtime_parameters": {} if workers is None else {PARAMETER: workers},
         "complete": rec.complete,
+        "blocks_needed": rec.blocks_needed,
+        "host_speed": None if rec.host_speed is None else dataclasses.asdict(rec.host_speed),
+        "cause": None if rec.cause is None else cause_object(rec.cause),
     }
     return {key: _plain(value) for key, value in document.items()}
 
@@ -102,12 +116,6 @@ def _candidate_object(candidate: Candidate) -> dict[str, object]:
         "cpu_ms_per_request": candidate.cpu_ms_per_request,
         "p99_is_lower_bound": candidate.p99_is_lower_bound,
     }
-
-
-def _interval_object(interval: Interval | None) -> dict[str, float | None] | None:
-    if interval is None or not math.isfinite(interval.mean):
-        return None
-    return {"mean": interval.mean, "low": interval.low, "high": interval.high}
 
 
 def _plain(value: object) -> object:
@@ -157,6 +165,19 @@ def from_json_dict(data: object) -> Recommendation:
         findings=_take(document, "findings", _tuple_of(_finding)),
         environment=_take(document, "environment", _mapping),
         complete=_take(document, "complete", _flag, default=True),
+        blocks_needed=_take(document, "blocks_needed", _maybe(_whole), default=None),
+        host_speed=_take(document, "host_speed", _maybe(_host_speed), default=None),
+        cause=_take(document, "cause", _maybe(read_cause), default=None),
+    )
+
+
+def _host_speed(data: object) -> HostSpeedUse:
+    use = _object(data, "host_speed")
+    numbers = [field.name for field in dataclasses.fields(HostSpeedUse) if field.name not in ("used", "why")]
+    return HostSpeedUse(
+        used=_take(use, "used", _flag),
+        why=_take(use, "why", _text),
+        **{name: _take(use, name, _maybe(_number)) for name in numbers},
     )
 
 
@@ -202,86 +223,3 @@ def _finding(data: object) -> Finding:
         message=_take(finding, "message", _text),
         evidence=_take(finding, "evidence", _evidence),
     )
-
-
-def _interval(data: object) -> Interval:
-    interval = _object(data, "an interval")
-    return Interval(
-        mean=_take(interval, "mean", _number),
-        low=_take(interval, "low", _maybe(_number)),
-        high=_take(interval, "high", _maybe(_number)),
-    )
-
-
-_MISSING: Any = object()
-
-
-def _take(data: Mapping[str, object], key: str, read: Callable[[object], T], default: T = _MISSING) -> T:
-    """`read(data[key])`; keys added after version 1 was first written have a default."""
-    if key not in data:
-        if default is _MISSING:
-            raise StoreError(f"the recommendation is damaged: {key} is missing")
-        return default
-    try:
-        return read(data[key])
-    except (TypeError, ValueError, OverflowError):
-        raise StoreError(f"the recommendation is damaged: {key} cannot be {data[key]!r}") from None
-
-
-def _object(data: object, what: str) -> dict[str, object]:
-    if not isinstance(data, dict):
-        raise StoreError(f"{what} must be a JSON object, not {data!r}")
-    return data
-
-
-def _mapping(value: object) -> dict[str, object]:
-    if not isinstance(value, dict):
-        raise TypeError
-    return value
-
-
-def _evidence(value: object) -> Evidence:
-    evidence: dict[str, float | int | str | bool | None] = {}
-    for key, item in _mapping(value).items():
-        if not isinstance(item, str | bool | int | float | None):
-            raise TypeError
-        evidence[key] = item
-    return evidence
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError
-    return value
-
-
-def _whole(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError
-    return value
-
-
-def _number(value: object) -> float:
-    """JSON has one kind of number, so 1 may stand for 1.0; Python's parser lets NaN through, we do not."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-        raise TypeError
-    return float(value)
-
-
-def _maybe(read: Callable[[object], T]) -> Callable[[object], T | None]:
-    return lambda value: None if value is None else read(value)
-
-
-def _tuple_of(read: Callable[[object], T]) -> Callable[[object], tuple[T, ...]]:
-    def read_all(value: object) -> tuple[T, ...]:
-        if not isinstance(value, list):
-            raise TypeError
-        return tuple(read(item) for item in value)
-
-    return read_all

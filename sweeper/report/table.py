@@ -6,7 +6,7 @@ import math
 
 from rich.table import Table
 
-from sweeper.records import Candidate, Interval, Recommendation, RunRecord, Severity, Status
+from sweeper.records import Candidate, HostSpeedUse, Interval, Recommendation, RunRecord, Severity, Status
 
 
 def candidates_table(recommendation: Recommendation) -> Table:
@@ -138,8 +138,43 @@ def basis(recommendation: Recommendation) -> str:
         parts.append(f"{suspect} suspect and {failed} failed runs left out")
     if recommendation.residual_deviation is not None:
         parts.append(f"one run varies by {recommendation.residual_deviation:.1%} around its block")
+        parts += _host_speed(recommendation.host_speed)
     parts.append(f"{duration(recommendation.elapsed_s)} of measuring")
     return "Rests on: " + ", ".join(parts) + "."
+
+
+def outlook(recommendation: Recommendation) -> str:
+    """How far a study under way is from its decision, in one line."""
+    opened = [c.configuration.workers for c in recommendation.candidates if c.state == "unsettled"]
+    if not opened:
+        return "Every value is settled; at least 3 valid blocks make it firm."
+    names = ", ".join(str(count) for count in opened[:-1]) + (" and " if len(opened) > 1 else "")
+    text = f"{names}{opened[-1]} {'is' if len(opened) == 1 else 'are'} not settled yet"
+    if recommendation.blocks < 2:
+        return f"{text}: it takes two blocks to know the noise."
+    if recommendation.blocks_needed is None:
+        return f"{text}, and at this noise no sensible number of blocks would do it."
+    more = max(1, recommendation.blocks_needed - recommendation.blocks)
+    return f"{text}: about {more} block{'' if more == 1 else 's'} more, if the figures stay as they are."
+
+
+def _host_speed(use: HostSpeedUse | None) -> list[str]:
+    if use is None:
+        return []
+    if not use.used:
+        return [f"the host's speed is not taken out ({use.why})"]
+    cost = "" if use.probe_cpu_cores is None else f", by a probe of {use.probe_cpu_cores:.2f} cores"
+    return [
+        f"{use.deviation_without:.1%} before the host's speed was taken out (slope {use.slope:.1f}{cost})"
+    ]
+
+
+def why(recommendation: Recommendation) -> str | None:
+    """The cause in one paragraph; without an answer, what the runs look like."""
+    cause = recommendation.cause
+    if cause is None:
+        return None
+    return f"{'Why' if cause.answered else 'The picture'}: {cause.summary}"
 
 
 def findings_lines(recommendation: Recommendation) -> tuple[str, ...]:

@@ -39,7 +39,8 @@ class BlockModel:
     """Least-squares fit. `residual_deviation` is None with no degree of freedom left.
 
     `effects` has shape (k,) in the order of `configurations`; `unscaled` (k, k) is their part of the
-    pseudo-inverse of X'X, `estimable` (k, k) says which pairs share a chain of blocks.
+    pseudo-inverse of X'X, `estimable` (k, k) says which pairs share a chain of blocks. `slopes` are
+    the covariates' coefficients, `slope_errors` their standard errors (inf where not estimable).
     """
 
     configurations: tuple[Configuration, ...]
@@ -49,6 +50,7 @@ class BlockModel:
     residual_deviation: float | None
     degrees_of_freedom: int
     slopes: tuple[float, ...]
+    slope_errors: tuple[float, ...] = ()
 
     def contrast(self, this: int, other: int) -> Contrast:
         """`other` minus `this`, both indices into `configurations`."""
@@ -96,7 +98,19 @@ def fit(observations: Sequence[Observation]) -> BlockModel:
         residual_deviation=deviation,
         degrees_of_freedom=freedom,
         slopes=tuple(float(slope) for slope in coefficients[count + len(blocks) :] / scales),
+        slope_errors=_slope_errors(inverse, count + len(blocks), scales, deviation),
     )
+
+
+def _slope_errors(
+    inverse: FloatArray, first: int, scales: FloatArray, deviation: float | None
+) -> tuple[float, ...]:
+    variances = np.diag(inverse)[first:]
+    if deviation is None:
+        return (float("inf"),) * len(variances)
+    # A covariate that is constant, or a sum of the effects, has a zero row in the pseudo-inverse.
+    errors = np.where(variances > SINGULAR, np.sqrt(np.maximum(variances, 0.0)) * deviation, np.inf)
+    return tuple(float(error) for error in errors / scales)
 
 
 def _standardised(covariates: Sequence[tuple[float, ...]]) -> tuple[FloatArray, FloatArray]:

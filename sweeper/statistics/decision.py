@@ -13,8 +13,9 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sweeper.records import Configuration, Objective, RunRecord, Verdict
-from sweeper.statistics.blocks import BlockModel, Observation, fit
+from sweeper.records import Configuration, HostSpeedUse, Objective, RunFigures, RunRecord, Verdict
+from sweeper.statistics.blocks import BlockModel, Observation
+from sweeper.statistics.covariates import Adjusted, adjusted
 from sweeper.statistics.feasibility import Feasibility, feasibility
 from sweeper.statistics.intervals import contrast_quantile
 from sweeper.statistics.rule import Rule, State, metric
@@ -50,6 +51,7 @@ class Decision:
     smaller_unsettled: tuple[Configuration, ...]
     residual_deviation: float | None
     blocks_needed: int | None
+    host_speed: HostSpeedUse | None = None
 
     def standing(self, configuration: Configuration) -> Standing:
         return next(item for item in self.standings if item.configuration == configuration)
@@ -82,14 +84,15 @@ def decide(
     }
     competing = [c for c in ordered if feasible[c].state is not State.EXCLUDED]
     observations = [
-        Observation(record.configuration, record.plan.block, value)
+        Observation(record.configuration, record.plan.block, value, _covariates(record.figures))
         for record in records
         if record.verdict is Verdict.VALID
         and record.figures is not None
         and record.configuration in competing
         and (value := metric(record.figures, rule.objective)) is not None
     ]
-    model = fit(observations) if observations else None
+    fitted = _fitted(observations, set(competing) - set(eliminated), rule, elimination)
+    model = fitted.model if fitted else None
     error = rule.gap_error(elimination=elimination)
     standings = tuple(_stand(c, feasible, competing, model, rule, error) for c in ordered)
     standings = tuple(
@@ -108,10 +111,25 @@ def decide(
         settled=settled,
         smaller_unsettled=unsettled if answer is not None else (),
         residual_deviation=model.residual_deviation if model else None,
+        host_speed=fitted.host_speed if fitted else None,
         blocks_needed=None
         if settled or model is None
         else _blocks_needed(standings, model, rule, len({o.block for o in observations})),
     )
+
+
+def _covariates(figures: RunFigures) -> tuple[float, ...]:
+    return () if figures.host_speed is None else (math.log(figures.host_speed),)
+
+
+def _fitted(
+    observations: Sequence[Observation], live: Collection[Configuration], rule: Rule, elimination: bool
+) -> Adjusted | None:
+    if not observations:
+        return None
+    if elimination:  # two blocks are too few to learn a slope and test it
+        observations = [replace(observation, covariates=()) for observation in observations]
+    return adjusted(observations, live, rule.margin)
 
 
 def _stand(

@@ -13,9 +13,11 @@ from sweeper.records import (
     PoolStats,
     RequestLog,
     RunFigures,
+    SpeedLog,
     TelemetrySample,
     Window,
 )
+from sweeper.statistics.host_speed import host_speed, probe_cpu_cores
 from sweeper.statistics.percentiles import latency_figures, percentile
 
 
@@ -33,6 +35,7 @@ class Measurement:
     ended_s: float
     ready_s: float
     pool: PoolStats | None
+    speed: SpeedLog | None = None
 
 
 def latencies(log: RequestLog, window: Window, ended_s: float) -> LatencyFigures | None:
@@ -74,6 +77,7 @@ def run_figures(measurement: Measurement) -> RunFigures | None:
     voluntary = last.server_voluntary_switches - first.server_voluntary_switches
     involuntary = last.server_involuntary_switches - first.server_involuntary_switches
     delay = _grown(first.server_run_delay_s, last.server_run_delay_s)
+    probe_cores = probe_cpu_cores(measurement.speed, window)
     return RunFigures(
         window_s=window.duration_s,
         warmup_s=window.start_s - measurement.users_on_s,
@@ -102,9 +106,11 @@ def run_figures(measurement: Measurement) -> RunFigures | None:
         host_steal_share=_rate(first.host_steal_s, last.host_steal_s, seconds),
         host_pressure_share=_rate(first.host_cpu_pressure_s, last.host_cpu_pressure_s, seconds),
         throttled_periods=_grown_int(first.cgroup_throttled_periods, last.cgroup_throttled_periods),
-        other_cpu_cores=_others(first, last, user + system, seconds),
+        other_cpu_cores=_others(first, last, user + system, probe_cores or 0.0, seconds),
         max_concurrency=measurement.pool.max_concurrency if measurement.pool else None,
         pool_workers=measurement.pool.workers if measurement.pool else None,
+        host_speed=host_speed(measurement.speed, window),
+        probe_cpu_cores=probe_cores,
     )
 
 
@@ -129,11 +135,11 @@ def _lag_p99_ms(log: RequestLog, window: Window) -> float | None:
 
 
 def _others(
-    first: TelemetrySample, last: TelemetrySample, server_cpu_s: float, seconds: float
+    first: TelemetrySample, last: TelemetrySample, server_cpu_s: float, probe_cores: float, seconds: float
 ) -> float | None:
-    """Cores kept busy by anything but the server and the load generator."""
+    """Cores kept busy by anything but the server, the load generator and our probe."""
     busy = _grown(first.host_busy_cpu_s, last.host_busy_cpu_s)
     client = _grown(first.client_cpu_s, last.client_cpu_s)
     if busy is None or client is None:
         return None
-    return max(0.0, (busy - server_cpu_s - client) / seconds)
+    return max(0.0, (busy - server_cpu_s - client) / seconds - probe_cores)

@@ -1,0 +1,100 @@
+"""Reading the values of a JSON object, each with a sentence for what it cannot be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from sweeper.errors import StoreError
+from sweeper.records import Evidence, Interval
+
+T = TypeVar("T")
+
+_MISSING: Any = object()
+
+
+def take(data: Mapping[str, object], key: str, read: Callable[[object], T], default: T = _MISSING) -> T:
+    """`read(data[key])`; keys added after version 1 was first written have a default."""
+    if key not in data:
+        if default is _MISSING:
+            raise StoreError(f"the recommendation is damaged: {key} is missing")
+        return default
+    try:
+        return read(data[key])
+    except (TypeError, ValueError, OverflowError):
+        raise StoreError(f"the recommendation is damaged: {key} cannot be {data[key]!r}") from None
+
+
+def json_object(data: object, what: str) -> dict[str, object]:
+    if not isinstance(data, dict):
+        raise StoreError(f"{what} must be a JSON object, not {data!r}")
+    return data
+
+
+def mapping(value: object) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise TypeError
+    return value
+
+
+def evidence(value: object) -> Evidence:
+    read: dict[str, float | int | str | bool | None] = {}
+    for key, item in mapping(value).items():
+        if not isinstance(item, str | bool | int | float | None):
+            raise TypeError
+        read[key] = item
+    return read
+
+
+def text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def number(value: object) -> float:
+    """JSON has one kind of number, so 1 may stand for 1.0; Python's parser lets NaN through, we do not."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        raise TypeError
+    return float(value)
+
+
+def maybe(read: Callable[[object], T]) -> Callable[[object], T | None]:
+    return lambda value: None if value is None else read(value)
+
+
+def tuple_of(read: Callable[[object], T]) -> Callable[[object], tuple[T, ...]]:
+    def read_all(value: object) -> tuple[T, ...]:
+        if not isinstance(value, list):
+            raise TypeError
+        return tuple(read(item) for item in value)
+
+    return read_all
+
+
+def interval(data: object) -> Interval:
+    found = json_object(data, "an interval")
+    return Interval(
+        mean=take(found, "mean", number),
+        low=take(found, "low", maybe(number)),
+        high=take(found, "high", maybe(number)),
+    )
+
+
+def interval_object(interval: Interval | None) -> dict[str, float | None] | None:
+    if interval is None or not math.isfinite(interval.mean):
+        return None
+    return {"mean": interval.mean, "low": interval.low, "high": interval.high}

@@ -1,0 +1,71 @@
+"""Runs the host-speed probe beside a run and reads what it timed (protocol.md, section 3a)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sweeper.processes import ManagedProcess, spawn
+from sweeper.records import SpeedLog
+
+SCRIPT = Path(__file__).with_name("speed_probe.py")
+COLUMNS = 7
+VISIT_EVERY_S = 0.025
+"""About 1 ms of CPU a visit: 4% of one core, whatever the number of cores."""
+LOG = "host_speed.bin"
+
+
+class RunningSpeedProbe:
+    """An `interfaces.SpeedProbe`."""
+
+    def __init__(self, process: ManagedProcess | None, path: Path) -> None:
+        self._process = process
+        self._path = path
+        self._log: SpeedLog | None = None
+
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self) -> SpeedLog | None:
+        if self._process is not None:
+            died = not self.alive()
+            self._process.kill()
+            self._process = None
+            self._log = None if died else read_speed_log(self._path)
+        return self._log
+
+
+@dataclass(frozen=True)
+class ProbedHostSpeed:
+    """An `interfaces.HostSpeed`: one small process that visits each of `cpus` in turn (None: all)."""
+
+    cpus: frozenset[int] | None = None
+
+    def start(self, directory: Path) -> RunningSpeedProbe:
+        path = directory.absolute() / LOG
+        cores = sorted(self.cpus if self.cpus is not None else os.sched_getaffinity(0))
+        argv = [sys.executable, "-P", str(SCRIPT), str(path), str(VISIT_EVERY_S), ",".join(map(str, cores))]
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+            environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+            process = spawn(argv, env=environment, log_path=directory / "host_speed.log")
+            return RunningSpeedProbe(process, path)
+        return RunningSpeedProbe(None, path)
+
+
+def read_speed_log(path: Path) -> SpeedLog | None:
+    """The rows in `path`, without a torn last one; None where there is none."""
+    try:
+        raw = np.fromfile(path, dtype=np.float64)
+    except OSError:
+        return None
+    rows = raw[: len(raw) // COLUMNS * COLUMNS].reshape(-1, COLUMNS)
+    if not len(rows):
+        return None
+    at_s, core, loop_s, gather_s, transfer_s, waited_s, used_cpu_s = rows.T
+    return SpeedLog(at_s, core.astype(np.int64), loop_s, gather_s, transfer_s, waited_s, used_cpu_s)
