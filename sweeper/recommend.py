@@ -6,8 +6,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sweeper.findings.cores import Cores, server_cores
-from sweeper.findings.picture import picture
+from sweeper.findings.cores import server_cores
+from sweeper.findings.picture import Picture, picture
 from sweeper.findings.pool import pool_ignored
 from sweeper.findings.study import study_findings
 from sweeper.findings.why import cause
@@ -53,8 +53,8 @@ def recommend(facts: StudyFacts, records: Sequence[RunRecord]) -> Recommendation
         status, workers, reason = Status.INCONCLUSIVE, None, f"{ignored.message}."
     else:
         status, workers, reason = _verdict(decision, facts, blocks, records)
-    cores = server_cores(facts.environment, facts.cores_shared)
-    findings = study_findings(records, facts.cores_shared, rule.objective, rule.confidence, cores=cores)
+    seen = picture(records, server_cores(facts.environment, facts.cores_shared), confidence=rule.confidence)
+    findings = study_findings(records, facts.cores_shared, rule.objective, rule.confidence, seen=seen)
     if ignored is not None and all(finding.code != ignored.code for finding in findings):
         findings = (ignored, *findings)
     return Recommendation(
@@ -82,18 +82,17 @@ def recommend(facts: StudyFacts, records: Sequence[RunRecord]) -> Recommendation
         host_speed=_host_speed(decision, records),
         cause=None
         if ignored is not None
-        else _cause(records, decision, decision.answer if workers else None, rule, cores),
+        else _cause(seen, decision, decision.answer if workers else None, records, rule),
     )
 
 
 def _cause(
-    records: Sequence[RunRecord],
+    seen: Picture,
     decision: Decision,
     answer: Configuration | None,
+    records: Sequence[RunRecord],
     rule: Rule,
-    cores: Cores,
 ) -> Cause | None:
-    seen = picture(records, cores, confidence=rule.confidence)
     failing = [
         s.configuration
         for s in decision.standings

@@ -175,7 +175,7 @@ SITUATIONS = {
     "a lock": Situation(
         GIL, 2, {"idle-cores": (1,), "gil-handoffs": (4, 32)}, SIXTEEN,
         says=("the GIL", "voluntary switches instead of 4", "although a request then costs"),
-        never=("all of the", "for a core"), rule=Rule(),
+        never=("no core is left", "for a core"), rule=Rule(),
     ),
     "a lock that costs nothing but CPU": Situation(
         {1: run(14, 77, 0.2, 11), 4: run(14.1, 134, 1.0, 708)}, 1, {"gil-handoffs": (4,)}, SIXTEEN,
@@ -189,8 +189,13 @@ SITUATIONS = {
         OVERSUBSCRIBED, 2, {"idle-cores": (1,), "oversubscription": (8,)},
         says=("take turns", "wait for a core 7"), never=("GIL",), rule=Rule(),
     ),
-    "more threads than cores, unseen": Situation(
+    "more threads than cores, seen by switches alone": Situation(
         without(OVERSUBSCRIBED, run_delay_ms_per_request=None), 2,
+        {"idle-cores": (1,), "oversubscription": (8,)},
+        says=("pushed off its core 60", "take turns"), never=("GIL", "wait for a core"), rule=Rule(),
+    ),
+    "more threads than cores, unseen": Situation(
+        without(OVERSUBSCRIBED, run_delay_ms_per_request=None, involuntary_switches_per_request=1.0), 2,
         {"idle-cores": (1,), "dearer-above": (8,)},
         says=("cannot be seen",), never=("take turns", "GIL"), rule=Rule(),
     ),
@@ -246,8 +251,8 @@ def test_the_paragraph_of_a_saturated_machine() -> None:
     assert why(answer(exactly(CPU_BOUND))) == (
         "Why: 4 workers x 1 model thread = 4 native threads on 2 cores, shared with the load generator. "
         "Below that cores stand idle: 1 worker, taken all the time, keeps 1.0 of 2 cores busy and leaves 0.9 "
-        "idle (33 requests/s), 4 use 1.9 (65 requests/s). At 4 all of the 2 cores are busy already (1.9 with "
-        "the server), so that 8, 16 and 32 give no more throughput (65 requests/s) and only queue inside the "
+        "idle (33 requests/s), 4 use 1.9 (65 requests/s). At 4 no core is left idle (the server uses 1.9 "
+        "of 2 cores), so that 8, 16 and 32 give no more throughput (65 requests/s) and only queue inside the "
         "server what would wait outside; with 32 a request's threads wait 252 ms for a core instead of "
         "32 ms, p99 is 1.88 s instead of 1.34 s and memory is 520 MB instead of 425 MB."
     )
@@ -258,7 +263,7 @@ def test_the_paragraph_of_a_server_that_waits() -> None:
         "Why: 8 workers x 1 model thread = 8 native threads on 2 cores, shared with the load generator. "
         "Below that workers are short, not cores: 4 workers are always taken while 1.9 of 2 cores are idle, "
         "and a request holds its worker for 40 ms of which 0.3 ms is CPU, so that throughput is workers ÷ "
-        "that time: 100 requests/s become 200 requests/s with 8; the same is true of 1 and 2 (25 to 50 "
+        "that time: 100 requests/s become 200 requests/s with 8; 1 and 2 leave cores idle too (25 to 50 "
         "requests/s)."
     )
 

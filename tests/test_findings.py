@@ -12,6 +12,7 @@ import pytest
 from sweeper.findings import FAILING, SUSPICIOUS, Limits, RunContext, run_findings, verdict
 from sweeper.findings.causes import gil_bound, oversubscribed
 from sweeper.findings.cores import Cores
+from sweeper.findings.picture import picture
 from sweeper.findings.pool import pool_ignored
 from sweeper.findings.study import sentinel, study_findings
 from sweeper.records import (
@@ -300,10 +301,12 @@ def crowd(workers: int, delay_ms: float | None, blocks: int = 3) -> list[RunReco
     ],
 )
 def test_oversubscribed(delays: dict[int, float | None], named: bool) -> None:
-    found = oversubscribed([run for w, delay in delays.items() for run in crowd(w, delay)], Limits())
+    found = oversubscribed(picture([run for w, delay in delays.items() for run in crowd(w, delay)]), Limits())
     assert (found is not None) is named
     single = [run for w, delay in delays.items() for run in crowd(w, delay, blocks=1)]
-    assert oversubscribed(single, Limits()) is None, "one run each has no spread to hold the rise against"
+    assert oversubscribed(picture(single), Limits()) is None, (
+        "one run each has no spread to hold the rise against"
+    )
 
 
 @pytest.mark.parametrize(
@@ -331,10 +334,12 @@ def test_gil_bound(
         for block, noise in enumerate(NOISE, 1)
         for w, r, c, s in zip((1, 4, 32), rps, cpu_ms, switches, strict=True)
     ]
-    found = gil_bound(runs, Limits())
+    found = gil_bound(picture(runs), Limits())
     assert (found is not None) is named
-    assert gil_bound(runs[:3], Limits()) is None, "one run each has no spread to hold the rise against"
-    assert gil_bound(runs[:1], Limits()) is None
+    assert gil_bound(picture(runs[:3]), Limits()) is None, (
+        "one run each has no spread to hold the rise against"
+    )
+    assert gil_bound(picture(runs[:1]), Limits()) is None
 
 
 @pytest.mark.parametrize(
@@ -352,7 +357,7 @@ def test_where_throughput_stands_still_a_lock_is_only_named_with_cores_to_spare(
         for block, noise in enumerate(NOISE, 1)
         for w, c, s in ((1, 7.0, 5.0), (4, 9.0, 30.0), (32, 10.0, 60.0))
     ]  # fmt: skip
-    found = gil_bound(runs, Limits(), cores)
+    found = gil_bound(picture(runs, cores), Limits())
     assert (found is not None) is named
     assert found is None or "throughput stands still and 0.7 cores are idle" in found.message
 
@@ -371,7 +376,7 @@ def test_a_rise_within_the_spread_of_one_count_is_no_cause() -> None:
         for block in (1, 2, 3)
         for place, (w, r, c, s) in enumerate([(1, 100, 7, 5), (4, 140, 7, 10), (32, 100, 14, 60)])
     ]
-    assert gil_bound(runs, Limits(), Cores(2.0)) is None
+    assert gil_bound(picture(runs, Cores(2.0)), Limits()) is None
 
 
 def test_a_studys_findings_count_the_runs_each_code_touched() -> None:

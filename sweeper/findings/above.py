@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from sweeper.findings import wording as say
 from sweeper.findings.causes import (
-    dearer,
+    CPU,
+    SWITCHES,
     full,
     gains_throughput,
     hands_over,
@@ -37,13 +38,24 @@ def code(scene: Scene, many: Configuration) -> str:
         if keeps_busy(scene.at(centre), seen.cores, limits):
             return "saturated"
         return "limited-elsewhere" if idle else "no-more"
-    if waits_for_cores(seen, centre, many, limits) and not leaves_idle(shown, seen.cores, limits):
+    # What costs this much more explains the least fall that counts: throughput is cores used ÷ CPU.
+    costs_more = seen.rises(CPU, centre, many, 1 / (1 - limits.throughput_falls))
+    crowded = waits_for_cores(seen, centre, many, limits)
+    if "waiting_share" not in shown.means:
+        crowded = costs_more and _pushed_off(scene, many)
+    if crowded and not leaves_idle(shown, seen.cores, limits):
         return "oversubscription"
-    if dearer(seen, centre, many, limits):
+    if costs_more:
         return "dearer-above"
     if idle and full(scene.at(centre)) and _held_without_cpu(scene, many):
         return "waits-elsewhere"
     return "unexplained-above"
+
+
+def _pushed_off(scene: Scene, many: Configuration) -> bool:
+    """Threads lose their core while they still have work, more often than at the centre."""
+    name, limits = "involuntary_switches_per_request", scene.limits
+    return scene.mean(name, many) >= limits.pushed_off and scene.rises(name, many, limits.switches_rise)
 
 
 def _held_without_cpu(scene: Scene, many: Configuration) -> bool:
@@ -80,13 +92,13 @@ def _throughput(scene: Scene, group: Sequence[Configuration]) -> str:
 
 
 def _more_cpu(scene: Scene, many: Configuration) -> str:
-    high, low = (say.milliseconds(value) for value in _instead(scene, "cpu_ms_per_request", many))
+    high, low = (say.milliseconds(value) for value in _instead(scene, CPU, many))
     return f"a request costs {high} of CPU instead of {low}"
 
 
 def _hand_offs(scene: Scene, group: Sequence[Configuration]) -> str:
     many = group[-1]
-    high, low = (say.significant(value) for value in _instead(scene, "voluntary_switches_per_request", many))
+    high, low = (say.significant(value) for value in _instead(scene, SWITCHES, many))
     if any(loses_throughput(scene.seen, scene.centre, c, scene.limits) for c in group):
         outcome = f"throughput is {_throughput(scene, group)}"
     else:
@@ -95,21 +107,40 @@ def _hand_offs(scene: Scene, group: Sequence[Configuration]) -> str:
     return (
         f"With {scene.names.short(many)} {_more_cpu(scene, many)} and {high} voluntary switches instead of "
         f"{low}: the threads hand a lock (in Python the GIL) to each other instead of working, and {outcome}"
+        + _others(scene, group)
         + _also(scene, group)
     )
 
 
 def _oversubscription(scene: Scene, group: Sequence[Configuration]) -> str:
     many = group[-1]
-    high, low = _instead(scene, "waiting_share", many)
-    cost = f", and {_more_cpu(scene, many)}" if dearer(
-        scene.seen, scene.centre, many, scene.limits
-    ) else ""  # fmt: skip
+    parts = []
+    if "waiting_share" in scene.at(many).means:
+        high, low = _instead(scene, "waiting_share", many)
+        parts.append(
+            f"the threads wait for a core {high:.0%} of the time they could run instead of {low:.0%}"
+        )
+    if scene.rises(CPU, many, 1 / (1 - scene.limits.throughput_falls)):
+        parts.append(_more_cpu(scene, many))
+    if _pushed_off(scene, many):
+        parts.append(_more_interruptions(scene, many))
     return (
-        f"With {scene.names.short(many)} the threads wait for a core {high:.0%} of the time they could run "
-        f"(with {scene.names.short(scene.centre)} {low:.0%}){cost}: more threads than cores take turns, and "
-        f"throughput is {_throughput(scene, group)}" + _also(scene, group)
+        f"With {scene.names.short(many)} {say.several(parts)}: more threads than cores take turns, and "
+        f"throughput is {_throughput(scene, group)}{_others(scene, group)}{_side_effects(scene, many, [])}"
     )
+
+
+def _more_interruptions(scene: Scene, many: Configuration) -> str:
+    high, low = (
+        say.significant(value) for value in _instead(scene, "involuntary_switches_per_request", many)
+    )
+    return f"a request is pushed off its core {high} times instead of {low}"
+
+
+def _others(scene: Scene, group: Sequence[Configuration]) -> str:
+    """The rest of a group, each of which meets the same limits."""
+    rest = group[:-1]
+    return f"; {scene.names.all(rest)} {'shows' if len(rest) == 1 else 'show'} the same" if rest else ""
 
 
 def _dearer(scene: Scene, group: Sequence[Configuration]) -> str:
@@ -120,7 +151,7 @@ def _dearer(scene: Scene, group: Sequence[Configuration]) -> str:
     )
     if "run_delay_ms_per_request" not in scene.at(many).means:
         return f"{body}waiting for cores cannot be seen on this machine, so the figures do not show why"
-    return f"{body}switches and waiting for cores do not show why"
+    return f"{body}switches and waiting for cores do not show why{_others(scene, group)}"
 
 
 def _waits_elsewhere(scene: Scene, group: Sequence[Configuration]) -> str:
@@ -131,7 +162,7 @@ def _waits_elsewhere(scene: Scene, group: Sequence[Configuration]) -> str:
         f"With {scene.names.short(many)} throughput is {_throughput(scene, group)} while "
         f"{say.cores(scene.at(many).idle_cores or 0.0)} cores are idle: a request holds its worker for "
         f"{held[0]} instead of {held[1]}, of which {cpu[0]} and {cpu[1]} are CPU, so it waits for something "
-        "that is not a core; the figures do not show for what" + _also(scene, group)
+        "that is not a core; the figures do not show for what" + _others(scene, group) + _also(scene, group)
     )
 
 
@@ -150,9 +181,12 @@ def _unused(scene: Scene, group: Sequence[Configuration]) -> str:
 
 def _saturated(scene: Scene, group: Sequence[Configuration]) -> str:
     centre = scene.centre
-    used = say.cores(scene.mean("cpu_cores", centre))
-    available = say.count(scene.seen.cores.count or 0.0)
-    busy = f"At {scene.names.short(centre)} all of the {available} are busy already ({used} with the server)"
+    used, available = scene.mean("cpu_cores", centre), scene.seen.cores.count or 0.0
+    rest = ", other processes the rest" if used < scene.limits.cores_contended * available else ""
+    busy = (
+        f"At {scene.names.short(centre)} no core is left idle (the server uses {say.cores(used)} of "
+        f"{say.count(available)}{rest})"
+    )
     outcome = f"{_no(scene)} more throughput ({scene.rate(group)})"
     give = "give" if scene.answered else "show"
     give += "s" if len(group) == 1 else ""
@@ -197,13 +231,20 @@ def _more(scene: Scene, group: Sequence[Configuration]) -> str:
 
 
 def _also(scene: Scene, group: Sequence[Configuration]) -> str:
-    """Side effects at the largest count of the group, each beyond noise."""
+    """Waiting for cores at the largest count of the group, and its side effects; each beyond noise."""
     many, limits = group[-1], scene.limits
-    parts = []
     waits = scene.at(many).means.get("waiting_share", 0.0) >= limits.waiting_share
+    parts = []
     if waits and scene.rises("run_delay_ms_per_request", many, limits.run_delay_rises):
         high, low = (say.milliseconds(value) for value in _instead(scene, "run_delay_ms_per_request", many))
         parts.append(f"a request's threads wait {high} for a core instead of {low}")
+    elif _pushed_off(scene, many):
+        parts.append(_more_interruptions(scene, many))
+    return _side_effects(scene, many, parts)
+
+
+def _side_effects(scene: Scene, many: Configuration, parts: list[str]) -> str:
+    limits = scene.limits
     if scene.rises("p99_ms", many, limits.p99_rises):
         high, low = (say.milliseconds(value) for value in _instead(scene, "p99_ms", many))
         parts.append(f"p99 is {high} instead of {low}")

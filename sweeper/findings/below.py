@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sweeper.findings import wording as say
-from sweeper.findings.causes import dearer, full, leaves_idle, loses_throughput
+from sweeper.findings.causes import dearer, full, keeps_busy, loses_throughput
 from sweeper.findings.scene import Scene
 from sweeper.records import Configuration
 
@@ -18,7 +18,8 @@ def code(scene: Scene, few: Configuration) -> str:
     if full(shown):
         uses_less = seen.falls("cpu_cores", scene.centre, few, 1 - limits.throughput_falls)
         in_step = _in_step(scene, few)
-        if leaves_idle(shown, seen.cores, limits) and (uses_less or in_step):
+        idle = shown.idle_cores is not None and not keeps_busy(shown, seen.cores, limits)
+        if idle and (uses_less or in_step):
             return "workers-wait" if _computing(scene, few) <= limits.thread_waits else "idle-cores"
         if in_step and shown.idle_cores is None:
             return "workers-limit"
@@ -40,24 +41,25 @@ def _in_step(scene: Scene, few: Configuration) -> bool:
 def text(scene: Scene, name: str, group: Sequence[Configuration]) -> str:
     """The sentence for the count next to the centre; the others of the group are named after it."""
     near, rest = group[-1], group[:-1]
-    if name == "no-less":
-        return (
-            f"{scene.names.all(group)} {_show(group)} no less throughput beyond noise ({scene.rate(group)})."
-        )
     body = {
         "idle-cores": _idle_cores,
         "workers-wait": _workers_wait,
         "workers-limit": _workers_limit,
         "dearer-below": _dearer,
         "unexplained-below": _unexplained,
+        "no-less": _no_less,
     }[name](scene, near)
     if rest:
-        body += f"; the same is true of {scene.names.all(rest)} ({scene.rate(rest)})"
+        more = {
+            "idle-cores": f"{'leaves' if len(rest) == 1 else 'leave'} cores idle too",
+            "workers-wait": f"{'leaves' if len(rest) == 1 else 'leave'} cores idle too",
+            "workers-limit": f"{'is' if len(rest) == 1 else 'are'} in step too",
+            "dearer-below": f"{'costs' if len(rest) == 1 else 'cost'} more too",
+            "unexplained-below": f"{'gives' if len(rest) == 1 else 'give'} less too",
+            "no-less": f"{'gives' if len(rest) == 1 else 'give'} no less either",
+        }[name]
+        body += f"; {scene.names.all(rest)} {more} ({scene.rate(rest)})"
     return f"{body}."
-
-
-def _show(group: Sequence[Configuration]) -> str:
-    return "shows" if len(group) == 1 else "show"
 
 
 def _idle_cores(scene: Scene, few: Configuration) -> str:
@@ -113,3 +115,12 @@ def _unexplained(scene: Scene, few: Configuration) -> str:
         f"Why {scene.names.full(few)} {gives} {scene.rate([few])} instead of {scene.rate([scene.centre])} "
         "the figures do not show"
     )
+
+
+def _no_less(scene: Scene, few: Configuration) -> str:
+    gives = "gives" if few.workers == 1 else "give"
+    body = f"{scene.names.full(few)} {gives} no less throughput beyond noise ({scene.rate([few])})"
+    if not scene.rises("p99_ms", few, scene.limits.p99_rises):
+        return body
+    p99 = [say.milliseconds(scene.mean("p99_ms", c)) for c in (few, scene.centre)]
+    return f"{body}, but p99 is {p99[0]} instead of {p99[1]}; the figures do not show why"

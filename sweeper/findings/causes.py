@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from sweeper.findings.cores import Cores
 from sweeper.findings.limits import Limits
-from sweeper.findings.picture import Picture, Shown, picture
-from sweeper.records import Configuration, Finding, RunRecord, Severity
+from sweeper.findings.picture import Picture, Shown
+from sweeper.records import Configuration, Finding, Severity
 
 CPU = "cpu_ms_per_request"
 SWITCHES = "voluntary_switches_per_request"
@@ -68,11 +66,8 @@ def full(shown: Shown) -> bool:
     )
 
 
-def oversubscribed(
-    records: Sequence[RunRecord], limits: Limits, cores: Cores | None = None, confidence: float = 0.95
-) -> Finding | None:
+def oversubscribed(seen: Picture, limits: Limits) -> Finding | None:
     """Runnable threads wait for a core: much of their time, and the more the more workers there are."""
-    seen = picture(records, cores, limits, confidence)
     known = [c for c, shown in seen.shown.items() if "waiting_share" in shown.means]
     if len(known) < 2:
         return None
@@ -90,15 +85,12 @@ def oversubscribed(
     )
 
 
-def gil_bound(
-    records: Sequence[RunRecord], limits: Limits, cores: Cores | None = None, confidence: float = 0.95
-) -> Finding | None:
+def gil_bound(seen: Picture, limits: Limits) -> Finding | None:
     """CPU and voluntary switches per request rise with workers while throughput falls or cores idle.
 
     Held against the best count and, where throughput only stands still, against the fewest workers
     that give no less than the most.
     """
-    seen = picture(records, cores, limits, confidence)
     rps = {c: shown.means["rps"] for c, shown in seen.shown.items() if "rps" in shown.means}
     if len(rps) < 2:
         return None

@@ -34,6 +34,7 @@ class Limits:
     throughput_per_worker_kept: float = 0.85
     p99_rises: float = 1.1
     run_delay_rises: float = 1.5
+    pushed_off: float = 1.0
     memory_rises: float = 1.1
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sweeper.findings.cores import Cores, idle_cores
 from sweeper.findings.limits import Limits
@@ -70,13 +70,20 @@ class Picture:
 
     shown: Mapping[Configuration, Shown]
     cores: Cores
-    models: Mapping[str, BlockModel]
     confidence: float
+    _runs: Mapping[Configuration, Sequence[tuple[int, RunFigures]]]
+    _models: dict[str, BlockModel | None] = field(default_factory=dict)
+
+    @property
+    def spread_known(self) -> bool:
+        """Whether the runs tell how much one configuration varies."""
+        model = self._model("rps")
+        return model is not None and model.degrees_of_freedom > 0
 
     def ratio(self, name: str, of: Configuration, to: Configuration) -> Interval | None:
         """`of` ÷ `to` in one figure, blocks taken out. Both limits are one-sided at the study's
         confidence, over all configurations at once; None where there is no spread to tell them by."""
-        model = self.models.get(name)
+        model = self._model(name)
         if model is None or not {of, to} <= set(model.configurations):
             return None
         contrast = model.contrast(model.configurations.index(to), model.configurations.index(of))
@@ -101,6 +108,19 @@ class Picture:
         seen = self.ratio(name, of, to)
         return seen is not None and seen.high is not None and seen.high < 1 and seen.mean <= to_share
 
+    def _model(self, name: str) -> BlockModel | None:
+        if name not in self._models:
+            figure, least = FIGURES[name]
+            observations = [
+                Observation(configuration, block, math.log(max(value, least)))
+                for configuration, own in self._runs.items()
+                if name in self.shown[configuration].means
+                for block, run in own
+                if (value := figure(run)) is not None
+            ]
+            self._models[name] = fit(observations) if observations else None
+        return self._models[name]
+
 
 def picture(
     records: Sequence[RunRecord],
@@ -115,7 +135,7 @@ def picture(
         if record.verdict is Verdict.VALID and record.figures is not None:
             runs.setdefault(record.configuration, []).append((record.plan.block, record.figures))
     shown = {c: _shown(c, [run for _, run in runs[c]], cores, limits) for c in sorted(runs)}
-    return Picture(shown, cores, _models(runs, shown), confidence)
+    return Picture(shown, cores, confidence, runs)
 
 
 def _shown(configuration: Configuration, runs: Sequence[RunFigures], cores: Cores, limits: Limits) -> Shown:
@@ -142,20 +162,3 @@ def _shown(configuration: Configuration, runs: Sequence[RunFigures], cores: Core
         idle_cores=statistics.fmean(unused) if len(unused) == len(runs) else None,
         max_concurrency=max(seen) if len(seen) == len(runs) else None,
     )
-
-
-def _models(
-    runs: Mapping[Configuration, Sequence[tuple[int, RunFigures]]], shown: Mapping[Configuration, Shown]
-) -> dict[str, BlockModel]:
-    models = {}
-    for name, (figure, least) in FIGURES.items():
-        observations = [
-            Observation(configuration, block, math.log(max(value, least)))
-            for configuration, own in runs.items()
-            if name in shown[configuration].means
-            for block, run in own
-            if (value := figure(run)) is not None
-        ]
-        if observations:
-            models[name] = fit(observations)
-    return models

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from sweeper.findings.causes import gil_bound, oversubscribed
-from sweeper.findings.cores import Cores
 from sweeper.findings.limits import Limits
+from sweeper.findings.picture import Picture, picture
 from sweeper.records import Configuration, Finding, Objective, RunRecord, Severity, Verdict
 from sweeper.statistics.blocks import Observation, fit
 from sweeper.statistics.intervals import contrast_quantile
@@ -20,11 +20,12 @@ def study_findings(
     objective: Objective = Objective.THROUGHPUT,
     confidence: float = 0.95,
     limits: Limits | None = None,
-    cores: Cores | None = None,
+    seen: Picture | None = None,
 ) -> tuple[Finding, ...]:
     """Remarks on the study as a whole: what applies to every run, what only the runs together show, and
-    how many runs each code of a run touched."""
+    how many runs each code of a run touched. `seen` is the picture of these records, if there is one."""
     limits = limits or Limits()
+    seen = seen or picture(records, limits=limits, confidence=confidence)
     findings: list[Finding] = []
     if cores_shared:
         findings.append(
@@ -37,8 +38,8 @@ def study_findings(
         )
     together = (
         sentinel(records, objective, confidence),
-        oversubscribed(records, limits, cores, confidence),
-        gil_bound(records, limits, cores, confidence),
+        oversubscribed(seen, limits),
+        gil_bound(seen, limits),
     )
     findings += [finding for finding in together if finding is not None]
     return (*findings, *_of_runs(records))

@@ -42,7 +42,7 @@ def cause(
     others = [c for c in compared if c != centre]
     if not others:
         clauses.append(_alone(scene))
-    elif not _spread_known(seen):
+    elif not seen.spread_known:
         clauses.append(_no_spread(scene, others))
     else:
         clauses += _grouped(scene, [c for c in others if c < centre], below.code, below.text)[::-1]
@@ -66,11 +66,6 @@ def _centre(seen: Picture, compared: Sequence[Configuration], limits: Limits) ->
         (c for c in compared if not any(gains_throughput(seen, c, other, limits) for other in compared)),
         max(compared, key=lambda c: seen.shown[c].means["rps"], default=None),
     )
-
-
-def _spread_known(seen: Picture) -> bool:
-    model = seen.models.get("rps")
-    return model is not None and model.degrees_of_freedom > 0
 
 
 def _grouped(
