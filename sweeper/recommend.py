@@ -53,7 +53,12 @@ def recommend(facts: StudyFacts, records: Sequence[RunRecord]) -> Recommendation
         status, workers, reason = Status.INCONCLUSIVE, None, f"{ignored.message}."
     else:
         status, workers, reason = _verdict(decision, facts, blocks, records)
-    seen = picture(records, server_cores(facts.environment, facts.cores_shared), confidence=rule.confidence)
+    seen = picture(
+        records,
+        server_cores(facts.environment, facts.cores_shared),
+        confidence=rule.confidence,
+        host_speed=decision.host_speed is not None and decision.host_speed.used,
+    )
     findings = study_findings(records, facts.cores_shared, rule.objective, rule.confidence, seen=seen)
     if ignored is not None and all(finding.code != ignored.code for finding in findings):
         findings = (ignored, *findings)

@@ -303,7 +303,7 @@ class CauseFigures:
     `idle_cores` are those of the server's that nobody used, `waiting_share` is run delay ÷ (run delay +
     CPU time), `requests_in_server` follows from Little's law, `native_threads` is processes x workers x
     model threads. `relative` maps a figure's name to its ratio to `Cause.compared_with`, blocks taken out,
-    with limits one-sided at the study's confidence: beyond noise where they leave out 1.
+    with limits that hold at the study's confidence over all pairs: beyond noise where they leave out 1.
     """
 
     configuration: Configuration

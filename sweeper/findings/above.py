@@ -86,11 +86,6 @@ def _instead(scene: Scene, name: str, many: Configuration) -> tuple[float, float
     return scene.mean(name, many), scene.mean(name, scene.centre)
 
 
-def _throughput(scene: Scene, group: Sequence[Configuration]) -> str:
-    """`60 instead of 66 requests/s`."""
-    return f"{scene.rate(group).removesuffix(say.PER_S)} instead of {scene.rate([scene.centre])}"
-
-
 def _more_cpu(scene: Scene, many: Configuration) -> str:
     high, low = (say.milliseconds(value) for value in _instead(scene, CPU, many))
     return f"a request costs {high} of CPU instead of {low}"
@@ -100,10 +95,10 @@ def _hand_offs(scene: Scene, group: Sequence[Configuration]) -> str:
     many = group[-1]
     high, low = (say.significant(value) for value in _instead(scene, SWITCHES, many))
     if any(loses_throughput(scene.seen, scene.centre, c, scene.limits) for c in group):
-        outcome = f"throughput is {_throughput(scene, group)}"
+        outcome = f"throughput is {scene.instead(group)}"
     else:
         idle = say.cores(scene.at(many).idle_cores or 0.0)
-        outcome = f"throughput is no higher although cores are idle ({idle} with {scene.names.short(many)})"
+        outcome = f"throughput is no higher although {idle} cores are idle"
     return (
         f"With {scene.names.short(many)} {_more_cpu(scene, many)} and {high} voluntary switches instead of "
         f"{low}: the threads hand a lock (in Python the GIL) to each other instead of working, and {outcome}"
@@ -126,7 +121,7 @@ def _oversubscription(scene: Scene, group: Sequence[Configuration]) -> str:
         parts.append(_more_interruptions(scene, many))
     return (
         f"With {scene.names.short(many)} {say.several(parts)}: more threads than cores take turns, and "
-        f"throughput is {_throughput(scene, group)}{_others(scene, group)}{_side_effects(scene, many, [])}"
+        f"throughput is {scene.instead(group)}{_others(scene, group)}{_side_effects(scene, many, [])}"
     )
 
 
@@ -134,7 +129,7 @@ def _more_interruptions(scene: Scene, many: Configuration) -> str:
     high, low = (
         say.significant(value) for value in _instead(scene, "involuntary_switches_per_request", many)
     )
-    return f"a request is pushed off its core {high} times instead of {low}"
+    return f"its threads are pushed off their cores {high} times instead of {low}"
 
 
 def _others(scene: Scene, group: Sequence[Configuration]) -> str:
@@ -146,8 +141,7 @@ def _others(scene: Scene, group: Sequence[Configuration]) -> str:
 def _dearer(scene: Scene, group: Sequence[Configuration]) -> str:
     many = group[-1]
     body = (
-        f"With {scene.names.short(many)} {_more_cpu(scene, many)}, and throughput is "
-        f"{_throughput(scene, group)}; "
+        f"With {scene.names.short(many)} {_more_cpu(scene, many)}, and throughput is {scene.instead(group)}; "
     )
     if "run_delay_ms_per_request" not in scene.at(many).means:
         return f"{body}waiting for cores cannot be seen on this machine, so the figures do not show why"
@@ -159,7 +153,7 @@ def _waits_elsewhere(scene: Scene, group: Sequence[Configuration]) -> str:
     held = [say.milliseconds(scene.held_ms(c)) for c in (many, scene.centre)]
     cpu = [say.milliseconds(scene.mean("cpu_ms_per_request", c)) for c in (many, scene.centre)]
     return (
-        f"With {scene.names.short(many)} throughput is {_throughput(scene, group)} while "
+        f"With {scene.names.short(many)} throughput is {scene.instead(group)} while "
         f"{say.cores(scene.at(many).idle_cores or 0.0)} cores are idle: a request holds its worker for "
         f"{held[0]} instead of {held[1]}, of which {cpu[0]} and {cpu[1]} are CPU, so it waits for something "
         "that is not a core; the figures do not show for what" + _others(scene, group) + _also(scene, group)
@@ -168,7 +162,7 @@ def _waits_elsewhere(scene: Scene, group: Sequence[Configuration]) -> str:
 
 def _unexplained(scene: Scene, group: Sequence[Configuration]) -> str:
     give = "gives" if len(group) == 1 else "give"
-    return f"Why {scene.names.all(group)} {give} {_throughput(scene, group)} the figures do not show"
+    return f"Why {scene.names.all(group)} {give} {scene.instead(group)} the figures do not show"
 
 
 def _unused(scene: Scene, group: Sequence[Configuration]) -> str:
@@ -225,7 +219,7 @@ def _no_more(scene: Scene, group: Sequence[Configuration]) -> str:
 def _more(scene: Scene, group: Sequence[Configuration]) -> str:
     give = "gives" if len(group) == 1 else "give"
     return (
-        f"{scene.names.all(group)} {give} more throughput ({_throughput(scene, group)}), so throughput is "
+        f"{scene.names.all(group)} {give} more throughput ({scene.instead(group)}), so throughput is "
         f"not what speaks against more workers{_also(scene, group)}"
     )
 

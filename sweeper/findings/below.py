@@ -56,7 +56,7 @@ def text(scene: Scene, name: str, group: Sequence[Configuration]) -> str:
             "workers-limit": f"{'is' if len(rest) == 1 else 'are'} in step too",
             "dearer-below": f"{'costs' if len(rest) == 1 else 'cost'} more too",
             "unexplained-below": f"{'gives' if len(rest) == 1 else 'give'} less too",
-            "no-less": f"{'gives' if len(rest) == 1 else 'give'} no less either",
+            "no-less": f"{'does' if len(rest) == 1 else 'do'} not either",
         }[name]
         body += f"; {scene.names.all(rest)} {more} ({scene.rate(rest)})"
     return f"{body}."
@@ -104,22 +104,20 @@ def _dearer(scene: Scene, few: Configuration) -> str:
     cost = [say.milliseconds(scene.mean("cpu_ms_per_request", c)) for c in (few, scene.centre)]
     return (
         f"With {scene.names.short(few)} a request costs {cost[0]} of CPU instead of {cost[1]}, and "
-        f"throughput is {scene.rate([few])} instead of {scene.rate([scene.centre])}; why it costs more the "
-        "figures do not show"
+        f"throughput is {scene.instead([few])}; why it costs more the figures do not show"
     )
 
 
 def _unexplained(scene: Scene, few: Configuration) -> str:
     gives = "gives" if few.workers == 1 else "give"
-    return (
-        f"Why {scene.names.full(few)} {gives} {scene.rate([few])} instead of {scene.rate([scene.centre])} "
-        "the figures do not show"
-    )
+    return f"Why {scene.names.full(few)} {gives} {scene.instead([few])} the figures do not show"
 
 
 def _no_less(scene: Scene, few: Configuration) -> str:
-    gives = "gives" if few.workers == 1 else "give"
-    body = f"{scene.names.full(few)} {gives} no less throughput beyond noise ({scene.rate([few])})"
+    body = (
+        f"The throughput of {scene.names.full(few)} ({scene.rate([few])}) differs from that of "
+        f"{scene.names.short(scene.centre)} ({scene.rate([scene.centre])}) by no more than noise"
+    )
     if not scene.rises("p99_ms", few, scene.limits.p99_rises):
         return body
     p99 = [say.milliseconds(scene.mean("p99_ms", c)) for c in (few, scene.centre)]

@@ -34,13 +34,14 @@ FIGURES: Mapping[str, tuple[Figure, float]] = {
     "p99_ms": (lambda run: run.latency.p99_ms if run.latency.p99_ms > 0 else None, 0.0),
     "cpu_cores": (lambda run: run.cpu_cores, 1e-3),
     "cpu_ms_per_request": (lambda run: run.cpu_ms_per_request, 1e-2),
-    "voluntary_switches_per_request": (lambda run: run.voluntary_switches_per_request, 1e-1),
-    "involuntary_switches_per_request": (lambda run: run.involuntary_switches_per_request, 1e-1),
-    "run_delay_ms_per_request": (lambda run: run.run_delay_ms_per_request, 1e-1),
-    "waiting_share": (waiting_share, 1e-2),
+    "voluntary_switches_per_request": (lambda run: run.voluntary_switches_per_request, 1.0),
+    "involuntary_switches_per_request": (lambda run: run.involuntary_switches_per_request, 1.0),
+    "run_delay_ms_per_request": (lambda run: run.run_delay_ms_per_request, 1.0),
+    "waiting_share": (waiting_share, 5e-2),
     "rss_bytes": (lambda run: float(run.peak_rss_bytes), 1e6),
     "requests_in_server": (in_server, 1e-2),
 }
+OF_THE_HOSTS_SPEED = frozenset({"rps", "p99_ms", "cpu_ms_per_request"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class Picture:
     shown: Mapping[Configuration, Shown]
     cores: Cores
     confidence: float
+    host_speed: bool
     _runs: Mapping[Configuration, Sequence[tuple[int, RunFigures]]]
     _models: dict[str, BlockModel | None] = field(default_factory=dict)
 
@@ -81,15 +83,17 @@ class Picture:
         return model is not None and model.degrees_of_freedom > 0
 
     def ratio(self, name: str, of: Configuration, to: Configuration) -> Interval | None:
-        """`of` ÷ `to` in one figure, blocks taken out. Both limits are one-sided at the study's
-        confidence, over all configurations at once; None where there is no spread to tell them by."""
+        """`of` ÷ `to` in one figure, blocks taken out; limits None where there is no spread to tell them by.
+
+        The limits hold at the study's confidence over all pairs and both directions at once (Bonferroni),
+        because which pair is looked at depends on the same runs.
+        """
         model = self._model(name)
         if model is None or not {of, to} <= set(model.configurations):
             return None
         contrast = model.contrast(model.configurations.index(to), model.configurations.index(of))
-        quantile = contrast_quantile(
-            1 - self.confidence, len(model.configurations) - 1, model.degrees_of_freedom
-        )
+        count = len(model.configurations)
+        quantile = contrast_quantile(1 - self.confidence, count * (count - 1), model.degrees_of_freedom)
         estimate = math.exp(max(-LOG_LIMIT, min(LOG_LIMIT, contrast.estimate)))
         if math.isinf(contrast.standard_error) or math.isinf(quantile):
             return Interval(estimate, None, None)
@@ -112,7 +116,12 @@ class Picture:
         if name not in self._models:
             figure, least = FIGURES[name]
             observations = [
-                Observation(configuration, block, math.log(max(value, least)))
+                Observation(
+                    configuration,
+                    block,
+                    math.log(max(value, least)),
+                    _speed(run) if self.host_speed and name in OF_THE_HOSTS_SPEED else (),
+                )
                 for configuration, own in self._runs.items()
                 if name in self.shown[configuration].means
                 for block, run in own
@@ -127,15 +136,24 @@ def picture(
     cores: Cores | None = None,
     limits: Limits | None = None,
     confidence: float = 0.95,
+    *,
+    host_speed: bool = False,
 ) -> Picture:
-    """From the valid runs in `records`; empty without one."""
+    """From the valid runs in `records`; empty without one. With `host_speed` that is taken out of what
+    follows it, as the decision does where it helps."""
     cores, limits = cores or Cores(), limits or Limits()
     runs: dict[Configuration, list[tuple[int, RunFigures]]] = {}
     for record in records:
         if record.verdict is Verdict.VALID and record.figures is not None:
             runs.setdefault(record.configuration, []).append((record.plan.block, record.figures))
     shown = {c: _shown(c, [run for _, run in runs[c]], cores, limits) for c in sorted(runs)}
-    return Picture(shown, cores, confidence, runs)
+    probed = all(_speed(run) for own in runs.values() for _, run in own)
+    return Picture(shown, cores, confidence, host_speed and probed, runs)
+
+
+def _speed(run: RunFigures) -> tuple[float, ...]:
+    speed = run.host_speed
+    return (math.log(speed),) if speed is not None and speed > 0 else ()
 
 
 def _shown(configuration: Configuration, runs: Sequence[RunFigures], cores: Cores, limits: Limits) -> Shown:

@@ -30,6 +30,10 @@ class Scene:
     def rate(self, configurations: Sequence[Configuration]) -> str:
         return say.rates([self.mean("rps", c) for c in configurations])
 
+    def instead(self, configurations: Sequence[Configuration]) -> str:
+        """`60 instead of 66 requests/s`."""
+        return f"{self.rate(configurations).removesuffix(say.PER_S)} instead of {self.rate([self.centre])}"
+
     def rises(self, name: str, configuration: Configuration, by: float) -> bool:
         """From the centre to `configuration`, by that factor and beyond noise."""
         return self.seen.rises(name, self.centre, configuration, by)
