@@ -26,7 +26,6 @@ class Ended:
     """`exit_code` is None where the time limit was over; `out` is all it printed, on both streams."""
 
     exit_code: int | None
-    seconds: float
     out: str
 
     @property
@@ -38,14 +37,12 @@ class Ended:
 def sweeper(arguments: Sequence[str], log_path: Path, limit_s: float) -> Ended:
     """Run it to its end, or interrupt it after `limit_s`; what it prints goes to `log_path`."""
     log_path.parent.mkdir(parents=True, exist_ok=True)
-    began_s = time.monotonic()
     process = spawn([sys.executable, "-m", "sweeper", *arguments], env=os.environ, log_path=log_path)
     try:
-        exit_code = _wait(process, began_s + limit_s)
+        exit_code = _wait(process, time.monotonic() + limit_s)
     finally:
         _interrupt(process)
-    out = log_path.read_text(encoding="utf-8", errors="replace")
-    return Ended(exit_code, time.monotonic() - began_s, out)
+    return Ended(exit_code, log_path.read_text(encoding="utf-8", errors="replace"))
 
 
 def _wait(process: ManagedProcess, until_s: float) -> int | None:

@@ -10,7 +10,7 @@ from sweeper.records import Verdict
 from tests.real import evaluation, journal
 from tests.real.evaluation import MINUTES, WORSE, Pooled, Repeat, Studies, Variance
 from tests.real.naive import MEASURED
-from tests.real.studies import FINISHED, runs
+from tests.real.studies import ATTEMPTS, FINISHED, runs
 
 Entry = dict[str, Any]
 NONE = "-"
@@ -26,6 +26,10 @@ def report(out: Path) -> str:
         own = [entry for entry in studies if entry["model"] == model]
         records = {entry["study"]: runs(out, entry["study"]) for entry in own}
         parts.append(model_part(model, own, records, [r for r in repeats if r.model == model]))
+    finished = {entry["study"] for entry in studies}
+    begun = dict.fromkeys(entry["study"] for entry in journal.entries(out / ATTEMPTS))
+    if left := [study for study in begun if study not in finished]:
+        parts.append(f"Begun, not finished, and in no figure above: {_list(left)}\n")
     return "\n".join(parts)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from tests.real.command import Ended, StoppedError, sweeper, train
 
 FINISHED, ATTEMPTS = "studies.jsonl", "attempts.jsonl"
 OURS = ("--model", "--study", "--studies-dir", "--storage", "--json", "--seed", "--dry-run")
+HARMLESS = ("--allow-drift",)  # says how to resume, not what to measure
 WRONG_USE = 2
 
 
@@ -46,10 +48,11 @@ def make_studies(
     if taken:
         raise StoppedError(f"{taken[0]} is set by this script: leave it out after --")
     done = {entry["study"]: entry for entry in journal.entries(out / FINISHED)}
+    settings = [flag for flag in flags if flag not in HARMLESS]
     for entry in done.values():
-        if entry["flags"] != list(flags):
+        if entry["flags"] != settings:
             raise StoppedError(
-                f"{out} holds studies made with flags {entry['flags']}, not {list(flags)}: use another --out"
+                f"{out} holds studies made with flags {entry['flags']}, not {settings}: use another --out"
             )
     waiting = [task for task in tasks(models, count) if task.study not in done]
     train(sorted({task.model for task in waiting}), out / "logs", limit_s)
@@ -60,7 +63,7 @@ def make_studies(
         if entry is None:
             unfinished.append(task.study)
         else:
-            journal.append(out / FINISHED, entry)
+            journal.append(out / FINISHED, {**entry, "flags": settings})
             print(f"  {entry['status']} {entry['workers']} in {entry['minutes']:.1f} minutes", flush=True)
     return unfinished
 
@@ -69,10 +72,11 @@ def _make(task: Task, out: Path, flags: Sequence[str], limit_s: float) -> dict[s
     """Run the study to its end, or go on with it; None when it did not get there."""
     arguments = ["grid", "--model", task.model, "--study", task.study, "--studies-dir", str(out)]
     arguments += ["--json", "--seed", str(task.number), *flags]
-    ended = sweeper(arguments, out / "logs" / f"{task.study}.log", limit_s)
-    journal.append(
-        out / ATTEMPTS, {"study": task.study, "seconds": ended.seconds, "exit_code": ended.exit_code}
-    )
+    began_s = time.monotonic()
+    try:
+        ended = sweeper(arguments, out / "logs" / f"{task.study}.log", limit_s)
+    finally:  # an interrupted attempt took its time as well
+        journal.append(out / ATTEMPTS, {"study": task.study, "seconds": time.monotonic() - began_s})
     if ended.exit_code == WRONG_USE:
         raise StoppedError(ended.last_line)
     answer = recommendation(ended)
@@ -80,7 +84,7 @@ def _make(task: Task, out: Path, flags: Sequence[str], limit_s: float) -> dict[s
         why = "the time limit was over" if ended.exit_code is None else ended.last_line
         print(f"  not finished: {why}", flush=True)
         return None
-    return {**summary(task, answer, runs(out, task.study), attempts_s(out, task.study)), "flags": list(flags)}
+    return summary(task, answer, runs(out, task.study), attempts_s(out, task.study))
 
 
 def recommendation(ended: Ended) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from tests.builders import failed, figures, record, study
 from tests.real import evaluation, journal, naive
 from tests.real.__main__ import main
 from tests.real.command import Ended, StoppedError
-from tests.real.report import model_part
+from tests.real.report import model_part, report
 from tests.real.studies import Task, make_studies, recommendation, summary, tasks
 
 TRUTH = {1: [50.0, 50.0], 4: [100.0, 100.0], 8: [98.0, 98.0], 32: [90.0, 90.0]}
@@ -68,7 +68,7 @@ class TestPool:
         assert evaluation.pool({"a": [suspect]}) is None
 
     def test_the_half_width_is_that_of_a_paired_t_interval(self) -> None:
-        """Two counts, three blocks: log differences 0.1, 0.2 and 0.3, so 0.2 and 4.303 * 0.1 / √3 around it."""
+        """Two counts, three blocks: log differences 0.1, 0.2 and 0.3, so 0.2, and 4.303 * 0.1 / √3 around."""
         fours = [100.0, 100.0, 100.0]
         truth = pooled({4: fours, 8: [100.0 * math.exp(-d) for d in (0.1, 0.2, 0.3)]})
         assert truth.within[8] == pytest.approx(math.exp(-0.2) * 4.30265 * 0.1 / math.sqrt(3), rel=1e-4)
@@ -181,12 +181,10 @@ class TestStudies:
         ("code", "out"), [(130, "sweeper: interrupted"), (1, "sweeper: disk full"), (None, '{"status": 1}')]
     )
     def test_what_did_not_end_has_no_answer(self, code: int | None, out: str) -> None:
-        assert recommendation(Ended(code, 1.0, out)) is None
+        assert recommendation(Ended(code, out)) is None
 
     def test_the_answer_is_the_last_line(self) -> None:
-        assert recommendation(Ended(1, 1.0, 'block 1\n{"status": "inconclusive"}\n')) == {
-            "status": "inconclusive"
-        }
+        assert recommendation(Ended(1, 'block 1\n{"status": "inconclusive"}\n')) == {"status": "inconclusive"}
 
     @pytest.mark.parametrize("flag", ["--seed", "--study=mine"])
     def test_flags_of_its_own_are_refused(self, flag: str, tmp_path: Any) -> None:
@@ -238,3 +236,7 @@ class TestReport:
     def test_nothing_measured_is_a_sentence(self, tmp_path: Any, capsys: Any) -> None:
         assert main(["report", "--out", str(tmp_path)]) == 2
         assert "nothing was measured" in capsys.readouterr().err
+
+    def test_a_study_that_was_begun_alone_is_named(self, tmp_path: Any) -> None:
+        journal.append(tmp_path / "attempts.jsonl", {"study": "real-x-1", "seconds": 60.0})
+        assert "not finished, and in no figure above: real-x-1" in report(tmp_path)
