@@ -72,11 +72,13 @@ def _make(task: Task, out: Path, flags: Sequence[str], limit_s: float) -> dict[s
     """Run the study to its end, or go on with it; None when it did not get there."""
     arguments = ["grid", "--model", task.model, "--study", task.study, "--studies-dir", str(out)]
     arguments += ["--json", "--seed", str(task.number), *flags]
+    mine = {"study": task.study, "model": task.model}
+    journal.append(out / ATTEMPTS, {**mine, "event": "begun"})
     began_s = time.monotonic()
     try:
         ended = sweeper(arguments, out / "logs" / f"{task.study}.log", limit_s)
     finally:  # an interrupted attempt took its time as well
-        journal.append(out / ATTEMPTS, {"study": task.study, "seconds": time.monotonic() - began_s})
+        journal.append(out / ATTEMPTS, {**mine, "event": "ended", "seconds": time.monotonic() - began_s})
     if ended.exit_code == WRONG_USE:
         raise StoppedError(ended.last_line)
     answer = recommendation(ended)
@@ -105,7 +107,14 @@ def runs(out: Path, study: str) -> tuple[RunRecord, ...]:
 
 
 def attempts_s(out: Path, study: str) -> list[float]:
-    return [entry["seconds"] for entry in journal.entries(out / ATTEMPTS) if entry["study"] == study]
+    """How long each attempt took; 0 for one that was killed before it could say so."""
+    seconds: list[float] = []
+    for entry in journal.entries(out / ATTEMPTS):
+        if entry["study"] == study and entry["event"] == "begun":
+            seconds.append(0.0)
+        elif entry["study"] == study:
+            seconds[-1] = entry["seconds"]
+    return seconds
 
 
 def summary(
@@ -114,7 +123,7 @@ def summary(
     """What is kept of a finished study.
 
     `minutes` is wall time over all attempts. One that was killed left no time of its own; then the time of
-    the runs it made stands in for it.
+    all runs is a lower bound that stands in for it.
     """
     verdicts = Counter(record.verdict for record in records)
     kept = ("status", "workers", "tied", "smaller_unsettled", "blocks", "tolerance", "reason")

@@ -15,7 +15,7 @@ from tests.real import evaluation, journal, naive
 from tests.real.__main__ import main
 from tests.real.command import Ended, StoppedError
 from tests.real.report import model_part, report
-from tests.real.studies import Task, make_studies, recommendation, summary, tasks
+from tests.real.studies import Task, attempts_s, make_studies, recommendation, summary, tasks
 
 TRUTH = {1: [50.0, 50.0], 4: [100.0, 100.0], 8: [98.0, 98.0], 32: [90.0, 90.0]}
 
@@ -173,6 +173,12 @@ class TestStudies:
         assert (entry["minutes"], entry["attempts"]) == (2.5, 2)
         assert entry["runs"] == {"valid": 1, "suspect": 1, "failed": 1}
 
+    def test_a_killed_attempt_is_one_of_unknown_length(self, tmp_path: Any) -> None:
+        for event in ({"event": "begun"}, {"event": "begun"}, {"event": "ended", "seconds": 30.0}):
+            journal.append(tmp_path / "attempts.jsonl", {"study": "real-x-1", **event})
+        journal.append(tmp_path / "attempts.jsonl", {"study": "real-y-1", "event": "begun"})
+        assert attempts_s(tmp_path, "real-x-1") == [0.0, 30.0]
+
     def test_runs_of_a_killed_attempt_are_not_for_free(self) -> None:
         entry = summary(Task("x", 1), self.ANSWER, [record(4, block) for block in range(1, 7)], [30.0])
         assert entry["minutes"] == 2.0  # six runs of 20 s each
@@ -238,5 +244,5 @@ class TestReport:
         assert "nothing was measured" in capsys.readouterr().err
 
     def test_a_study_that_was_begun_alone_is_named(self, tmp_path: Any) -> None:
-        journal.append(tmp_path / "attempts.jsonl", {"study": "real-x-1", "seconds": 60.0})
+        journal.append(tmp_path / "attempts.jsonl", {"study": "real-x-1", "event": "begun"})
         assert "not finished, and in no figure above: real-x-1" in report(tmp_path)
