@@ -178,11 +178,16 @@ SITUATIONS = {
     "a lock": Situation(
         GIL, 2, {"idle-cores": (1,), "gil-handoffs": (4, 32)}, SIXTEEN,
         says=("the GIL", "voluntary switches instead of 4", "although a request then costs"),
-        never=("no core is left", "for a core"), rule=Rule(),
+        never=("apart", "no core is left", "for a core"), rule=Rule(),
     ),
     "a lock that costs nothing but CPU": Situation(
         {1: run(14, 77, 0.2, 11), 4: run(14.1, 134, 1.0, 708)}, 1, {"gil-handoffs": (4,)}, SIXTEEN,
         says=("no higher although 14.",),
+    ),
+    "a lock on cores that are busy": Situation(
+        {1: run(33, 30, 0.2, 10), 2: run(62, 30, 2.0, 12), 8: run(50, 38, 120, 200)}, 2,
+        {"idle-cores": (1,), "gil-handoffs": (8,)},
+        says=("the GIL", "do not tell the two apart", "for a core instead of"), rule=Rule(),
     ),
     "cliff": Situation(
         CLIFF, 4, {"workers-wait": (2,), "limited-elsewhere": (8,), "waits-elsewhere": (16,)},

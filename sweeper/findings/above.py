@@ -99,12 +99,22 @@ def _hand_offs(scene: Scene, group: Sequence[Configuration]) -> str:
     else:
         idle = say.cores(scene.at(many).idle_cores or 0.0)
         outcome = f"throughput is no higher although {idle} cores are idle"
+    lock = "a lock (in Python the GIL)" if many.model_threads == 1 else "a lock (the GIL or the model's own)"
     return (
         f"With {scene.names.short(many)} {_more_cpu(scene, many)} and {high} voluntary switches instead of "
-        f"{low}: the threads hand a lock (in Python the GIL) to each other instead of working, and {outcome}"
-        + _others(scene, group)
-        + _also(scene, group)
+        f"{low}: the threads hand {lock} to each other instead of working, and {outcome}"
+        f"{_others(scene, group)}{_crowded_too(scene, many)}{_also(scene, group)}"
     )
+
+
+def _crowded_too(scene: Scene, many: Configuration) -> str:
+    """Busy cores and a lock at once: both cost CPU, and nothing says how much each."""
+    shown = scene.at(many)
+    if leaves_idle(shown, scene.seen.cores, scene.limits) or not waits_for_cores(
+        scene.seen, scene.centre, many, scene.limits
+    ):
+        return ""
+    return "; taking turns on the cores may cost some of it, the figures do not tell the two apart"
 
 
 def _oversubscription(scene: Scene, group: Sequence[Configuration]) -> str:
