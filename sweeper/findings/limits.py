@@ -29,7 +29,6 @@ class Limits:
     cpu_rises: float = 1.1
     switches_rise: float = 1.25
     cores_idle: float = 0.25
-    thread_computes: float = 0.7
     thread_waits: float = 0.5
     throughput_per_worker_kept: float = 0.85
     p99_rises: float = 1.1
