@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
 
-from sweeper.records import Objective, RunFigures, Verdict
-from sweeper.statistics.decision import Rule, State
+from sweeper.records import Objective, RunFigures
+from tests.simulation.answers import Truth, check, good_enough, summary
 from tests.simulation.conftest import Table
-from tests.simulation.studies import RULE, SHAPES, STUDIES, WORKERS, Host, Levels, Measure, figures_of, study
+from tests.simulation.studies import RULE, SHAPES, STUDIES, Host, Levels, Measure, figures_of
 from tests.simulation.windows import Latencies, stock
 
 # The hardest truths: next to the tolerance.
@@ -25,95 +24,6 @@ EDGES: dict[str, Levels] = {
     "1 just inside": (-RULE.margin + 0.001, 0.0, 0.0, 0.0, 0.0),
     "a slope": (-0.08, -RULE.margin - 0.001, -RULE.margin + 0.001, -0.02, 0.0),
 }
-
-Truth = Callable[[np.random.Generator], Measure]
-"""Makes a study's host; called once for each study."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """`answer` is a position in WORKERS, None for an inconclusive study; a firm one is `settled`, any
-    other one names the smaller values that are still open. `excluded` are positions, too."""
-
-    answer: int | None
-    settled: bool
-    excluded: frozenset[int]
-    blocks: int
-    runs: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Summary:
-    """Counts of studies. `wrong` are firm answers that are not the smallest acceptable value, `unfit`
-    answers of any kind that are not acceptable, `shut_out` studies that excluded an acceptable value."""
-
-    studies: int
-    firm: int
-    hedged: int
-    wrong: int
-    unfit: int
-    shut_out: int
-    blocks: float
-    runs: float
-
-    def row(self, name: str, noise: str) -> dict[str, str]:
-        return {
-            "truth": name,
-            "s": noise,
-            "studies": str(self.studies),
-            "firm": f"{self.firm / self.studies:.1%}",
-            "hedged": f"{self.hedged / self.studies:.1%}",
-            "wrong": str(self.wrong),
-            "unfit": str(self.unfit),
-            "shut out": str(self.shut_out),
-            "blocks": f"{self.blocks:.2f}",
-            "runs": f"{self.runs:.1f}",
-        }
-
-
-def summary(
-    truth: Truth,
-    acceptable: set[int],
-    studies: int,
-    seed: Sequence[int],
-    rule: Rule = RULE,
-    suspect: float = 0.0,
-) -> Summary:
-    rng = np.random.default_rng(seed)
-
-    def verdict() -> Verdict:
-        return Verdict.SUSPECT if suspect and rng.random() < suspect else Verdict.VALID
-
-    outcomes = [_outcome(truth(rng), rule, verdict) for _ in range(studies)]
-    firm = [outcome for outcome in outcomes if outcome.settled]
-    answered = [outcome for outcome in outcomes if outcome.answer is not None]
-    return Summary(
-        studies=studies,
-        firm=len(firm),
-        hedged=len(answered) - len(firm),
-        wrong=sum(outcome.answer != min(acceptable) for outcome in firm),
-        unfit=sum(outcome.answer not in acceptable for outcome in answered),
-        shut_out=sum(bool(outcome.excluded & acceptable) for outcome in outcomes),
-        blocks=float(np.mean([outcome.blocks for outcome in outcomes])),
-        runs=float(np.mean([outcome.runs for outcome in outcomes])),
-    )
-
-
-def _outcome(measure: Measure, rule: Rule, verdict: Callable[[], Verdict]) -> Outcome:
-    made = study(measure, rule, verdict)
-    answer = made.decision.answer
-    return Outcome(
-        answer=None if answer is None else WORKERS.index(answer.workers),
-        settled=made.decision.settled,
-        excluded=frozenset(WORKERS.index(c.workers) for c in made.decision.in_state(State.EXCLUDED)),
-        blocks=made.blocks,
-        runs=len(made.records),
-    )
-
-
-def good_enough(levels: Levels, feasible: Sequence[bool] = (True,) * len(WORKERS)) -> set[int]:
-    best = max(level for level, fits in zip(levels, feasible, strict=True) if fits)
-    return {i for i, level in enumerate(levels) if feasible[i] and best - level <= RULE.margin}
 
 
 def gaussian(levels: Levels, deviation: float | Levels, p99_ms: Levels = (), memory: float = 0.0) -> Truth:
@@ -143,7 +53,7 @@ def test_a_firm_answer_is_the_smallest_acceptable_value(shape: str, deviation: f
     seed = [round(deviation * 1000), *shape.encode()]
     seen = summary(gaussian(levels, deviation), good_enough(levels), STUDIES, seed)
     table.append(seen.row(shape, f"{deviation:.0%}"))
-    _check(seen)
+    check(seen)
     if shape == "peak at 8":
         assert seen.firm >= 0.99 * STUDIES
         assert seen.blocks < 4.5
@@ -171,7 +81,7 @@ def test_the_p99_of_correlated_latencies_is_decided_as_truly(shape: str, table: 
     rule = dataclasses.replace(RULE, objective=Objective.P99)
     seen = summary(truth, good_enough(levels), STUDIES, list(shape.encode()), rule)
     table.append(seen.row(f"p99: {shape}", f"{noise:.1%}"))
-    _check(seen)
+    check(seen)
     if shape == "peak at 8":
         assert seen.firm >= 0.99 * STUDIES
 
@@ -182,7 +92,7 @@ def test_a_host_that_drifts_slowly_is_taken_out_as_well(shape: str, table: Table
     levels = SHAPES[shape]
     seen = summary(gaussian(levels, 0.02, memory=0.9), good_enough(levels), 300, list(shape.encode()))
     table.append(seen.row(f"slow drift: {shape}", "2%"))
-    _check(seen)
+    check(seen)
     assert seen.firm >= 0.95 * 300
 
 
@@ -192,7 +102,7 @@ def test_counts_that_vary_more_than_others(table: Table) -> None:
         truth = gaussian(levels, (0.01, 0.02, 0.02, 0.03, 0.05))
         seen = summary(truth, good_enough(levels), 400, list(shape.encode()))
         table.append(seen.row(f"unequal: {shape}", "1-5%"))
-        _check(seen)
+        check(seen)
 
 
 @pytest.mark.parametrize("shape", EDGES)
@@ -240,12 +150,6 @@ def test_suspect_runs_cost_blocks_but_no_truth(table: Table) -> None:
     assert seen.wrong <= 0.05 * 200
     assert seen.firm >= 0.95 * 200
     assert seen.blocks < 7.0
-
-
-def _check(seen: Summary) -> None:
-    assert seen.wrong <= 0.05 * seen.firm
-    assert seen.unfit <= 0.05 * seen.studies
-    assert seen.shut_out <= 0.05 * seen.studies
 
 
 def _rng(name: str) -> np.random.Generator:
