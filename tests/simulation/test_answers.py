@@ -47,18 +47,20 @@ def gaussian(levels: Levels, deviation: float | Levels, p99_ms: Levels = (), mem
 @pytest.mark.parametrize("deviation", [0.02, 0.03, 0.05])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_firm_answer_is_the_smallest_acceptable_value(shape: str, deviation: float, table: Table) -> None:
-    """Of 1,000 studies: of the firm answers at most 5% are wrong, of all at most 5% name a bad value, and
-    of values as good as the best at most 5% are shut out (of identical ones: preferred falsely)."""
+    """Of 1,000 studies (500 where s is 5%): of the firm answers at most 5% are wrong, of all at most 5%
+    name a bad value, and of values as good as the best at most 5% are shut out (of identical ones:
+    preferred falsely)."""
     levels = SHAPES[shape]
     seed = [round(deviation * 1000), *shape.encode()]
-    seen = summary(gaussian(levels, deviation), good_enough(levels), STUDIES, seed)
+    studies = STUDIES if deviation < 0.05 else STUDIES // 2
+    seen = summary(gaussian(levels, deviation), good_enough(levels), studies, seed)
     table.append(seen.row(shape, f"{deviation:.0%}"))
     check(seen)
     if shape == "peak at 8":
-        assert seen.firm >= 0.99 * STUDIES
+        assert seen.firm >= 0.99 * studies
         assert seen.blocks < 4.5
     elif deviation == 0.02:
-        assert seen.firm >= 0.95 * STUDIES
+        assert seen.firm >= 0.95 * studies
         assert seen.blocks < 6.5
 
 
@@ -79,28 +81,28 @@ def test_the_p99_of_correlated_latencies_is_decided_as_truly(shape: str, table: 
         return measure
 
     rule = dataclasses.replace(RULE, objective=Objective.P99)
-    seen = summary(truth, good_enough(levels), STUDIES, list(shape.encode()), rule)
+    seen = summary(truth, good_enough(levels), 400, list(shape.encode()), rule)
     table.append(seen.row(f"p99: {shape}", f"{noise:.1%}"))
     check(seen)
     if shape == "peak at 8":
-        assert seen.firm >= 0.99 * STUDIES
+        assert seen.firm >= 0.99 * seen.studies
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_host_that_drifts_slowly_is_taken_out_as_well(shape: str, table: Table) -> None:
     """Blocks in a row are alike (correlation 0.9)."""
     levels = SHAPES[shape]
-    seen = summary(gaussian(levels, 0.02, memory=0.9), good_enough(levels), 300, list(shape.encode()))
+    seen = summary(gaussian(levels, 0.02, memory=0.9), good_enough(levels), 200, list(shape.encode()))
     table.append(seen.row(f"slow drift: {shape}", "2%"))
     check(seen)
-    assert seen.firm >= 0.95 * 300
+    assert seen.firm >= 0.95 * 200
 
 
 def test_counts_that_vary_more_than_others(table: Table) -> None:
     """The rule takes one deviation for all, though many threads may well vary more than few."""
     for shape, levels in SHAPES.items():
         truth = gaussian(levels, (0.01, 0.02, 0.02, 0.03, 0.05))
-        seen = summary(truth, good_enough(levels), 400, list(shape.encode()))
+        seen = summary(truth, good_enough(levels), 200, list(shape.encode()))
         table.append(seen.row(f"unequal: {shape}", "1-5%"))
         check(seen)
 
@@ -109,27 +111,27 @@ def test_counts_that_vary_more_than_others(table: Table) -> None:
 def test_at_the_edge_of_the_tolerance_the_error_stays_within_its_budget(shape: str, table: Table) -> None:
     """Here nearly no study settles, so that the few which do are wrong ones: of all studies, not of those."""
     levels = EDGES[shape]
-    seen = summary(gaussian(levels, 0.03), good_enough(levels), 500, list(shape.encode()))
+    seen = summary(gaussian(levels, 0.03), good_enough(levels), 300, list(shape.encode()))
     table.append(seen.row(shape, "3%"))
     for errors in (seen.wrong, seen.unfit):
-        assert errors <= 0.05 * 500
+        assert errors <= 0.05 * 300
 
 
 def test_an_slo_just_broken_by_many_does_not_multiply_the_error(table: Table) -> None:
     """Each of the four is one more chance to be let in."""
     truth = gaussian((0.0,) * 5, 0.01, (500.1, 500.1, 500.1, 500.1, 400.0))
-    seen = summary(truth, {4}, 500, [1], dataclasses.replace(RULE, slo_p99_ms=500.0))
+    seen = summary(truth, {4}, 300, [1], dataclasses.replace(RULE, slo_p99_ms=500.0))
     table.append(seen.row("SLO just broken by 4", "1%"))
-    assert seen.unfit <= 0.05 * 500
-    assert seen.wrong <= 0.05 * 500
+    assert seen.unfit <= 0.05 * 300
+    assert seen.wrong <= 0.05 * 300
 
 
 def test_an_slo_just_broken_by_the_reference(table: Table) -> None:
     """Its two runs in a block share the state of the host: they are no two pieces of evidence."""
     truth = gaussian((-0.4, 0.0, -0.3, -0.3, -0.3), 0.005, (300.0, 500.1, 300.0, 300.0, 300.0))
-    seen = summary(truth, {2, 3, 4}, 500, [2], dataclasses.replace(RULE, slo_p99_ms=500.0))
+    seen = summary(truth, {2, 3, 4}, 300, [2], dataclasses.replace(RULE, slo_p99_ms=500.0))
     table.append(seen.row("SLO just broken by 4 workers", "0.5%"))
-    assert seen.unfit <= 0.02 * 500
+    assert seen.unfit <= 0.02 * 300
 
 
 def test_an_slo_clearly_kept_or_broken_is_decided(table: Table) -> None:

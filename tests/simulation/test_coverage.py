@@ -152,7 +152,7 @@ def test_after_a_fixed_number_of_blocks(windows: tuple[str, Stock], blocks: int,
     seen.check()
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", ["all equal", "peak at 8"])
 def test_after_the_planned_looks_have_stopped_it(
     windows: tuple[str, Stock], shape: str, table: Table
 ) -> None:
@@ -183,7 +183,7 @@ def test_what_the_intervals_mean_where_the_blocks_are_alike(memory: float, table
     would be. What is compared is not touched: the limits of "behind the best" hold as they say."""
     simulated = stock(KINDS["a slow wave"], WINDOWS, np.random.default_rng(11))
     for shape in ("all equal", "peak at 8"):
-        seen = stopped(simulated, SHAPES[shape], 200, 7, memory=memory)
+        seen = stopped(simulated, SHAPES[shape], 120, 7, memory=memory)
         table.append(seen.every.row(f"drift correlated by {memory:g}: {shape}, stopped"))
         table.append(seen.then.row(f"drift correlated by {memory:g}: {shape}, these minutes"))
         assert np.mean(seen.every.behind) >= 0.95
@@ -196,7 +196,7 @@ def test_a_host_that_does_not_drift(table: Table) -> None:
     """Nothing hides what stopping does to the levels then: the answer's are a little too bright on a tie."""
     simulated = stock(KINDS["a slow wave"], WINDOWS, np.random.default_rng(12))
     for shape in ("all equal", "peak at 8"):
-        seen = stopped(simulated, SHAPES[shape], 400, 8, drift=0.0)
+        seen = stopped(simulated, SHAPES[shape], 300, 8, drift=0.0)
         table.append(seen.every.row(f"no drift: {shape}, stopped"))
         own = {"latencies, studies": f"no drift: {shape}, the answer's alone"}
         rps, p99 = float(np.mean(seen.answers.rps[0])), float(np.mean(seen.answers.p99[0]))
