@@ -9,15 +9,19 @@ from collections.abc import Sequence
 from sweeper.records import Candidate, Configuration, Interval, RunFigures, RunRecord, Verdict
 from sweeper.statistics.decision import Standing
 from sweeper.statistics.feasibility import error_rate
-from sweeper.statistics.intervals import over_runs
+from sweeper.statistics.intervals import by_block, over_runs
 
 LATENCIES = ("mean", "p50", "p95", "p99")
 
 
 def valid_runs(configuration: Configuration, records: Sequence[RunRecord]) -> list[RunFigures]:
     """Figures of the runs that count."""
+    return [figures for _, figures in _valid(configuration, records)]
+
+
+def _valid(configuration: Configuration, records: Sequence[RunRecord]) -> list[tuple[int, RunFigures]]:
     return [
-        record.figures
+        (record.plan.block, record.figures)
         for record in records
         if record.configuration == configuration
         and record.verdict is Verdict.VALID
@@ -28,13 +32,17 @@ def valid_runs(configuration: Configuration, records: Sequence[RunRecord]) -> li
 def candidate(
     standing: Standing, records: Sequence[RunRecord], eliminated_after: int | None, confidence: float
 ) -> Candidate:
-    """Rates and latencies are geometric means with limits, the rest plain means over the valid runs."""
+    """Rates and latencies are geometric means over the blocks with limits, the rest plain means over the
+    valid runs."""
     configuration = standing.configuration
     own = [record for record in records if record.configuration == configuration]
-    runs = valid_runs(configuration, records)
+    valid = _valid(configuration, records)
+    blocks, runs = [block for block, _ in valid], [figures for _, figures in valid]
     latency: dict[str, Interval] = {}
     for name in LATENCIES:
-        interval = over_runs([getattr(run.latency, f"{name}_ms") for run in runs], confidence)
+        interval = over_runs(
+            by_block([getattr(run.latency, f"{name}_ms") for run in runs], blocks), confidence
+        )
         if interval is not None:
             latency[name] = interval
     return Candidate(
@@ -44,7 +52,7 @@ def candidate(
         suspect_runs=sum(1 for record in own if record.verdict is Verdict.SUSPECT),
         eliminated_after=eliminated_after,
         state=standing.state.value,
-        rps=over_runs([run.rps for run in runs], confidence),
+        rps=over_runs(by_block([run.rps for run in runs], blocks), confidence),
         latency_ms=latency,
         relative_to_best=_relative(standing),
         error_rate=error_rate(runs) if runs else None,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sweeper.records import RunFigures, RunRecord, Verdict
-from sweeper.statistics.intervals import one_sided_lower, one_sided_upper
+from sweeper.statistics.intervals import by_block, one_sided_lower, one_sided_upper
 from sweeper.statistics.rule import Rule, State
 
 DIED = "server-died"
@@ -29,7 +29,8 @@ def feasibility(runs: Sequence[RunRecord], rule: Rule, error: float) -> Feasibil
     died = sum(_has(record, {DIED}) for record in runs)
     if died:
         return Feasibility(State.EXCLUDED, f"its server died under load in {_of(died, len(runs))}")
-    valid = [r.figures for r in runs if r.verdict is Verdict.VALID and r.figures is not None]
+    counting = [(r.plan.block, r.figures) for r in runs if r.verdict is Verdict.VALID and r.figures]
+    valid = [figures for _, figures in counting]
     if not valid:
         return _without_valid_run(runs, rule)
     exact = all(figures.latency.censored == 0 for figures in valid)
@@ -37,7 +38,7 @@ def feasibility(runs: Sequence[RunRecord], rule: Rule, error: float) -> Feasibil
         return Feasibility(State.EXCLUDED, _failing(valid, rule), exact)
     if rule.slo_p99_ms is None:
         return Feasibility(State.ACCEPTABLE, exact=exact)
-    p99 = [figures.latency.p99_ms for figures in valid]
+    p99 = by_block([figures.latency.p99_ms for figures in valid], [block for block, _ in counting])
     said = f"its p99 of {'' if exact else 'at least '}{statistics.fmean(p99):.0f} ms is"
     if one_sided_lower(p99, error) > rule.slo_p99_ms:
         return Feasibility(State.EXCLUDED, f"{said} above {rule.slo_p99_ms:g} ms", exact)

@@ -15,12 +15,30 @@ LOG_LIMIT = 300.0  # beyond exp(300) a limit says nothing, and soon overflows
 ELIMINATION_SHARE = 0.1  # of the error budget, spent on dropping hopeless configurations after block 2
 
 
+def by_block(values: Sequence[float], blocks: Sequence[int]) -> list[float]:
+    """Geometric mean of the figures of each block, in order of block; 0 where one of them is 0 or less.
+
+    Two runs of one configuration in one block share the state of the host: limits computed as if they were
+    independent are too narrow (simulated with a drift of 8%: "95%" limits that hold in 80%).
+    """
+    own: dict[int, list[float]] = {}
+    for value, block in zip(values, blocks, strict=True):
+        own.setdefault(block, []).append(value)
+    return [_geometric_mean(own[block]) for block in sorted(own)]
+
+
+def _geometric_mean(values: Sequence[float]) -> float:
+    if len(values) == 1 or min(values) <= 0:
+        return max(min(values), 0.0)
+    return math.exp(math.fsum(math.log(value) for value in values) / len(values))
+
+
 def over_runs(values: Sequence[float], confidence: float) -> Interval | None:
     """Geometric mean of positive figures over runs with a two-sided t interval on the log scale.
 
-    The run is the unit: latencies within a run are too strongly correlated to count (protocol.md). One
-    run gives a mean without limits, and so do runs so far apart that the limits leave all bounds; no
-    run, or a figure of 0 or less, gives None.
+    The run is the unit: latencies within a run are too strongly correlated to count (protocol.md); of
+    several runs in one block give the mean (`by_block`). One run gives a mean without limits, and so do
+    runs so far apart that the limits leave all bounds; no run, or a figure of 0 or less, gives None.
     """
     if not values or min(values) <= 0:
         return None

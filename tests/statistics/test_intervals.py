@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeper.statistics.intervals import (
+    by_block,
     contrast_quantile,
     look_error,
     one_sided_lower,
@@ -25,6 +26,12 @@ def test_a_known_interval() -> None:
     assert interval.mean == pytest.approx(math.e)
     assert math.log(interval.high) == pytest.approx(1 + 4.302653 / math.sqrt(3), abs=1e-5)
     assert math.log(interval.low) == pytest.approx(1 - 4.302653 / math.sqrt(3), abs=1e-5)
+
+
+def test_runs_of_one_block_count_as_one() -> None:
+    assert by_block([8.0, 3.0, 2.0, 5.0], [2, 1, 2, 3]) == pytest.approx([3.0, 4.0, 5.0])
+    assert by_block([8.0, 0.0], [1, 1]) == [0.0]
+    assert by_block([], []) == []
 
 
 def test_too_little_for_limits() -> None:
