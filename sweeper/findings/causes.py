@@ -23,7 +23,8 @@ def oversubscribed(records: Sequence[RunRecord], limits: Limits) -> Finding | No
         "oversubscribed",
         Severity.INFO,
         f"with {most.label} the server's threads spend {share[most]:.0%} of their runnable time waiting for "
-        f"a core, with {fewest.label} {share[fewest]:.0%}: more workers than the cores can run only wait",
+        f"a core, with {fewest.label} {share[fewest]:.0%}: more workers than the cores can run only wait; "
+        "use fewer, or give the server more cores",
         {"most": most.label, "share": share[most], "fewest": fewest.label, "share_fewest": share[fewest]},
     )
 
