@@ -41,6 +41,9 @@ def run_findings(
     """Every remark one finished run deserves."""
     limits = limits or Limits()
     log = measurement.requests
+    damage = validity.damaged_log(log, context)
+    if damage is not None:
+        return (damage,)  # whatever else it looks like may be for want of what was lost
     checks = (
         validity.accounting(log, context),
         pool.size_not_applied(figures, context, limits),

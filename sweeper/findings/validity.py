@@ -10,14 +10,9 @@ from sweeper.statistics.figures import Measurement
 from sweeper.statistics.warmup import drift
 
 
-def accounting(log: RequestLog, context: RunContext) -> Finding | None:
-    """Do both sides count the same? A refusal (413, 422) may come from before the server's pool, so
-    that only successes must be in its count; a request without an answer may or may not be."""
+def damaged_log(log: RequestLog, context: RunContext) -> Finding | None:
+    """Is the load generator's log of requests whole, as far as it can say itself?"""
     started = len(log.started_s)
-    censored = int(np.isnan(log.latency_ms).sum())
-    answered = log.status > 0
-    responses, successes = int(answered.sum()), int((answered & ~log.failed).sum())
-    counted = context.responses_counted_by_server
     if log.torn_records:
         return Finding(
             "accounting",
@@ -33,8 +28,19 @@ def accounting(log: RequestLog, context: RunContext) -> Finding | None:
             Severity.ERROR,
             f"the load generator's log has no end of {log.overtaken} requests whose users went on to the "
             "next one, so records are missing and the run is discarded; check the studies' disk",
-            {"overtaken": log.overtaken, "started": started, "censored": censored},
+            {"overtaken": log.overtaken, "started": started},
         )
+    return None
+
+
+def accounting(log: RequestLog, context: RunContext) -> Finding | None:
+    """Do both sides count the same? A refusal (413, 422) may come from before the server's pool, so
+    that only successes must be in its count; a request without an answer may or may not be."""
+    started = len(log.started_s)
+    censored = int(np.isnan(log.latency_ms).sum())
+    answered = log.status > 0
+    responses, successes = int(answered.sum()), int((answered & ~log.failed).sum())
+    counted = context.responses_counted_by_server
     if counted is None or successes <= counted <= started:
         return None
     return Finding(
