@@ -117,7 +117,8 @@ class RequestLog:
     `latency_ms` is NaN for a censored request: started, never finished. `status` is the HTTP status,
     0 where there was no response. `failed` is what locust calls a failure (exception or status >= 400).
     `lag_s` (shape (m,)) are the delays of the client's own event loop, taken every `lag_period_s`;
-    `lag_at_s` says when.
+    `lag_at_s` says when. `overtaken` counts requests that never finished although their user sent another
+    one later: of users who send one at a time, that is a record that was lost.
     """
 
     started_s: FloatArray
@@ -128,6 +129,7 @@ class RequestLog:
     lag_at_s: FloatArray
     lag_s: FloatArray
     torn_records: int = 0
+    overtaken: int = 0
 
     @property
     def finished_s(self) -> FloatArray:

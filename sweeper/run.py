@@ -24,6 +24,7 @@ from sweeper.interfaces import (
     TelemetryProbe,
 )
 from sweeper.records import (
+    Evidence,
     Finding,
     PoolStats,
     RequestLog,
@@ -88,9 +89,10 @@ class RunResult:
 
 
 class _RunFailed(Exception):
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, evidence: Evidence) -> None:
         super().__init__(message)
         self.code = code
+        self.evidence = evidence
 
 
 @dataclass(slots=True)
@@ -121,6 +123,7 @@ def execute_run(
         on_state(now, clock.monotonic_s() - began_s)
 
     figures: RunFigures | None = None
+    evidence: Evidence
     try:
         state(State.STARTING)
         server = parts.launcher.start(plan.configuration, directory / "server.log")
@@ -137,17 +140,23 @@ def execute_run(
                 "no-requests",
                 "no request completed within the window: the server accepts connections but does not answer "
                 "in time; see the run's server.log, or give it a longer --window",
+                {"window_s": settings.window_s, "started": len(measurement.requests.started_s)},
             )
         context = _context(plan, settings, parts, measurement, steady)
         findings = run_findings(measurement, figures, context)
     except ServerStartError as error:
-        findings = (_failure(error.code, str(error)),)
+        evidence = {"workers": plan.configuration.workers, "log": _last_line(error.log_tail)}
+        what_to_do = "see the run's server.log, or raise --start-timeout if it only needs longer"
+        findings = (_failure(error.code, f"{_first_line(error)}; {what_to_do}", evidence),)
     except LoadError as error:
-        findings = (_failure("load-died", str(error)),)
+        evidence = {"users": parts.load.users, "workers": plan.configuration.workers}
+        what_to_do = "see the run's load.log; the run says nothing about the server"
+        findings = (_failure("load-died", f"{_first_line(error)}; {what_to_do}", evidence),)
     except PoolNotAppliedError as error:
-        findings = (_failure("pool-size-not-applied", str(error)),)
+        evidence = {"workers": plan.configuration.workers}
+        findings = (_failure("pool-size-not-applied", str(error), evidence),)
     except _RunFailed as error:
-        findings = (_failure(error.code, str(error)),)
+        findings = (_failure(error.code, str(error), error.evidence),)
     worth = verdict(findings)
     record = RunRecord(
         plan=plan,
@@ -160,8 +169,12 @@ def execute_run(
     return RunResult(record, underway.requests, tuple(underway.samples))
 
 
-def _failure(code: str, message: str) -> Finding:
-    return Finding(code, Severity.ERROR, message.strip().partition("\n")[0])
+def _failure(code: str, message: str, evidence: Evidence) -> Finding:
+    return Finding(code, Severity.ERROR, message.strip().partition("\n")[0], evidence)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 def _last_line(log: str) -> str:
@@ -183,7 +196,8 @@ def _measure(
     before = server.pool_stats()
     if before is not None and before.workers is not None and before.workers != workers:
         said = f"/stats/ reports executor_workers = {before.workers}"
-        raise PoolNotAppliedError(not_applied(workers, said, {}).message)
+        ignored = not_applied(workers, said, {"reported": before.workers})
+        raise _RunFailed(ignored.code, ignored.message, ignored.evidence)
     speed = parts.host_speed.start(directory) if parts.host_speed is not None else None
     try:
         loaded = _under_load(settings, parts, server, directory, underway, state)
@@ -339,8 +353,12 @@ def _check_alive(server: RunningServer, session: LoadSession | None) -> None:
 
 
 def _server_died(server: RunningServer) -> _RunFailed:
+    last_line = _last_line(server.log_tail(5))
     return _RunFailed(
-        "server-died", f"the server died under load; its log ends with: {_last_line(server.log_tail(5))}"
+        "server-died",
+        f"the server died under load; its log ends with: {last_line}; see the run's server.log, and free "
+        "memory or use fewer --users if the kernel killed it",
+        {"log": last_line},
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -62,6 +62,9 @@ class Behaviour:
     other_cpu_cores: float = 0.0
     throttled_per_s: float = 0.0
     miscount: int = 0
+    leaks_per_s: float = 0.0  # threads
+    step: tuple[float, float] | None = None  # from then on, seconds under load, its speed is times that
+    torn_records: int = 0
 
 
 class FakeClock:
@@ -93,6 +96,7 @@ class World:
     script: Script
     users: int = 100
     think_s: tuple[float, float] | None = (0.1, 0.5)
+    waits_longer_s: float = 0.0  # than the load generator says
     seed: int = 0
     flush_s: float = 0.25
     load_fails: str = ""
@@ -232,7 +236,7 @@ class Traffic:
     def __init__(self, world: World, behaviour: Behaviour, run_id: str) -> None:
         self._clock = world.clock
         self._behaviour = behaviour
-        self._think = world.think_s or (0.1, 0.5)
+        self._think = tuple(wait + world.waits_longer_s for wait in world.think_s or (0.1, 0.5))
         self._random = generator(world.seed, f"traffic {run_id}")
         self.begun_s = world.clock.now_s
         self._next = self._random.uniform(0.0, 0.05, world.users)
@@ -273,6 +277,8 @@ class Traffic:
             1 - behaviour.ramp_share * np.exp(-starts / behaviour.ramp_s)
         )
         speed = speed * (1 + behaviour.trend_per_s * starts)
+        if behaviour.step is not None:
+            speed = np.where(starts >= behaviour.step[0], speed * behaviour.step[1], speed)
         # A slower server stretches the whole cycle: all of it falls on the latency.
         mean = np.maximum(self._mean_latency_s + self._cycle_s * (1 / speed - 1), 0.001)
         latency = mean * self._random.gamma(20.0, 1 / 20.0, len(starts))
@@ -358,7 +364,8 @@ class FakeSession:
             raise LoadError("the load generator's log is unreadable")
         behaviour, now_s = self._behaviour, self.traffic.elapsed_s()
         at_s = now_s if self.traffic.stopped_s is not None else now_s - now_s % max(self._world.flush_s, 1e-9)
-        return self.traffic.log(at_s, behaviour.lag_ms, behaviour.error_status)
+        log = self.traffic.log(at_s, behaviour.lag_ms, behaviour.error_status)
+        return replace(log, torn_records=behaviour.torn_records)
 
     def log_tail(self, lines: int = 20) -> str:
         return "locust says hello\nlocust says goodbye\n\n"
@@ -419,7 +426,8 @@ class FakeProbe:
             server_system_cpu_s=server_s * 0.2,
             server_rss_bytes=200_000_000,
             server_peak_rss_bytes=210_000_000,
-            server_threads=behaviour.threads(self._server.configuration.workers),
+            server_threads=behaviour.threads(self._server.configuration.workers)
+            + int(behaviour.leaks_per_s * elapsed_s),
             server_processes=1,
             server_voluntary_switches=round(done * behaviour.voluntary),
             server_involuntary_switches=round(done * behaviour.involuntary),

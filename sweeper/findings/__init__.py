@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sweeper.findings import pool, validity
+from sweeper.findings import pool, threads, validity
 from sweeper.findings.limits import Limits, RunContext
 from sweeper.records import Finding, RunFigures, Verdict
 from sweeper.statistics.figures import Measurement
@@ -41,6 +41,9 @@ def run_findings(
     """Every remark one finished run deserves."""
     limits = limits or Limits()
     log = measurement.requests
+    damage = validity.damaged_log(log, context)
+    if damage is not None:
+        return (damage,)  # whatever else it looks like may be for want of what was lost
     checks = (
         validity.accounting(log, context),
         pool.size_not_applied(figures, context, limits),
@@ -49,9 +52,10 @@ def run_findings(
         validity.errors(figures, context),
         validity.client_saturated(figures, limits),
         validity.littles_law(figures, context, limits),
-        validity.steady_state(context),
+        validity.steady_state(measurement, context),
         validity.drifting(measurement, limits),
         validity.stalled(measurement, figures),
+        threads.thread_leak(measurement, context, limits),
         validity.throttled(figures),
         validity.steal(figures, limits),
         validity.pressure(figures, context, limits),

@@ -16,6 +16,7 @@ class Limits:
     littles_law_low: float = 0.95
     littles_law_high: float = 1.05
     drift: float = 0.03
+    leaked_threads: int = 4
     steal_share: float = 0.01
     other_cpu_cores: float = 0.25
     other_cpu_share: float = 0.1

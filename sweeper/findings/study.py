@@ -34,6 +34,7 @@ def study_findings(
                 Severity.INFO,
                 "server and load generator share the same cores, so the load costs the server CPU; compare "
                 "configurations with each other, not with another machine (4 cores or more separate them)",
+                {"shared": True},
             )
         )
     together = (

@@ -10,6 +10,29 @@ from sweeper.statistics.figures import Measurement
 from sweeper.statistics.warmup import drift
 
 
+def damaged_log(log: RequestLog, context: RunContext) -> Finding | None:
+    """Is the load generator's log of requests whole, as far as it can say itself?"""
+    started = len(log.started_s)
+    if log.torn_records:
+        return Finding(
+            "accounting",
+            Severity.ERROR,
+            f"the load generator's log ends in {log.torn_records} torn record(s), so requests are missing "
+            "and the run is discarded; see load.log for what ended it, and check the disk's free space",
+            {"torn_records": log.torn_records, "started": started},
+        )
+    # One of our users sends a request when the last one has ended; with others' users nobody knows.
+    if log.overtaken and context.mean_think_s is not None:
+        return Finding(
+            "accounting",
+            Severity.ERROR,
+            f"the load generator's log has no end of {log.overtaken} requests whose users went on to the "
+            "next one, so records are missing and the run is discarded; check the studies' disk",
+            {"overtaken": log.overtaken, "started": started},
+        )
+    return None
+
+
 def accounting(log: RequestLog, context: RunContext) -> Finding | None:
     """Do both sides count the same? A refusal (413, 422) may come from before the server's pool, so
     that only successes must be in its count; a request without an answer may or may not be."""
@@ -18,22 +41,14 @@ def accounting(log: RequestLog, context: RunContext) -> Finding | None:
     answered = log.status > 0
     responses, successes = int(answered.sum()), int((answered & ~log.failed).sum())
     counted = context.responses_counted_by_server
-    if log.torn_records:
-        return Finding(
-            "accounting",
-            Severity.ERROR,
-            f"the load generator's log ends in {log.torn_records} torn record(s), so requests are missing; "
-            "the run is discarded",
-            {"torn_records": log.torn_records, "started": started},
-        )
     if counted is None or successes <= counted <= started:
         return None
     return Finding(
         "accounting",
         Severity.ERROR,
         f"the server counted {counted} predictions where the load generator saw {responses} answers "
-        f"({censored} never finished): something else talks to this server, or answers do not come from "
-        "its pool; the run is discarded",
+        f"({censored} never finished), so the run is discarded: something else talks to this server (stop "
+        "it), or answers do not come from its pool (send the load where predictions are made)",
         {"server_completed": counted, "answers": responses, "started": started, "censored": censored},
     )
 
@@ -83,20 +98,23 @@ def littles_law(figures: RunFigures, context: RunContext, limits: Limits) -> Fin
     return Finding(
         "littles-law",
         Severity.WARNING,
-        f"throughput x (latency + wait) accounts for {ratio:.0%} of the {context.users} users (95% to 105% "
-        "expected): the load was not what was asked for; look for a saturated client or a longer --window",
-        {"ratio": ratio, "requests_per_s": rate, "mean_ms": figures.latency.mean_ms},
+        f"throughput x (latency + wait) accounts for {ratio:.0%} of the {context.users} users "
+        f"({limits.littles_law_low:.0%} to {limits.littles_law_high:.0%} expected): the load was not what "
+        "was asked for; look in load.log for a saturated client, or give a longer --window",
+        {"ratio": ratio, "requests_per_s": rate, "mean_ms": figures.latency.mean_ms, "users": context.users},
     )
 
 
-def steady_state(context: RunContext) -> Finding | None:
+def steady_state(measurement: Measurement, context: RunContext) -> Finding | None:
     if context.steady:
         return None
+    warmup_s = measurement.window.start_s - measurement.users_on_s
     return Finding(
         "no-steady-state",
         Severity.WARNING,
-        "throughput or latency never became steady within the warm-up allowed; raise --warmup-cap, or look "
-        "in server.log for what keeps changing",
+        f"throughput or latency was not steady after {warmup_s:.1f} s of warm-up, all that is allowed; raise "
+        "--warmup-cap, or look in the run's server.log for what keeps changing",
+        {"warmup_s": warmup_s},
     )
 
 
@@ -108,7 +126,8 @@ def drifting(measurement: Measurement, limits: Limits) -> Finding | None:
         "drift",
         Severity.WARNING,
         f"throughput changed by at least {change:+.1%} from the window's first half to its second (limit "
-        f"{limits.drift:.0%}): the server was still warming up, or the host changed speed",
+        f"{limits.drift:.0%}): the server was still warming up (raise --warmup), or the host changed speed "
+        "(run again when it is quiet)",
         {"change": change},
     )
 
@@ -131,8 +150,8 @@ def stalled(measurement: Measurement, figures: RunFigures) -> Finding | None:
     return Finding(
         "stalled",
         Severity.WARNING,
-        f"nothing completed for {longest:.2f} s within the window: the server or the host was stopped; look "
-        "for a garbage collection, a suspended machine, or another job",
+        f"nothing completed for {longest:.2f} s within the window ({expected:.2f} s at most are usual): "
+        "the server or the host was stopped; look for a garbage collection, a suspended machine, another job",
         {"longest_gap_s": longest, "expected_below_s": expected},
     )
 
@@ -186,7 +205,7 @@ def censored(figures: RunFigures) -> Finding | None:
     return Finding(
         "censored-tail",
         Severity.INFO,
-        f"{figures.latency.censored} requests of the window never finished, so p99 is a lower bound; raise "
-        "--drain",
-        {"censored": figures.latency.censored},
+        f"{figures.latency.censored} of {figures.latency.samples} requests of the window never finished, so "
+        "p99 is a lower bound; raise --drain, or look in the run's server.log for what they wait for",
+        {"censored": figures.latency.censored, "started": figures.latency.samples},
     )

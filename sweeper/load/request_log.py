@@ -76,6 +76,7 @@ def read_request_log(path: Path) -> RequestLog:
         lag_at_s=lags["value"].copy(),
         lag_s=lags["count"] / 1e6,
         torn_records=int(torn),
+        overtaken=_overtaken(records["count"][records["kind"] == START], latency_ms),
     )
 
 
@@ -105,6 +106,13 @@ class RequestLogFollower:
             self._counts += np.bincount(kind, minlength=KINDS)
             self._failed += int(failed.sum() - ((kind == VERDICT) & ~failed).sum())
         return LoadProgress(int(self._counts[START]), int(self._counts[FINISH]), self._failed)
+
+
+def _overtaken(users: Records, latency_ms: Records) -> int:
+    """How many requests have no end although their user started another one later."""
+    last = np.zeros(int(users.max(initial=0)) + 1, dtype=np.int64)
+    last[users] = np.arange(len(users))  # of several, the last one stays
+    return int((np.isnan(latency_ms) & (np.arange(len(users)) < last[users])).sum())
 
 
 def _read(path: Path, offset: int) -> bytes:

@@ -17,10 +17,12 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from tests.truth.pace import Pace
 from tests.truth.shapes import DISTRIBUTIONS, parse_shape, service_times
 
 REASONS = {
@@ -53,13 +55,16 @@ FAILED = response(500, b'{"message": "ERROR: the model failed"}')
 class Pool:
     """`size` slots in ideal time, and the counters that `/stats/` tells."""
 
-    def __init__(self, size: int, service_s: Callable[[], float], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, size: int, service_s: Callable[[], float], pace: Pace, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self.size = size
         self.received = 0
         self.completed = 0
         self.running = 0
         self.max_concurrency = 0
         self._service_s = service_s
+        self._pace = pace
         self._loop = loop
         self._waiting: deque[tuple[float, Connection]] = deque()
 
@@ -78,7 +83,7 @@ class Pool:
             self._serve(arrival, connection)
 
     def _serve(self, start: float, connection: Connection) -> None:
-        end = start + self._service_s()
+        end = start + self._service_s() / self._pace.speed(start)  # the loop's time is CLOCK_MONOTONIC
         self._loop.call_at(end, self._finish, end, connection)
 
     def _finish(self, end: float, connection: Connection) -> None:
@@ -102,6 +107,7 @@ class Server:
             service_times(
                 options.shape, size, options.service_ms / 1000.0, options.distribution, options.seed
             ),
+            Pace(options.drift, options.drift_period_s, options.warming_s),
             loop,
         )
         self.claimed_workers = options.workers if options.lie else size
@@ -109,10 +115,22 @@ class Server:
         self.prediction = response(200, json.dumps({"predictions": [0.5] * options.rows}).encode())
         self.ready_at = time.monotonic() + options.start_delay_s
         self.answered = 0
+        self.fail_share = options.fail_share if options.workers >= options.fail_from else 0.0
+        self.first_prediction_s: float | None = None
+        self.hung = 0
         self.failed_fast = 0
         self.dropped = 0
         self.connections = 0
         self.bytes_received = 0
+
+    def hangs_now(self) -> bool:
+        """Whether this prediction is the one that --hang-after-s loses."""
+        now_s = time.monotonic()
+        if self.first_prediction_s is None:
+            self.first_prediction_s = now_s
+        lost = 0 < self.options.hang_after_s <= now_s - self.first_prediction_s and not self.hung
+        self.hung += lost
+        return lost
 
     def page(self, path: bytes) -> bytes:
         """The response to a GET."""
@@ -144,6 +162,7 @@ class Server:
             "truth_answered": self.answered,
             "truth_failed_fast": self.failed_fast,
             "truth_dropped": self.dropped,
+            "truth_hung": self.hung,
             "truth_connections": self.connections,
             "truth_bytes_received": self.bytes_received,
         }
@@ -211,14 +230,14 @@ class Connection(asyncio.Protocol):
         server.pool.received += 1
         if options.die_after and server.pool.received > options.die_after:
             os._exit(DEATH_CODE)
-        if options.fail_share and server.chance.random() < options.fail_share:
+        if server.fail_share and server.chance.random() < server.fail_share:
             server.failed_fast += 1
             self.write(FAILED)
         elif options.drop_share and server.chance.random() < options.drop_share:
             server.dropped += 1
             if self._transport is not None:
                 self._transport.abort()
-        elif not options.mute:
+        elif not options.mute and not server.hangs_now():
             server.pool.admit(self)
 
     def answer(self) -> None:
@@ -230,6 +249,13 @@ class Connection(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         if self._transport is not None:
             self._transport.write(data)
+
+
+def leak_threads(per_s: float) -> None:
+    """For ever: start threads that do nothing and never end, as a client made for each request does."""
+    while True:
+        time.sleep(1.0 / per_s)
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
 
 
 async def serve(options: argparse.Namespace) -> None:
@@ -248,6 +274,8 @@ async def serve(options: argparse.Namespace) -> None:
     listener = await loop.create_server(
         lambda: Connection(server), options.host, options.port, backlog=4096, reuse_address=True
     )
+    if options.leak_threads_per_s:
+        threading.Thread(target=leak_threads, args=(options.leak_threads_per_s,), daemon=True).start()
     port = listener.sockets[0].getsockname()[1]
     print(f"truth server: http://{options.host}:{port}", flush=True)
     await stop.wait()
@@ -270,10 +298,21 @@ def parser() -> argparse.ArgumentParser:
     )
     args.add_argument("--no-stats", action="store_true", help="/stats/ is 404")
     args.add_argument("--fail-share", type=float, default=0.0, help="share answered 500 at once")
+    args.add_argument("--fail-from", type=int, default=1, help="--fail-share holds from W = this on")
     args.add_argument("--drop-share", type=float, default=0.0, help="share whose connection is reset instead")
     args.add_argument("--mute", action="store_true", help="predictions are received and never answered")
+    args.add_argument(
+        "--hang-after-s",
+        type=float,
+        default=0.0,
+        help="the first prediction this long after the very first one is never answered",
+    )
     args.add_argument("--never-answer", action="store_true", help="nothing at all is ever answered")
     args.add_argument("--die-after", type=int, default=0, help="exit at once upon the request after the n-th")
+    args.add_argument("--leak-threads-per-s", type=float, default=0.0, help="threads that never end")
+    args.add_argument("--drift", type=float, default=0.0, help="see tests/truth/pace.py; 0.3 is +-30%%")
+    args.add_argument("--drift-period-s", type=float, default=40.0)
+    args.add_argument("--warming-s", type=float, default=0.0, help="time to full speed, from half of it")
     args.add_argument("--start-delay-s", type=float, default=0.0, help="503 on the ready pages for that long")
     args.add_argument("--listen-late", action="store_true", help="do not even listen during --start-delay-s")
     args.add_argument("--hang-at-start", action="store_true", help="run and never listen")

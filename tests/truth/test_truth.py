@@ -11,8 +11,10 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
+import psutil
 import pytest
 
+from tests.truth.pace import Pace
 from tests.truth.process import TruthServer, truth_server
 from tests.truth.shapes import Shape, parse_shape, service_times
 from tests.truth.sleep_server import DEATH_CODE
@@ -156,6 +158,55 @@ def test_failing(option: str, counter: str, status: int) -> None:
     assert set(statuses) == {200, status}
     assert statuses[status] == stats[counter]
     assert statuses[200] == stats["truth_answered"] == 60 - stats[counter]
+
+
+@pytest.mark.parametrize(("workers", "failing"), [(2, False), (8, True)])
+def test_failing_from_some_pool_size_on(workers: int, failing: bool) -> None:
+    with truth_server(
+        "--workers", workers, "--service-ms", 1, "--fail-share", 0.9, "--fail-from", 8
+    ) as server:
+        assert (500 in predict(server, 30)) is failing
+
+
+def test_a_drifting_host_is_the_same_for_every_server_and_its_mean_is_the_nominal_speed() -> None:
+    first, second = Pace(drift=0.3, period_s=40.0), Pace(drift=0.3, period_s=40.0)
+    moments = [1000.0 + 0.1 * i for i in range(400)]
+    speeds = [first.speed(at_s) for at_s in moments]
+    assert speeds == [second.speed(at_s) for at_s in reversed(moments)][::-1]
+    assert (min(speeds), max(speeds)) == pytest.approx((0.7, 1.3), abs=0.001)
+    assert statistics.fmean(speeds) == pytest.approx(1.0, abs=0.001)
+    assert {Pace().speed(at_s) for at_s in moments} == {1.0}
+
+
+def test_a_server_warms_up_from_its_first_prediction() -> None:
+    pace = Pace(warming_s=10.0)
+    assert [pace.speed(at_s) for at_s in (500.0, 505.0, 510.0, 600.0)] == [0.5, 0.75, 1.0, 1.0]
+
+
+def test_a_cold_server_has_half_of_its_capacity() -> None:
+    times, service_s = 5, 0.02
+    with truth_server("--workers", 1, "--service-ms", 1000 * service_s, "--warming-s", 3600) as server:
+        begin = time.monotonic()
+        assert predict(server, times) == {200: times}
+        assert time.monotonic() - begin >= 1.95 * times * service_s
+
+
+def test_leaking_threads() -> None:
+    with truth_server("--workers", 1, "--leak-threads-per-s", 100) as server:
+        process, deadline = psutil.Process(server.process.pid), time.monotonic() + TIMEOUT_S
+        before = process.num_threads()
+        while process.num_threads() < before + 10 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert process.num_threads() >= before + 10
+
+
+def test_one_prediction_hangs() -> None:
+    with truth_server("--workers", 2, "--service-ms", 1, "--hang-after-s", 0.01) as server:
+        predict(server, 1)
+        time.sleep(0.02)
+        assert predict(server, 1, timeout_s=0.2) == {0: 1}
+        assert predict(server, 3) == {200: 3}
+        assert server.stats()["truth_hung"] == 1
 
 
 def test_dying() -> None:

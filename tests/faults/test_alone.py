@@ -1,0 +1,185 @@
+"""Each code is tripped by its own fault and by no other, on a simulated clock and so to the letter.
+
+The run and the study are the real ones (`execute_run`, `run_study`); server, load and /proc are those of
+tests/fakes.py, since only there nothing else can happen on the machine. test_real.py injects for real.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweeper.findings import FAILING, SUSPICIOUS, verdict
+from sweeper.records import Configuration, Finding, RunPlan, Severity, Verdict
+from sweeper.run import RunSettings, execute_run
+from sweeper.statistics.decision import Rule
+from sweeper.study import StudyPlan, run_study
+from tests.builders import configurations
+from tests.fakes import Behaviour, MemoryStore, Script, Watching, World, noisy, world_of
+
+SETTINGS = RunSettings()
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What goes wrong in a run, what its message tells a person to do, and the codes that follow from it
+    by definition."""
+
+    behaviour: Behaviour
+    do: str
+    world: dict[str, Any] = field(default_factory=dict)
+    settings: RunSettings = SETTINGS
+    workers: int = 4
+    follows: frozenset[str] = frozenset()
+
+
+RUN_FAULTS: dict[str, list[Fault]] = {
+    "accounting": [
+        Fault(Behaviour(miscount=500), "stop it"),
+        Fault(Behaviour(miscount=-500), "where predictions are made"),
+        Fault(Behaviour(torn_records=1), "free space"),
+    ],
+    "censored-tail": [Fault(Behaviour(hangs=1), "--drain")],
+    "client-saturated": [
+        Fault(Behaviour(client_cpu_ms=7.0), "fewer --users"),
+        Fault(Behaviour(lag_ms=50.0), "--load-cpus"),
+    ],
+    # The speed changes in the middle of the window, less than MSER-5 needs to call it a warm-up.
+    "drift": [
+        Fault(
+            Behaviour(wobble=0.06, step=(45.0, 0.75)),
+            "--warmup",
+            settings=RunSettings(warmup_s=40.0, warmup_cap_s=40.0),
+        )
+    ],
+    "errors": [Fault(Behaviour(error_share=0.05), "server.log")],
+    "littles-law": [Fault(Behaviour(), "load.log", world={"waits_longer_s": 0.1})],
+    "load-died": [
+        Fault(Behaviour(), "load.log", world={"load_fails": fails})
+        for fails in ("cannot start", "never starts", "dies", "unreadable")
+    ],
+    "no-requests": [Fault(Behaviour(rps=1.0), "server.log")],
+    "no-steady-state": [Fault(Behaviour(rps=60, trend_per_s=0.06), "--warmup-cap")],
+    "pool-size-not-applied": [
+        Fault(Behaviour(pool="fixed"), "make the server read", workers=8),
+        Fault(Behaviour(pool="lying"), "make the server read", workers=8),
+    ],
+    "pool-size-unverified": [
+        Fault(Behaviour(pool="absent"), "let /stats/ report"),
+        Fault(Behaviour(pool="half-silent"), "let /stats/ report"),
+    ],
+    "pressure": [Fault(Behaviour(other_cpu_cores=0.5), "stop them")],
+    "server-did-not-start": [
+        Fault(Behaviour(dies_at_start=True), "server.log"),
+        Fault(Behaviour(ready_after_s=500.0), "--start-timeout"),
+    ],
+    "server-died": [
+        Fault(Behaviour(dies_after_s=0.0), "server.log"),
+        Fault(Behaviour(dies_after_s=2.0), "server.log"),
+        Fault(Behaviour(dies_after_s=9.0), "server.log"),
+    ],
+    "stalled": [Fault(Behaviour(pause=(8.0, 9.4)), "garbage collection")],
+    "steal": [Fault(Behaviour(steal=0.05), "run again")],
+    "thread-leak": [Fault(Behaviour(leaks_per_s=1.0), "look in the model's code")],
+    "throttled": [Fault(Behaviour(throttled_per_s=1.0), "raise the quota")],
+    "user-limited": [Fault(Behaviour(), "--users", workers=200)],
+}
+
+
+def check_message(found: Finding, do: str) -> None:
+    """One sentence for a person, with its evidence and what to do about it."""
+    assert do in found.message, found.message
+    assert len(found.message) > 60
+    assert not {"None", "nan", "inf"} & set(found.message.split())
+    assert "\n" not in found.message
+    assert not found.message.endswith(".")
+    assert found.evidence
+    assert all(
+        value is None or isinstance(value, bool | int | float | str) for value in found.evidence.values()
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        pytest.param(code, fault, id=f"{code}-{number}")
+        for code, faults in RUN_FAULTS.items()
+        for number, fault in enumerate(faults, start=1)
+    ],
+)
+def test_a_fault_trips_its_code_and_no_other(code: str, fault: Fault) -> None:
+    world = world_of(fault.behaviour, **fault.world)
+    plan = RunPlan("b01-01-w4", 1, 1, Configuration(fault.workers))
+    record = execute_run(plan, fault.settings, world.parts(), Path("x")).record
+    assert {finding.code for finding in record.findings} == {code} | fault.follows
+    check_message(next(finding for finding in record.findings if finding.code == code), fault.do)
+    assert record.verdict is verdict(record.findings)
+    expected = Verdict.FAILED if code in FAILING else Verdict.SUSPECT if code in SUSPICIOUS else Verdict.VALID
+    assert record.verdict is expected
+    assert (record.figures is None) == (expected is Verdict.FAILED)
+
+
+@pytest.mark.parametrize("workers", [1, 4, 32])
+def test_no_fault_trips_nothing(workers: int) -> None:
+    plan = RunPlan("b01-01", 1, 1, Configuration(workers))
+    assert execute_run(plan, RunSettings(), world_of(Behaviour()).parts(), Path("x")).record.findings == ()
+
+
+# --- what only the runs together show -------------------------------------------------------------------
+
+
+def one_of_a_pair_is_slow(configuration: Configuration, block: int, run_id: str) -> Behaviour:
+    """The second block's run in place 5, one of two with 4 workers under the study's seed."""
+    speeds = noisy({1: 100.0, 2: 100.0, 4: 100.0, 8: 100.0, 16: 100.0}, noise=0.04)
+    behaviour = speeds(configuration, block, run_id)
+    return Behaviour(rps=behaviour.rps * 0.7) if run_id == "b02-05-w4" else behaviour
+
+
+def by_workers(behaviours: dict[int, Behaviour]) -> Script:
+    return lambda configuration, block, run_id: behaviours[configuration.workers]
+
+
+@dataclass(frozen=True)
+class StudyFault:
+    script: Script
+    workers: tuple[int, ...]
+    do: str
+    cores_shared: bool = False
+
+
+STUDY_FAULTS: dict[str, StudyFault] = {
+    "gil-bound": StudyFault(
+        by_workers(
+            {
+                1: Behaviour(rps=100.0, cpu_ms=7.0, voluntary=5.0),
+                4: Behaviour(rps=140.0, cpu_ms=7.0, voluntary=10.0),
+                32: Behaviour(rps=100.0, cpu_ms=10.0, voluntary=60.0),
+            }
+        ),
+        (1, 4, 32),
+        "fewer workers",
+    ),
+    "oversubscribed": StudyFault(
+        by_workers({w: Behaviour(rps=140.0, run_delay_ms=w * 0.25) for w in (1, 4, 32)}),
+        (1, 4, 32),
+        "use fewer",
+    ),
+    "sentinel": StudyFault(one_of_a_pair_is_slow, (1, 2, 4, 8, 16), "run again"),
+    "shared-cores": StudyFault(
+        by_workers({1: Behaviour(rps=80.0), 4: Behaviour(rps=140.0)}), (1, 4), "compare", cores_shared=True
+    ),
+}
+
+
+@pytest.mark.parametrize("code", STUDY_FAULTS)
+def test_a_fault_of_the_study_trips_its_code_and_no_other(code: str) -> None:
+    fault = STUDY_FAULTS[code]
+    settings = RunSettings(cores_shared=fault.cores_shared)
+    plan = StudyPlan("study", configurations(*fault.workers), Rule(), 0, 4, settings, "abc", {})
+    answer = run_study(plan, World(fault.script).parts(), MemoryStore(), Watching())
+    assert [finding.code for finding in answer.findings] == [code]
+    check_message(answer.findings[0], fault.do)
+    assert answer.findings[0].severity is not Severity.ERROR

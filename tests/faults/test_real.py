@@ -1,0 +1,254 @@
+"""Faults injected into real runs: `test_CODE`, or `test_CODE__HOW` where there are several ways to trip it.
+
+Some seconds each. A busy machine adds remarks of its own to a real run, so that "this code and no other" is
+asked of one attempt in two (`check_trips`); to the letter it is asked in test_alone.py.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import time
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweeper.records import Configuration, RunPlan, Verdict
+from sweeper.run import RunResult, execute_run
+from tests.fakes import Behaviour, world_of
+from tests.faults.cpu_quota import QuotaGroup, quota_group
+from tests.faults.injection import Injection, check_trips, longer, pulses, real_run, stopped
+
+pytestmark = pytest.mark.e2e
+
+# 100 requests/s from 4 slots of 40 ms: 80 users keep them busy, a request waits half a second.
+SERVER = ("--service-ms", 40, "--shape", "plateau:4")
+Attempts = Callable[..., Callable[[], RunResult]]
+
+
+@pytest.fixture
+def attempts(tmp_path: Path) -> Attempts:
+    """Makes a function that makes one run; `inject` makes the injection of each."""
+    numbers = count(1)
+
+    def prepare(
+        *options: object, inject: Callable[[], Injection] = Injection, **settings: Any
+    ) -> Callable[[], RunResult]:
+        def attempt() -> RunResult:
+            directory = tmp_path / str(next(numbers))
+            directory.mkdir()
+            return real_run(directory, *options, injection=inject(), **settings)
+
+        return attempt
+
+    return prepare
+
+
+def test_without_a_fault(attempts: Attempts) -> None:
+    result = check_trips(set(), attempts(*SERVER))
+    assert result.record.figures is not None
+
+
+# --- the server -----------------------------------------------------------------------------------------
+
+
+def test_server_did_not_start(attempts: Attempts) -> None:
+    result = check_trips(
+        {"server-did-not-start"}, attempts("--hang-at-start", settings=longer(2.0, start_timeout_s=1.5))
+    )
+    assert "--start-timeout" in result.record.findings[0].message
+
+
+def test_server_did_not_start__slow(attempts: Attempts) -> None:
+    """It answers, but not that it is ready: the message says what it answered."""
+    result = check_trips(
+        {"server-did-not-start"},
+        attempts("--start-delay-s", 3600, settings=longer(2.0, start_timeout_s=1.5)),
+    )
+    assert result.record.verdict is Verdict.FAILED
+
+
+def test_server_did_not_start__dies(attempts: Attempts) -> None:
+    result = check_trips({"server-did-not-start"}, attempts("--pool", -1))
+    assert "exit code 2" in result.record.findings[0].message
+
+
+def test_server_died(attempts: Attempts) -> None:
+    def inject() -> Injection:
+        return Injection(on_window=lambda injection: os.kill(injection.server_pid, signal.SIGKILL))
+
+    check_trips({"server-died"}, attempts(*SERVER, inject=inject))
+
+
+def test_errors(attempts: Attempts) -> None:
+    result = check_trips({"errors"}, attempts(*SERVER, "--fail-share", 0.3))
+    figures = result.record.figures
+    assert figures is not None
+    assert figures.rps < 0.9 * figures.completed / figures.window_s  # failing fast is no throughput
+
+
+def test_no_requests(attempts: Attempts) -> None:
+    check_trips({"no-requests"}, attempts("--mute", settings=longer(2.0, drain_s=0.5)))
+
+
+def test_pool_size_not_applied(attempts: Attempts) -> None:
+    result = check_trips({"pool-size-not-applied"}, attempts(*SERVER, "--pool", 2))
+    assert result.record.findings[0].evidence["reported"] == 2
+
+
+def test_pool_size_not_applied__lying(attempts: Attempts) -> None:
+    check_trips({"pool-size-not-applied"}, attempts("--service-ms", 80, "--pool", 4, "--lie", workers=8))
+
+
+def test_pool_size_unverified(attempts: Attempts) -> None:
+    check_trips({"pool-size-unverified"}, attempts(*SERVER, "--no-stats"))
+
+
+def test_thread_leak(attempts: Attempts) -> None:
+    result = check_trips({"thread-leak"}, attempts(*SERVER, "--leak-threads-per-s", 5, settings=longer(4.0)))
+    found = next(finding for finding in result.record.findings if finding.code == "thread-leak")
+    assert found.evidence["threads_per_s"] == pytest.approx(5.0, rel=0.3)
+
+
+def test_no_steady_state(attempts: Attempts) -> None:
+    """It gets faster all the time: half of its speed at first, all of it long after the run."""
+    check_trips(
+        {"no-steady-state"},
+        attempts(*SERVER, "--warming-s", 12, settings=longer(6.0)),
+        follows=frozenset({"drift"}),
+    )
+
+
+def test_stalled(attempts: Attempts) -> None:
+    """SIGSTOP of 1.4 s within the window."""
+
+    def inject() -> Injection:
+        def stall(injection: Injection) -> None:
+            with stopped(injection.server_pid):
+                time.sleep(1.4)
+
+        return Injection(on_window=lambda injection: injection.beside(lambda: stall(injection)))
+
+    result = check_trips({"stalled"}, attempts(*SERVER, inject=inject, settings=longer(5.0)))
+    found = next(finding for finding in result.record.findings if finding.code == "stalled")
+    assert float(found.evidence["longest_gap_s"] or 0) >= 1.3
+
+
+def test_throttled(attempts: Attempts) -> None:
+    """A real CPU quota on the server; where this machine allows none, the counter of a simulated one."""
+    with quota_group() as group:
+        if isinstance(group, QuotaGroup):
+
+            def inject() -> Injection:
+                # Serving 100 requests a second takes some 3% of a core; it may have 1%.
+                return Injection(on_load=lambda injection: group.limit(injection.server_pid, 1000))
+
+            result = check_trips(
+                {"throttled"},
+                attempts(*SERVER, inject=inject, settings=longer(2.0, drain_s=20.0)),
+                # What a server that is taken off its cores is bound to do, too.
+                follows=frozenset({"stalled", "no-steady-state", "pool-size-not-applied", "littles-law"}),
+            )
+        else:
+            print(f"no real quota: {group}")
+            world = world_of(Behaviour(throttled_per_s=1.0))
+            result = execute_run(
+                RunPlan("b01-01", 1, 1, Configuration(4)), longer(10.0), world.parts(), Path("x")
+            )
+        found = next(finding for finding in result.record.findings if finding.code == "throttled")
+        assert int(found.evidence["throttled_periods"] or 0) > 0
+
+
+def test_censored_tail(attempts: Attempts) -> None:
+    """One request in the window never ends."""
+    result = check_trips(
+        {"censored-tail"}, attempts(*SERVER, "--hang-after-s", 3.5, settings=longer(2.0, drain_s=3.0))
+    )
+    figures = result.record.figures
+    assert figures is not None
+    assert figures.latency.censored == figures.censored == 1
+
+
+# --- the load -------------------------------------------------------------------------------------------
+
+
+def test_client_saturated(attempts: Attempts) -> None:
+    """locust is taken off its cores for 120 ms of every 240 ms, as on a machine that has none left."""
+
+    def inject() -> Injection:
+        def starve(injection: Injection) -> None:
+            injection.beside(lambda: pulses(injection.load_pid, 0.12, 0.12, injection.ended))
+
+        return Injection(on_window=starve)
+
+    check_trips({"client-saturated"}, attempts(*SERVER, inject=inject), follows=frozenset({"littles-law"}))
+
+
+def test_load_died(attempts: Attempts) -> None:
+    def inject() -> Injection:
+        return Injection(on_window=lambda injection: os.kill(injection.load_pid, signal.SIGKILL))
+
+    result = check_trips({"load-died"}, attempts(*SERVER, inject=inject))
+    assert "load.log" in result.record.findings[0].message
+
+
+def test_littles_law(attempts: Attempts) -> None:
+    """80 users run where 100 were asked for."""
+    result = check_trips({"littles-law"}, attempts(*SERVER, inject=lambda: Injection(claimed_users=100)))
+    found = next(finding for finding in result.record.findings if finding.code == "littles-law")
+    assert found.evidence["ratio"] == pytest.approx(0.8, abs=0.06)
+
+
+def test_user_limited(attempts: Attempts) -> None:
+    """20 users in front of 40 slots."""
+    check_trips(
+        {"user-limited"},
+        attempts("--service-ms", 400, workers=40, users=20, wait_s=(0.0, 1.0), settings=longer(4.0)),
+    )
+
+
+def test_accounting(attempts: Attempts) -> None:
+    """Somebody else's predictions on the same server."""
+
+    def predict_too(injection: Injection) -> None:
+        connection = http.client.HTTPConnection(injection.server_url.removeprefix("http://"), timeout=10)
+        for _ in range(3):
+            connection.request("POST", "/predict/", b"a\n1\n", {"Content-Type": "text/csv"})
+            connection.getresponse().read()
+        connection.close()
+
+    def inject() -> Injection:
+        return Injection(on_window=lambda injection: injection.beside(lambda: predict_too(injection)))
+
+    result = check_trips({"accounting"}, attempts(*SERVER, inject=inject))
+    evidence = result.record.findings[0].evidence
+    assert evidence["server_completed"] == 3 + int(evidence["started"] or 0)
+
+
+def torn(path: Path) -> None:
+    """The last record of a raw log is cut off in its middle."""
+    path.write_bytes(path.read_bytes()[:-7])
+
+
+def test_accounting__torn_record(attempts: Attempts) -> None:
+    """More ways to tear a log are in test_torn_log.py."""
+
+    def inject() -> Injection:
+        return Injection(after_drain=lambda injection: torn(injection.raw_log))
+
+    result = check_trips({"accounting"}, attempts(*SERVER, inject=inject))
+    assert result.record.verdict is Verdict.FAILED
+    assert result.record.figures is None
+
+
+def test_load_died__torn_in_the_middle(attempts: Attempts) -> None:
+    def hole(injection: Injection) -> None:
+        data = injection.raw_log.read_bytes()
+        injection.raw_log.write_bytes(data[: len(data) // 2] + data[len(data) // 2 + 7 :])
+
+    result = check_trips({"load-died"}, attempts(*SERVER, inject=lambda: Injection(after_drain=hole)))
+    assert "damaged" in result.record.findings[0].message
