@@ -50,6 +50,7 @@ def run_findings(
         validity.client_saturated(figures, limits),
         validity.littles_law(figures, context, limits),
         validity.steady_state(context),
+        validity.falling_behind(measurement, context, limits),
         validity.drifting(measurement, limits),
         validity.stalled(measurement, figures),
         validity.throttled(figures),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from sweeper.findings.limits import Limits, RunContext
 from sweeper.records import Finding, RequestLog, RunFigures, Severity
 from sweeper.statistics.figures import Measurement
+from sweeper.statistics.percentiles import percentile
 from sweeper.statistics.warmup import drift
 
 
@@ -74,7 +77,7 @@ def client_saturated(figures: RunFigures, limits: Limits) -> Finding | None:
 
 
 def littles_law(figures: RunFigures, context: RunContext, limits: Limits) -> Finding | None:
-    if context.mean_think_s is None:
+    if context.mean_think_s is None or context.open_loop:
         return None
     rate = figures.completed / figures.window_s
     ratio = rate * (figures.latency.mean_ms / 1000.0 + context.mean_think_s) / context.users
@@ -110,6 +113,39 @@ def drifting(measurement: Measurement, limits: Limits) -> Finding | None:
         f"throughput changed by at least {change:+.1%} from the window's first half to its second (limit "
         f"{limits.drift:.0%}): the server was still warming up, or the host changed speed",
         {"change": change},
+    )
+
+
+def falling_behind(measurement: Measurement, context: RunContext, limits: Limits) -> Finding | None:
+    """Under open-loop load: does the queue grow all through the window?
+
+    Where arrivals exceed what is served by a share e, latency grows by e seconds every second; where they
+    do not, it stays. So it grows where nearly all of the window's last third waited longer than nearly all
+    of its first; a burst passes sooner.
+    """
+    log, window = measurement.requests, measurement.window
+    if not context.open_loop:
+        return None
+    waited_ms = (measurement.ended_s - log.started_s) * 1000.0
+    latency_ms = np.where(np.isnan(log.latency_ms), waited_ms, log.latency_ms)
+    third_s = window.duration_s / 3.0
+    edges = window.start_s + third_s * np.arange(4)
+    thirds = [
+        latency_ms[(log.started_s >= low) & (log.started_s < high)] for low, high in itertools.pairwise(edges)
+    ]
+    if any(len(third) == 0 for third in thirds):
+        return None
+    first, middle, last = (float(third.mean()) for third in thirds)
+    slope = (last - first) / (2.0 * third_s)
+    apart = percentile(np.sort(thirds[2]), 0.05) > percentile(np.sort(thirds[0]), 0.95)
+    if not (apart and first < middle < last) or slope < limits.latency_grows_ms_per_s:
+        return None
+    return Finding(
+        "falling-behind",
+        Severity.WARNING,
+        f"latency grew from {first:,.0f} ms in the window's first third to {last:,.0f} ms in its last: more "
+        "requests arrived than the server answers, so its figures only show how long it was watched",
+        {"first_ms": first, "last_ms": last, "grows_ms_per_s": slope},
     )
 
 

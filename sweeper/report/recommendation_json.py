@@ -17,6 +17,8 @@ from sweeper.errors import StoreError
 from sweeper.records import (
     Candidate,
     Configuration,
+    Confirmation,
+    Confirmed,
     Evidence,
     Finding,
     Interval,
@@ -74,19 +76,53 @@ def to_json_dict(rec: Recommendation) -> dict[str, Any]:
         "environment": rec.environment,
         "runtime_parameters": {} if workers is None else {PARAMETER: workers},
         "complete": rec.complete,
+        "confirmation": None if rec.confirmation is None else _confirmation_object(rec.confirmation),
     }
     return {key: _plain(value) for key, value in document.items()}
 
 
-def _candidate_object(candidate: Candidate) -> dict[str, object]:
-    latencies = {name: _interval_object(interval) for name, interval in candidate.latency_ms.items()}
+def _confirmation_object(confirmation: Confirmation) -> dict[str, object]:
+    """The `low` and `high` of open-loop figures are the least and the most of the runs."""
+    return {
+        "arrivals_per_s": confirmation.arrivals_per_s,
+        "share": confirmation.share,
+        "configurations": [_confirmed_object(one) for one in confirmation.configurations],
+        "sentence": confirmation.sentence,
+    }
+
+
+def _confirmed_object(one: Confirmed) -> dict[str, object]:
+    return {
+        "workers": one.configuration.workers,
+        "model_threads": one.configuration.model_threads,
+        "processes": one.configuration.processes,
+        "runs": one.runs,
+        "failed_runs": one.failed_runs,
+        "suspect": one.suspect,
+        "codes": one.codes,
+        "completed_per_s": _interval_object(one.completed_per_s),
+        "latency_ms": _latencies_object(one.latency_ms),
+        "error_rate": one.error_rate,
+        "kept_up": one.kept_up,
+        "p99_is_lower_bound": one.p99_is_lower_bound,
+        "closed_rps": _interval_object(one.closed_rps),
+        "closed_latency_ms": _latencies_object(one.closed_latency_ms),
+    }
+
+
+def _latencies_object(latency_ms: Mapping[str, Interval]) -> dict[str, object]:
+    latencies = {name: _interval_object(interval) for name, interval in latency_ms.items()}
     known = {name: interval for name, interval in latencies.items() if interval is not None}
+    return dict.fromkeys(LATENCY_KEYS) | known
+
+
+def _candidate_object(candidate: Candidate) -> dict[str, object]:
     return {
         "workers": candidate.configuration.workers,
         "runs": candidate.runs,
         "eliminated_after": candidate.eliminated_after,
         "rps": _interval_object(candidate.rps),
-        "latency_ms": dict.fromkeys(LATENCY_KEYS) | known,
+        "latency_ms": _latencies_object(candidate.latency_ms),
         "error_rate": candidate.error_rate,
         "cpu_cores": candidate.cpu_cores,
         "rss_bytes": candidate.rss_bytes,
@@ -157,12 +193,44 @@ def from_json_dict(data: object) -> Recommendation:
         findings=_take(document, "findings", _tuple_of(_finding)),
         environment=_take(document, "environment", _mapping),
         complete=_take(document, "complete", _flag, default=True),
+        confirmation=_take(document, "confirmation", _maybe(_confirmation), default=None),
+    )
+
+
+def _confirmation(data: object) -> Confirmation:
+    confirmation = _object(data, "the confirmation")
+    return Confirmation(
+        arrivals_per_s=_take(confirmation, "arrivals_per_s", _number),
+        share=_take(confirmation, "share", _number),
+        configurations=_take(confirmation, "configurations", _tuple_of(_confirmed)),
+        sentence=_take(confirmation, "sentence", _text),
+    )
+
+
+def _confirmed(data: object) -> Confirmed:
+    one = _object(data, "a confirmed configuration")
+    return Confirmed(
+        configuration=Configuration(
+            workers=_take(one, "workers", _whole),
+            model_threads=_take(one, "model_threads", _whole),
+            processes=_take(one, "processes", _whole),
+        ),
+        runs=_take(one, "runs", _whole),
+        failed_runs=_take(one, "failed_runs", _whole),
+        suspect=_take(one, "suspect", _flag),
+        codes=_take(one, "codes", _tuple_of(_text)),
+        completed_per_s=_take(one, "completed_per_s", _maybe(_interval)),
+        latency_ms=_take(one, "latency_ms", _latencies),
+        error_rate=_take(one, "error_rate", _maybe(_number)),
+        kept_up=_take(one, "kept_up", _maybe(_flag)),
+        p99_is_lower_bound=_take(one, "p99_is_lower_bound", _flag),
+        closed_rps=_take(one, "closed_rps", _maybe(_interval)),
+        closed_latency_ms=_take(one, "closed_latency_ms", _latencies),
     )
 
 
 def _candidate(data: object) -> Candidate:
     candidate = _object(data, "a candidate")
-    latencies = _take(candidate, "latency_ms", _mapping)
     return Candidate(
         configuration=Configuration(
             workers=_take(candidate, "workers", _whole),
@@ -175,11 +243,7 @@ def _candidate(data: object) -> Candidate:
         eliminated_after=_take(candidate, "eliminated_after", _maybe(_whole)),
         state=_take(candidate, "state", _text, default=""),
         rps=_take(candidate, "rps", _maybe(_interval)),
-        latency_ms={
-            name: interval
-            for name in latencies
-            if (interval := _take(latencies, name, _maybe(_interval))) is not None
-        },
+        latency_ms=_take(candidate, "latency_ms", _latencies),
         relative_to_best=_take(candidate, "relative_to_best", _maybe(_interval), default=None),
         error_rate=_take(candidate, "error_rate", _maybe(_number)),
         cpu_cores=_take(candidate, "cpu_cores", _maybe(_number)),
@@ -202,6 +266,15 @@ def _finding(data: object) -> Finding:
         message=_take(finding, "message", _text),
         evidence=_take(finding, "evidence", _evidence),
     )
+
+
+def _latencies(data: object) -> dict[str, Interval]:
+    latencies = _mapping(data)
+    return {
+        name: interval
+        for name in latencies
+        if (interval := _take(latencies, name, _maybe(_interval))) is not None
+    }
 
 
 def _interval(data: object) -> Interval:
