@@ -79,7 +79,7 @@ class ArrivingUser(FastHttpUser):
 
     @task
     def arrive(self) -> None:
-        recorder = self.environment.sweeper_recorder  # type: ignore[attr-defined]
+        recorder = self.environment.sweeper_recorder
         for due in moments(ARRIVALS, time.monotonic()):
             # Also when it is due already: the ones before must get their turn.
             gevent.sleep(max(0.0, due - time.monotonic()))
