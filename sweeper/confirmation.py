@@ -18,7 +18,6 @@ from sweeper.records import (
     Confirmation,
     Confirmed,
     Interval,
-    RunFigures,
     RunRecord,
     Severity,
     Verdict,
@@ -74,10 +73,13 @@ def _confirmed(
     used = [record.figures for record in (valid or measured) if record.figures is not None]
     codes = {f.code for record in own for f in record.findings if f.severity is not Severity.INFO}
     beside = closed.get(configuration)
+    behind = sum(_fell_behind(record) for record in measured)
     return Confirmed(
         configuration=configuration,
         runs=len(used),
+        measured_runs=len(measured),
         failed_runs=len(own) - len(measured),
+        fell_behind_runs=behind,
         suspect=bool(used) and not valid,
         codes=tuple(sorted(codes)),
         completed_per_s=_range([figures.completed / figures.window_s for figures in used]),
@@ -87,7 +89,7 @@ def _confirmed(
             if (seen := _range([getattr(figures.latency, f"{name}_ms") for figures in used])) is not None
         },
         error_rate=error_rate(used) if used else None,
-        kept_up=_kept_up(measured),
+        kept_up=behind == 0 if measured else None,
         p99_is_lower_bound=any(figures.latency.censored for figures in used),
         closed_rps=beside.rps if beside else None,
         closed_latency_ms=dict(beside.latency_ms) if beside else {},
@@ -103,18 +105,17 @@ def _range(values: Sequence[float]) -> Interval | None:
     return Interval(statistics.geometric_mean(values), low, high)
 
 
-def _kept_up(measured: Sequence[RunRecord]) -> bool | None:
-    """No run's latency kept growing, and what arrived was answered, but for noise.
+def _fell_behind(record: RunRecord) -> bool:
+    """Its latency kept growing, or more arrived than was answered, beyond noise.
 
     What arrived in the window and what completed in it differ by how the queue changed; three deviations
     of a Poisson count are more than a queue that does not grow ever makes of it.
     """
-    runs: list[RunFigures] = [record.figures for record in measured if record.figures is not None]
-    if not runs:
-        return None
-    arrived, completed = sum(run.started for run in runs), sum(run.completed for run in runs)
-    grew = any(finding.code == FALLING_BEHIND for record in measured for finding in record.findings)
-    return not grew and arrived - completed <= 3 * math.sqrt(arrived)
+    run = record.figures
+    if run is None:
+        return False
+    grew = any(finding.code == FALLING_BEHIND for finding in record.findings)
+    return grew or run.started - run.completed > 3 * math.sqrt(run.started)
 
 
 def _sentence(rate: float, seen: Sequence[Confirmed], default_workers: int, users: int | None) -> str:
@@ -153,15 +154,20 @@ def _not_kept_up(answer: Confirmed, default: Confirmed | None) -> list[str]:
     clauses = []
     if answer.kept_up is False:
         clauses.append(
-            f"{_count(answer)} {_verb(answer, 'does', 'do')} not keep up with that ({_answered(answer)}): "
-            "what the users of a closed loop get is more than random arrivals may ask for, so plan for less"
+            f"{_behind(answer)}: what the users of a closed loop get is more than random arrivals may ask "
+            "for, so plan for less"
         )
     if default is not None and default.kept_up is False:
-        clauses.append(
-            f"{_count(default)} {_verb(default, 'does', 'do')} not keep up with that ({_answered(default)}), "
-            "so the latency only shows how long it was watched"
-        )
+        clauses.append(f"{_behind(default)}, so the latency only shows how long it was watched")
     return clauses
+
+
+def _behind(one: Confirmed) -> str:
+    if one.fell_behind_runs == one.measured_runs:
+        return f"{_count(one)} {_verb(one, 'does', 'do')} not keep up with that ({_answered(one)})"
+    return (
+        f"{_count(one)} fell behind in {one.fell_behind_runs} of {one.measured_runs} runs ({_answered(one)})"
+    )
 
 
 def _answered(one: Confirmed) -> str:

@@ -291,13 +291,16 @@ class Confirmed:
     `latency_ms` and `completed_per_s` are geometric means over its open-loop runs, with the least and the
     most of them as low and high: a range, not a confidence interval. The closed-loop ones are as in
     `Candidate`. `runs` are those the figures are of: the valid ones or, where there is none, the suspect
-    ones, which `suspect` says; `codes` are the remarks on any of its runs that are more than information.
-    `kept_up` is None where no run has figures.
+    ones, which `suspect` says, of the `measured_runs` that have any; `codes` are the remarks on any of its
+    runs that are more than information. In `fell_behind_runs` of the measured ones more arrived than was
+    answered; `kept_up` says that there was none such, and is None where no run has figures.
     """
 
     configuration: Configuration
     runs: int
+    measured_runs: int
     failed_runs: int
+    fell_behind_runs: int
     suspect: bool
     codes: tuple[str, ...]
     completed_per_s: Interval | None

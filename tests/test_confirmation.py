@@ -117,6 +117,10 @@ def test_the_sentence_in_full() -> None:
             [*both((200, 210), ()), opened(4, 1, codes=("falling-behind",), verdict=Verdict.SUSPECT)],
             "; 4 workers do not keep up with that (48 answers/s, latency grew all through a run), so the",
         ),
+        (
+            [*both((200, 210), (220,)), opened(4, 2, started=480, completed=400)],
+            "; 4 workers fell behind in 1 of 2 runs (43.8 answers/s), so the latency only shows how long",
+        ),
         (both((900, 910), (220, 240), completed=350), "8 workers do not keep up with that (35 answers/s):"),
         (both((200, 210), (220, 240), failed=48, completed=480), "10.0% of the requests to 8 workers failed"),
         (
@@ -131,7 +135,7 @@ def test_what_the_sentence_says(runs: list[RunRecord], words: str) -> None:
     assert words in sentence
     assert sentence.startswith("At 75% of its throughput (48 requests/s, arriving at random) ")
     assert sentence.endswith(".") and ".." not in sentence and "\n" not in sentence
-    if "keep up" in words or "no run" in words:
+    if "keep up" in words or "fell behind" in words or "no run" in words:
         assert "does as well" not in sentence and "ahead of" not in sentence
 
 
@@ -223,6 +227,20 @@ NOISE = np.random.default_rng(1).gamma(4.0, 50.0, 1300)
 )
 def test_a_growing_queue_is_named(latency_ms: np.ndarray, codes: list[str]) -> None:
     assert [code for code in remarks(AT, latency_ms) if code != "drift"] == codes
+
+
+def test_a_late_client_is_held_against_the_p99_that_it_is_part_of() -> None:
+    measurement = Measurement(log(AT, NOISE), (SAMPLE,), Window(10.0, 20.0), 7.0, 21.0, 1.0, None)
+    late = dataclasses.replace(FEW, client_lag_p99_ms=5.0)  # p50 is 20 ms, p99 600 ms
+    for open_loop, codes in ((False, {"client-saturated"}), (True, set())):
+        asked = dataclasses.replace(CONTEXT, open_loop=open_loop)
+        seen = {item.code for item in run_findings(measurement, late, asked)}
+        assert seen & {"client-saturated"} == codes
+    later = dataclasses.replace(FEW, client_lag_p99_ms=31.0)
+    remark = run_findings(measurement, later, dataclasses.replace(CONTEXT, open_loop=True))
+    assert "over 5% of the p99 latency of 600.0 ms" in next(
+        item.message for item in remark if item.code == "client-saturated"
+    )
 
 
 def test_checks_of_users_make_no_sense_there() -> None:

@@ -47,7 +47,7 @@ def run_findings(
         pool.size_unverified(figures, context),
         pool.user_limited(figures, context, limits),
         validity.errors(figures, context),
-        validity.client_saturated(figures, limits),
+        validity.client_saturated(figures, context, limits),
         validity.littles_law(figures, context, limits),
         validity.steady_state(context),
         validity.falling_behind(measurement, context, limits),
