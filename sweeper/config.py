@@ -87,6 +87,7 @@ class StudySettings(BaseModel):
     min_blocks: int = Field(3, ge=2, le=100, description="a whole number from 2 to 100")
     max_blocks: int = Field(10, ge=2, le=100, description="a whole number from 2 to 100")
     quick: bool = Field(False, description="true or false")
+    confirm: bool = Field(True, description="true or false")
     objective: Objective = Field(Objective.THROUGHPUT, description="throughput or p99")
     slo_p99: Milliseconds | None = Field(
         None, gt=0, le=3_600_000, description="milliseconds above 0, such as 500"
@@ -102,7 +103,7 @@ class StudySettings(BaseModel):
     @classmethod
     def _no_truth_value(cls, value: object, info: ValidationInfo) -> object:
         """`users = true` in a file is not 1."""
-        if isinstance(value, bool) and info.field_name != "quick":
+        if isinstance(value, bool) and info.field_name not in ("quick", "confirm"):
             raise ValueError(value)
         return value
 
@@ -199,7 +200,7 @@ def settings(given: Given, defaults: Mapping[str, object] | None = None) -> Stud
     values = {**(defaults or {}), **given.values}
     if _is_true(values.get("quick")):
         _check_quick(given)
-        values = {**values, **QUICK}
+        values = {"confirm": False, **values, **QUICK}
     try:
         result = StudySettings.model_validate(values)
     except ValidationError as error:

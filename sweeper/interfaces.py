@@ -96,7 +96,12 @@ class LoadGenerator(Protocol):
 
     @property
     def mean_think_s(self) -> float | None:
-        """Mean wait between a user's requests; None when a custom locustfile decides it."""
+        """Mean wait between a user's requests; None when a custom locustfile, or no user, decides it."""
+
+    def open_loop(self, arrivals_per_s: float, seed: int) -> LoadGenerator:
+        """The same request without users: arriving at random at that rate, whatever becomes of those
+        before, latency from the intended arrival. UsageError where the load is a locustfile of the user's.
+        """
 
     def start(self, base_url: str, directory: Path) -> LoadSession:
         """Start all users at once against `base_url`; logs go to `directory`. Raises LoadError."""

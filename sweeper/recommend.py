@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from sweeper.confirmation import confirmation, split
 from sweeper.findings.cores import server_cores
 from sweeper.findings.picture import Picture, picture
 from sweeper.findings.pool import pool_ignored
@@ -32,7 +33,8 @@ from sweeper.statistics.sequential import MIN_VALID_BLOCKS, valid_blocks
 @dataclass(frozen=True, slots=True)
 class StudyFacts:
     """What the recommendation needs of a study besides its runs. `eliminated` maps to the block after
-    which a configuration was dropped."""
+    which a configuration was dropped. `default_workers` is DRUM's pool size, which the answer is confirmed
+    beside; `not_confirmed` says why a confirmation that was asked for cannot be."""
 
     name: str
     configurations: tuple[Configuration, ...]
@@ -41,11 +43,18 @@ class StudyFacts:
     cores_shared: bool
     complete: bool
     environment: dict[str, object]
+    default_workers: int = 4
+    users: int | None = None
+    not_confirmed: str = ""
 
 
 def recommend(facts: StudyFacts, records: Sequence[RunRecord]) -> Recommendation:
-    """The answer the recorded runs give. Pure: the same records always give the same answer."""
-    rule = facts.rule
+    """The answer the recorded runs give. Pure: the same records always give the same answer.
+
+    Open-loop runs confirm it and are no part of anything else.
+    """
+    rule, elapsed_s = facts.rule, sum(record.elapsed_s for record in records)
+    records, open_loop = split(records)
     decision = decide(records, facts.configurations, rule, eliminated=tuple(facts.eliminated))
     blocks = valid_blocks(records, decision, facts.eliminated)
     ignored = _pool_ignored(records)
@@ -62,6 +71,13 @@ def recommend(facts: StudyFacts, records: Sequence[RunRecord]) -> Recommendation
     findings = study_findings(records, facts.cores_shared, rule.objective, rule.confidence, seen=seen)
     if ignored is not None and all(finding.code != ignored.code for finding in findings):
         findings = (ignored, *findings)
+    if workers is not None and facts.not_confirmed:
+        findings = (*findings, Finding("not-confirmed", Severity.INFO, facts.not_confirmed))
+    candidates = tuple(
+        candidate(s, records, facts.eliminated.get(s.configuration), rule.confidence)
+        for s in decision.standings
+    )
+    answer = decision.answer if workers is not None else None
     return Recommendation(
         study=facts.name,
         status=status,
@@ -72,22 +88,20 @@ def recommend(facts: StudyFacts, records: Sequence[RunRecord]) -> Recommendation
         tolerance=rule.tolerance,
         confidence=rule.confidence,
         blocks=blocks,
-        elapsed_s=sum(record.elapsed_s for record in records),
+        elapsed_s=elapsed_s,
         reason=reason,
         residual_deviation=decision.residual_deviation,
         covariates=("host_speed",) if decision.host_speed and decision.host_speed.used else (),
-        candidates=tuple(
-            candidate(s, records, facts.eliminated.get(s.configuration), rule.confidence)
-            for s in decision.standings
-        ),
+        candidates=candidates,
         findings=findings,
         environment=facts.environment,
         complete=facts.complete,
         blocks_needed=decision.blocks_needed,
         host_speed=_host_speed(decision, records),
-        cause=None
-        if ignored is not None
-        else _cause(seen, decision, decision.answer if workers else None, records, rule),
+        cause=None if ignored is not None else _cause(seen, decision, answer, records, rule),
+        confirmation=None
+        if answer is None
+        else confirmation(open_loop, answer, facts.default_workers, candidates, facts.users),
     )
 
 

@@ -77,13 +77,18 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """One run as planned: the `position`-th of its block. `sentinel` marks the reference's second run."""
+    """One run as planned: the `position`-th of its block. `sentinel` marks the reference's second run.
+
+    With `arrivals_per_s` it is an open-loop run of the confirmation (None: users in a closed loop), and
+    `block` counts the confirmation's rounds. Such runs never decide.
+    """
 
     run_id: str
     block: int
     position: int
     configuration: Configuration
     sentinel: bool = False
+    arrivals_per_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,8 @@ class ServerExit:
 @dataclass(frozen=True, slots=True)
 class RequestLog:
     """Every request the load generator started in one run, in order of start. Arrays of shape (n,).
+
+    In an open-loop run a request starts when it was to arrive, and its latency counts from then.
 
     `latency_ms` is NaN for a censored request: started, never finished. `status` is the HTTP status,
     0 where there was no response. `failed` is what locust calls a failure (exception or status >= 400).
@@ -370,6 +377,45 @@ class HostSpeedUse:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirmed:
+    """One configuration under open-loop load, beside its closed-loop figures (None: not in the grid).
+
+    `latency_ms` and `completed_per_s` are geometric means over its open-loop runs, with the least and the
+    most of them as low and high: a range, not a confidence interval. The closed-loop ones are as in
+    `Candidate`. `runs` are those the figures are of: the valid ones or, where there is none, the suspect
+    ones, which `suspect` says, of the `measured_runs` that have any; `codes` are the remarks on any of its
+    runs that are more than information. In `fell_behind_runs` of the measured ones more arrived than was
+    answered; `kept_up` says that there was none such, and is None where no run has figures.
+    """
+
+    configuration: Configuration
+    runs: int
+    measured_runs: int
+    failed_runs: int
+    fell_behind_runs: int
+    suspect: bool
+    codes: tuple[str, ...]
+    completed_per_s: Interval | None
+    latency_ms: dict[str, Interval]
+    error_rate: float | None
+    kept_up: bool | None
+    p99_is_lower_bound: bool
+    closed_rps: Interval | None
+    closed_latency_ms: dict[str, Interval]
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """The answer, and DRUM's default, where requests arrive at random: at `share` of the answer's
+    closed-loop throughput, latency from the intended arrival. `sentence` says what that shows."""
+
+    arrivals_per_s: float
+    share: float
+    configurations: tuple[Confirmed, ...]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Recommendation:
     """The answer of a study. Serialised as `recommendation.json` (design.md).
 
@@ -397,3 +443,4 @@ class Recommendation:
     blocks_needed: int | None = None
     host_speed: HostSpeedUse | None = None
     cause: Cause | None = None
+    confirmation: Confirmation | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -115,6 +116,9 @@ def execute_run(
     A run that goes wrong is a record with verdict `failed` and the finding that says why, never an
     exception; only an interrupt passes through, after server and load generator have been stopped.
     """
+    if plan.arrivals_per_s is not None:
+        # The round is the seed: the configurations of one round see the same arrivals.
+        parts = dataclasses.replace(parts, load=parts.load.open_loop(plan.arrivals_per_s, seed=plan.block))
     clock = parts.clock
     began_s, started_at = clock.monotonic_s(), clock.utc_now()
     underway = _Underway()
@@ -368,7 +372,8 @@ def _context(
     pool = measurement.pool
     counted = None
     # Only of our own users do we know that every request is a prediction; `/stats/` is one process's.
-    comparable = parts.load.mean_think_s is not None and plan.configuration.processes == 1
+    ours = parts.load.mean_think_s is not None or plan.arrivals_per_s is not None
+    comparable = ours and plan.configuration.processes == 1
     if comparable and pool is not None and pool.completed is not None:
         counted = pool.completed + (pool.rejected or 0)
     return RunContext(
@@ -379,4 +384,5 @@ def _context(
         steady=steady,
         host_cores=settings.host_cores,
         responses_counted_by_server=counted,
+        open_loop=plan.arrivals_per_s is not None,
     )

@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from sweeper.confirmation import arrival_rate
 from sweeper.findings.pool import pool_ignored
 from sweeper.interfaces import RunStore
 from sweeper.recommend import StudyFacts, recommend
 from sweeper.records import Configuration, Recommendation, RunPlan, RunRecord, Verdict
 from sweeper.run import Parts, RunSettings, State, execute_run
 from sweeper.search.grid import block_plan
+from sweeper.search.rounds import confirmation_plan
 from sweeper.statistics.decision import Rule, Standing
 from sweeper.statistics.decision import State as Possible
 from sweeper.statistics.sequential import look
@@ -21,7 +23,11 @@ from sweeper.statistics.sequential import look
 
 @dataclass(frozen=True, slots=True)
 class StudyPlan:
-    """What a study will do, fixed before its first run."""
+    """What a study will do, fixed before its first run.
+
+    With `confirm` the answer is confirmed by open-loop runs beside the reference; `not_confirmed` says why
+    that cannot be where it was asked for.
+    """
 
     name: str
     configurations: tuple[Configuration, ...]
@@ -31,6 +37,9 @@ class StudyPlan:
     run: RunSettings
     fingerprint: str
     environment: dict[str, object]
+    confirm: bool = False
+    users: int | None = None
+    not_confirmed: str = ""
 
     @property
     def max_blocks(self) -> int:
@@ -47,7 +56,8 @@ class StudyPlan:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a study stands, for people who watch it. `runs_left` counts to the next planned look."""
+    """Where a study stands, for people who watch it. `runs_left` counts to the next planned look, in the
+    confirmation to its end."""
 
     runs_done: int
     runs_left: int
@@ -81,6 +91,7 @@ class _Course:
     records: list[RunRecord] = field(default_factory=list)
     eliminated: dict[Configuration, int] = field(default_factory=dict)
     finished: bool = False
+    confirming: list[RunRecord] = field(default_factory=list)
 
     def look(self, block: int) -> Mapping[Configuration, str]:
         """Look after a whole block; whom that drops from the blocks to come, and why."""
@@ -95,7 +106,18 @@ class _Course:
         return {s.configuration: _why(s) for s in seen.dropped}
 
     def recommendation(self) -> Recommendation:
-        return recommend(study_facts(self.plan, self.eliminated, self.finished), self.records)
+        facts = study_facts(self.plan, self.eliminated, self.finished)
+        return recommend(facts, [*self.records, *self.confirming])
+
+    def confirmation(self) -> tuple[RunPlan, ...]:
+        """The open-loop runs that follow from the decision; none before it, or where it names no count."""
+        answer = self.recommendation().workers if self.finished and self.plan.confirm else None
+        if answer is None:
+            return ()
+        winner = next(c for c in self.plan.configurations if c.workers == answer)
+        rate = arrival_rate(self.records, winner)
+        default = dataclasses.replace(winner, workers=self.plan.reference_workers)
+        return () if rate is None else confirmation_plan(winner, default, rate)
 
 
 def study_facts(plan: StudyPlan, eliminated: Mapping[Configuration, int], complete: bool) -> StudyFacts:
@@ -107,6 +129,9 @@ def study_facts(plan: StudyPlan, eliminated: Mapping[Configuration, int], comple
         cores_shared=plan.run.cores_shared,
         complete=complete,
         environment=plan.environment,
+        default_workers=plan.reference_workers,
+        users=plan.users,
+        not_confirmed=plan.not_confirmed,
     )
 
 
@@ -139,7 +164,23 @@ def run_study(plan: StudyPlan, parts: Parts, store: RunStore, observer: Observer
                 observer.eliminated(configuration, block, why)
         if course.finished:
             break
+    _confirm(course, recorded, parts, store, observer)
     return course.recommendation()
+
+
+def _confirm(
+    course: _Course, recorded: Mapping[str, RunRecord], parts: Parts, store: RunStore, observer: Observer
+) -> None:
+    """Make the open-loop runs that are not recorded yet."""
+    runs = course.confirmation()
+    for position, run in enumerate(runs):
+        record = recorded.get(run.run_id)
+        if record is None:
+            progress = _progress(course, recorded, runs[position:], course.plan.max_blocks)
+            observer.run_started(run, progress)
+            record = _make(run, course.plan, parts, store, observer)
+            observer.run_finished(record)
+        course.confirming.append(record)
 
 
 def answer_so_far(plan: StudyPlan, records: Sequence[RunRecord]) -> Recommendation:
@@ -157,6 +198,9 @@ def answer_so_far(plan: StudyPlan, records: Sequence[RunRecord]) -> Recommendati
         course.look(block)
         if course.finished:
             break
+    course.confirming = [
+        record for run in course.confirmation() if (record := recorded.get(run.run_id)) is not None
+    ]
     return course.recommendation()
 
 
@@ -180,9 +224,10 @@ def _progress(
     next_look = next(after for after in plan.rule.looks if after >= block)
     live = sum(1 for c in plan.configurations if c not in course.eliminated)
     extra = len(plan.block(block, course.eliminated)) - live
-    times = [record.elapsed_s for record in course.records]
+    made = [*course.records, *course.confirming]
+    times = [record.elapsed_s for record in made]
     return Progress(
-        runs_done=len(course.records),
+        runs_done=len(made),
         runs_left=sum(1 for run in left if run.run_id not in recorded) + (next_look - block) * (live + extra),
         next_look=next_look,
         run_s=sum(times) / len(times) if times else plan.run.expected_s,

@@ -6,6 +6,7 @@ users, simulated user by user, so that throughput, latency and think time obey L
 
 from __future__ import annotations
 
+import heapq
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -336,11 +337,45 @@ class Traffic:
         )
 
 
+class OpenTraffic(Traffic):
+    """Requests that arrive at random at one server with a slot for each worker, first come first served."""
+
+    def __init__(self, world: World, server: FakeServer, arrivals_per_s: float, seed: int) -> None:
+        super().__init__(world, server.behaviour, server.run_id)
+        self.arrivals_per_s = arrivals_per_s
+        self._gaps = np.random.default_rng(seed)
+        workers = server.configuration.workers
+        self._slots = [0.0] * workers
+        self._mean_service_s = workers / server.behaviour.rps
+        self._due_s = 0.0
+
+    def grow(self) -> None:
+        until = self.elapsed_s() if self.stopped_s is None else self.stopped_s
+        rows: list[tuple[float, float, bool]] = []
+        while self._due_s <= until:
+            if self._due_s > 0.0:
+                rows.append((self._due_s, *self._answer(self._due_s)))
+            self._due_s += float(self._gaps.exponential(1 / self.arrivals_per_s))
+        if rows:
+            started, latency, failed = map(np.array, zip(*rows, strict=True))
+            self._started = np.concatenate((self._started, started))
+            self._latency = np.concatenate((self._latency, latency))
+            self._failed = np.concatenate((self._failed, failed))
+
+    def _answer(self, due_s: float) -> tuple[float, bool]:
+        if self._random.random() < self._behaviour.error_share:
+            return self._behaviour.error_ms / 1000.0, True
+        begin = max(due_s, heapq.heappop(self._slots))
+        end = begin + self._mean_service_s * float(self._random.gamma(20.0, 1 / 20.0))
+        heapq.heappush(self._slots, end)
+        return end - due_s, False
+
+
 class FakeSession:
-    def __init__(self, world: World, server: FakeServer) -> None:
+    def __init__(self, world: World, server: FakeServer, traffic: Traffic) -> None:
         self._world = world
         self._behaviour = server.behaviour
-        self.traffic = server.traffic = Traffic(world, server.behaviour, server.run_id)
+        self.traffic = server.traffic = traffic
         self.kills = 0
         self.pid = 5000 + len(world.sessions)
 
@@ -376,20 +411,30 @@ class FakeSession:
 
 
 class FakeLoad:
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, arrivals: tuple[float, int] | None = None) -> None:
         self._world = world
-        self.users = world.users
+        self._arrivals = arrivals
+        self.users = world.users if arrivals is None else 1
+
+    def open_loop(self, arrivals_per_s: float, seed: int) -> FakeLoad:
+        return FakeLoad(self._world, (arrivals_per_s, seed))
 
     @property
     def mean_think_s(self) -> float | None:
-        return None if self._world.think_s is None else sum(self._world.think_s) / 2
+        think_s = self._world.think_s
+        return None if think_s is None or self._arrivals is not None else sum(think_s) / 2
 
     def start(self, base_url: str, directory: Path) -> FakeSession:
         self._world.step("load start")
         if self._world.load_fails == "cannot start":
             raise LoadError("locust could not be started: no such file")
         server = self._world.server_of(int(base_url.rpartition(":")[2]))
-        session = FakeSession(self._world, server)
+        traffic = (
+            Traffic(self._world, server.behaviour, server.run_id)
+            if self._arrivals is None
+            else OpenTraffic(self._world, server, *self._arrivals)
+        )
+        session = FakeSession(self._world, server, traffic)
         self._world.sessions.append(session)
         return session
 

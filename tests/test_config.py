@@ -273,3 +273,48 @@ def test_quick_and_its_parts_are_differences() -> None:
 def test_a_bad_value_for_an_existing_study_is_still_a_bad_value() -> None:
     with pytest.raises(UsageError, match="--users '0': must be a whole number"):
         differences(chosen(), flags(users="0"))
+
+
+# --- confirming -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, True),
+        ({"confirm": False}, False),
+        ({"confirm": "no"}, False),
+        ({"confirm": "true"}, True),
+        ({"quick": True}, False),
+        ({"quick": "yes", "confirm": "1"}, True),
+        ({"quick": True, "confirm": False}, False),
+        ({"quick": False}, True),
+    ],
+)
+def test_an_answer_is_confirmed_but_for_a_quick_one(given: dict[str, Any], expected: bool) -> None:
+    plain = chosen(**given)
+    assert plain.confirm is expected
+    # What was chosen is stored, and reads back as chosen.
+    assert settings(Given(tomllib.loads(tomli_w.dumps(plain.plain())), {})) == plain
+
+
+def test_confirm_may_stand_in_the_environment_and_in_a_file() -> None:
+    assert settings(combine({}, {"SWEEPER_CONFIRM": "off"}, {})).confirm is False
+    assert settings(combine({}, {"SWEEPER_CONFIRM": "off"}, {"confirm": True})).confirm is False
+    assert settings(combine({"confirm": True}, {"SWEEPER_CONFIRM": "off"}, {})).confirm is True
+    assert "SWEEPER_CONFIRM 'maybe': must be true or false" in refusal(
+        combine({}, {"SWEEPER_CONFIRM": "maybe"}, {})
+    )
+
+
+def test_resuming_with_another_confirm_is_a_difference() -> None:
+    assert differences(chosen(), flags(confirm=False)) == ("confirm is True in the study, False now",)
+    assert differences(chosen(confirm=False), flags(confirm=True)) == (
+        "confirm is False in the study, True now",
+    )
+    assert differences(chosen(confirm=False), flags(users="100")) == ()
+    assert differences(chosen(quick=True), flags()) == ()
+    assert differences(chosen(quick=True), flags(quick=True)) == ()
+    # A study of before there was a confirmation goes on with one.
+    before = {name: value for name, value in chosen().plain().items() if name != "confirm"}
+    assert settings(Given(before, {})).confirm

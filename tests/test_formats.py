@@ -23,6 +23,8 @@ from sweeper.records import (
     CauseClause,
     CauseFigures,
     Configuration,
+    Confirmation,
+    Confirmed,
     Finding,
     Interval,
     Objective,
@@ -105,7 +107,7 @@ CANDIDATE_KEYS = [
     "involuntary_switches_per_request",
     "run_delay_ms_per_request",
 ]
-ADDED_TOP_KEYS = ["complete", "blocks_needed", "host_speed", "cause"]
+ADDED_TOP_KEYS = ["complete", "blocks_needed", "host_speed", "cause", "confirmation"]
 ADDED_CANDIDATE_KEYS = [
     "model_threads",
     "processes",
@@ -150,6 +152,24 @@ def recommendations(figures: st.SearchStrategy[float]) -> st.SearchStrategy[Reco
         involuntary_switches_per_request=unknown,
         run_delay_ms_per_request=unknown,
         p99_is_lower_bound=st.booleans(),
+    )
+    latencies = st.dictionaries(st.sampled_from(["mean", "p50", "p95", "p99"]), intervals)
+    confirmed = st.builds(
+        Confirmed,
+        configuration=st.builds(Configuration, counts, counts, counts),
+        runs=counts,
+        measured_runs=counts,
+        failed_runs=counts,
+        fell_behind_runs=counts,
+        suspect=st.booleans(),
+        codes=st.lists(st.text(), max_size=2).map(tuple),
+        completed_per_s=st.none() | intervals,
+        latency_ms=latencies,
+        error_rate=unknown,
+        kept_up=st.none() | st.booleans(),
+        p99_is_lower_bound=st.booleans(),
+        closed_rps=st.none() | intervals,
+        closed_latency_ms=latencies,
     )
     findings = st.builds(
         Finding,
@@ -204,6 +224,14 @@ def recommendations(figures: st.SearchStrategy[float]) -> st.SearchStrategy[Reco
         environment=st.dictionaries(st.text(), plain_values, max_size=3),
         complete=st.booleans(),
         cause=st.none() | causes,
+        confirmation=st.none()
+        | st.builds(
+            Confirmation,
+            arrivals_per_s=finite,
+            share=finite,
+            configurations=st.lists(confirmed, max_size=2).map(tuple),
+            sentence=st.text(),
+        ),
     )
 
 
@@ -368,6 +396,8 @@ def damage(change: Any) -> dict[str, Any]:
     ("change", "sentence"),
     [
         (lambda d: d["candidates"].append(7), "a candidate must be a JSON object, not 7"),
+        (lambda d: d.update(confirmation=1.5), "the confirmation must be a JSON object, not 1.5"),
+        (lambda d: d.update(confirmation={"arrivals_per_s": "3"}), "arrivals_per_s cannot be '3'"),
         (lambda d: d["findings"].append([]), "a finding must be a JSON object, not []"),
         (lambda d: d["findings"][0].update(severity="fatal"), "severity cannot be 'fatal'"),
         (lambda d: d["findings"][0].update(evidence={"a": []}), "evidence cannot be {'a': []}"),

@@ -11,7 +11,14 @@ from sweeper.cli.where import Where, answer
 from sweeper.errors import UsageError
 from sweeper.records import Recommendation, Status
 from sweeper.report import formats
-from sweeper.report.table import basis, candidates_table, findings_lines, headline, why
+from sweeper.report.table import (
+    basis,
+    candidates_table,
+    confirmation_lines,
+    findings_lines,
+    headline,
+    why,
+)
 
 FORMATS = ("text", "json", "env", "drum-yaml")
 WIDTH = 130  # columns the table needs when nobody's terminal says otherwise
@@ -50,6 +57,7 @@ def print_text(recommendation: Recommendation, where: Where) -> None:
     lines = [headline(recommendation), recommendation.reason]
     paragraph = why(recommendation)
     lines += ([paragraph] if paragraph else []) + [basis(recommendation)]
+    lines += confirmation_lines(recommendation)
     lines += findings_lines(recommendation)
     command = f"sweeper recommend {recommendation.study}{where.flags}"
     if recommendation.workers is not None:

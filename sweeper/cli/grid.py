@@ -35,6 +35,7 @@ def register(app: typer.Typer) -> None:
         min_blocks: o.MinBlocks = None,
         max_blocks: o.MaxBlocks = None,
         quick: o.Quick = False,
+        confirm: o.Confirm = None,
         seed: o.Seed = None,
         objective: o.Objective = None,
         slo_p99: o.SloP99 = None,

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.status import Status as Spinner
 
 from sweeper.records import Configuration, Recommendation, RunPlan, RunRecord
-from sweeper.report.table import candidates_table, duration, outlook, run_line
+from sweeper.report.table import candidates_table, duration, outlook, run_line, stage
 from sweeper.run import State
 from sweeper.study import Progress
 
@@ -39,9 +39,10 @@ class Live:
             return
         progress = self._progress
         left_s = max(0.0, progress.left_s - elapsed_s)
+        ahead = "the end" if plan.arrivals_per_s is not None else f"the look after block {progress.next_look}"
         text = (
-            f"block {plan.block}, {plan.configuration.label}: {state.value}, {elapsed_s:.0f} s   "
-            f"about {duration(left_s)} to the look after block {progress.next_look}"
+            f"{stage(plan)}, {plan.configuration.label}: {state.value}, {elapsed_s:.0f} s   "
+            f"about {duration(left_s)} to {ahead}"
         )
         if self._spinner is None:
             self._spinner = self._console.status(text)

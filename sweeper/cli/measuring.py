@@ -65,7 +65,7 @@ class Prepared:
 def run_grid(flags: Mapping[str, object], where: Where, *, dry_run: bool, as_json: bool) -> int:
     """`sweeper grid`: check, run or resume, print the answer. Returns the exit code."""
     require_proc()
-    flags = {name: value for name, value in flags.items() if value is not False}
+    flags = {name: value for name, value in flags.items() if value is not False or name == "confirm"}
     file, file_name = where.settings_file()
     given = combine(flags, os.environ, file, file_name, VARIABLES)
     existing = where.find_existing()

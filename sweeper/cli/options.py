@@ -71,6 +71,15 @@ Quick: TypeAlias = Annotated[
         "--quick", help="Two blocks of 5s windows: at best a provisional answer.", rich_help_panel=TIME
     ),
 ]
+Confirm: TypeAlias = Annotated[
+    bool | None,
+    typer.Option(
+        "--confirm/--no-confirm",
+        help="After the answer: requests at random moments, for it and for DRUM's default of 4.",
+        rich_help_panel=TIME,
+        show_default="on, except with --quick",
+    ),
+]
 Objective: TypeAlias = Annotated[str | None, option("throughput or p99.", RULE, "throughput", "NAME")]
 SloP99: TypeAlias = Annotated[str | None, option("p99 must be shown to stay within.", RULE, None, "MS")]
 MaxErrorRate: TypeAlias = Annotated[

@@ -9,7 +9,13 @@ from collections.abc import Mapping
 from sweeper.config import REFERENCE_WORKERS, StudySettings
 from sweeper.report.table import duration
 from sweeper.run import RunSettings
+from sweeper.search.rounds import ROUNDS
 from sweeper.study import StudyPlan
+
+NOT_CONFIRMED = (
+    "the answer is not confirmed with requests that arrive at random: a locustfile of your own decides "
+    "itself when its users send"
+)
 
 
 def plan_of(name: str, settings: StudySettings, environment: Mapping[str, object]) -> StudyPlan:
@@ -34,6 +40,9 @@ def plan_of(name: str, settings: StudySettings, environment: Mapping[str, object
         ),
         fingerprint=fingerprint(environment),
         environment=dict(environment),
+        confirm=settings.confirm and settings.locustfile is None,
+        users=settings.users,
+        not_confirmed=NOT_CONFIRMED if settings.confirm and settings.locustfile is not None else "",
     )
 
 
@@ -87,9 +96,18 @@ def describe(plan: StudyPlan, settings: StudySettings) -> str:
     for number in range(1, looks[0] + 1):
         order = ", ".join(str(run.configuration.workers) for run in plan.block(number, {}))
         lines.append(f"block {number:<6} {order}")
+    if plan.confirm:
+        lines.append(
+            f"then         the answer and {plan.reference_workers} workers with requests at random moments, "
+            f"{ROUNDS} runs each"
+        )
+    elif plan.not_confirmed:
+        lines.append(f"then         nothing: {plan.not_confirmed}")
+    confirming = 2 * ROUNDS if plan.confirm else 0
+    most = plan.runs_at_most + confirming
     lines.append(
         f"time         about {duration(first * run_s)} to the first look, "
-        f"{duration(plan.runs_at_most * run_s)} at most ({first} to {plan.runs_at_most} runs)"
+        f"{duration(most * run_s)} at most ({first} to {most} runs)"
     )
     return "\n".join(lines)
 

@@ -36,11 +36,13 @@ class Limits:
     run_delay_rises: float = 1.5
     pushed_off: float = 1.0
     memory_rises: float = 1.1
+    latency_grows_ms_per_s: float = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What was asked of the run. `mean_think_s` is None where the users' waits are not known."""
+    """What was asked of the run. `mean_think_s` is None where the users' waits are not known; with
+    `open_loop` there were no users, and `users` means nothing."""
 
     configuration: Configuration
     users: int
@@ -49,3 +51,4 @@ class RunContext:
     steady: bool
     host_cores: int
     responses_counted_by_server: int | None
+    open_loop: bool = False

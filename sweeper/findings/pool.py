@@ -54,6 +54,8 @@ def size_unverified(figures: RunFigures, context: RunContext) -> Finding | None:
 
 def user_limited(figures: RunFigures, context: RunContext, limits: Limits) -> Finding | None:
     workers, seen = context.configuration.workers, figures.max_concurrency
+    if context.open_loop:
+        return None
     if seen is None or seen >= workers or size_not_applied(figures, context, limits) is not None:
         return None
     return Finding(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from sweeper.findings.limits import Limits, RunContext
 from sweeper.records import Finding, RequestLog, RunFigures, Severity
 from sweeper.statistics.figures import Measurement
+from sweeper.statistics.percentiles import percentile
 from sweeper.statistics.warmup import drift
 
 
@@ -65,8 +68,12 @@ def errors(figures: RunFigures, context: RunContext) -> Finding | None:
     )
 
 
-def client_saturated(figures: RunFigures, limits: Limits) -> Finding | None:
+def client_saturated(figures: RunFigures, context: RunContext, limits: Limits) -> Finding | None:
+    """A late client hides requests and shortens latencies. Under open-loop load it does neither, for
+    latency counts from the intended arrival: there its p99 must only be small beside that of the latency.
+    """
     cpu, lag, p50 = figures.client_cpu_cores, figures.client_lag_p99_ms, figures.latency.p50_ms
+    name, beside = ("p99", figures.latency.p99_ms) if context.open_loop else ("median", p50)
     evidence = {"client_cpu_cores": cpu, "client_lag_p99_ms": lag, "p50_ms": p50}
     if cpu is not None and cpu > limits.client_cpu_cores:
         return Finding(
@@ -76,20 +83,20 @@ def client_saturated(figures: RunFigures, limits: Limits) -> Finding | None:
             "figures show its limit as much as the server's; use fewer --users or a machine with more cores",
             evidence,
         )
-    if lag is not None and lag > limits.client_lag_share_of_p50 * p50:
+    if lag is not None and lag > limits.client_lag_share_of_p50 * beside:
         return Finding(
             "client-saturated",
             Severity.WARNING,
             f"the load generator's event loop was late by {lag:.1f} ms (p99), over "
-            f"{limits.client_lag_share_of_p50:.0%} of the median latency of {p50:.1f} ms; give it cores of "
-            "its own (--load-cpus) or use fewer --users",
+            f"{limits.client_lag_share_of_p50:.0%} of the {name} latency of {beside:.1f} ms; give it cores "
+            "of its own (--load-cpus) or use fewer --users",
             evidence,
         )
     return None
 
 
 def littles_law(figures: RunFigures, context: RunContext, limits: Limits) -> Finding | None:
-    if context.mean_think_s is None:
+    if context.mean_think_s is None or context.open_loop:
         return None
     rate = figures.completed / figures.window_s
     ratio = rate * (figures.latency.mean_ms / 1000.0 + context.mean_think_s) / context.users
@@ -129,6 +136,39 @@ def drifting(measurement: Measurement, limits: Limits) -> Finding | None:
         f"{limits.drift:.0%}): the server was still warming up (raise --warmup), or the host changed speed "
         "(run again when it is quiet)",
         {"change": change},
+    )
+
+
+def falling_behind(measurement: Measurement, context: RunContext, limits: Limits) -> Finding | None:
+    """Under open-loop load: does the queue grow all through the window?
+
+    Where arrivals exceed what is served by a share e, latency grows by e seconds every second; where they
+    do not, it stays. So it grows where nearly all of the window's last third waited longer than nearly all
+    of its first; a burst passes sooner.
+    """
+    log, window = measurement.requests, measurement.window
+    if not context.open_loop:
+        return None
+    waited_ms = (measurement.ended_s - log.started_s) * 1000.0
+    latency_ms = np.where(np.isnan(log.latency_ms), waited_ms, log.latency_ms)
+    third_s = window.duration_s / 3.0
+    edges = window.start_s + third_s * np.arange(4)
+    thirds = [
+        latency_ms[(log.started_s >= low) & (log.started_s < high)] for low, high in itertools.pairwise(edges)
+    ]
+    if any(len(third) == 0 for third in thirds):
+        return None
+    first, middle, last = (float(third.mean()) for third in thirds)
+    slope = (last - first) / (2.0 * third_s)
+    apart = percentile(np.sort(thirds[2]), 0.05) > percentile(np.sort(thirds[0]), 0.95)
+    if not (apart and first < middle < last) or slope < limits.latency_grows_ms_per_s:
+        return None
+    return Finding(
+        "falling-behind",
+        Severity.WARNING,
+        f"latency grew from {first:,.0f} ms in the window's first third to {last:,.0f} ms in its last: more "
+        "requests arrived than the server answers, so its figures only show how long it was watched",
+        {"first_ms": first, "last_ms": last, "grows_ms_per_s": slope},
     )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sweeper.errors import LoadError, UsageError
@@ -15,7 +16,9 @@ from sweeper.processes import spawn
 
 RECORDER = Path(__file__).with_name("recorder.py")
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
+OPEN_LOCUSTFILE = Path(__file__).with_name("open_locustfile.py")
 START_TIMEOUT_S = 60.0
+MOST_IN_FLIGHT = 2000
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,9 @@ class LocustGenerator:
 
     The default users upload `data_path` as CSV to `predict_path` and wait uniformly `wait_s` between
     two requests; each waits at most `request_timeout_s` for an answer. With a `locustfile` its user
-    classes, tasks and waits take their place. `cpus` are the cores locust may use (None: all).
+    classes, tasks and waits take their place. With `arrivals_per_s` there are no users: uploads arrive at
+    random at that rate, drawn by `seed`, and their latency counts from the moment they were to arrive
+    (open loop); `users` must be 1 then. `cpus` are the cores locust may use (None: all).
     Whatever happens, locust is gone after `max_duration_s`.
     """
 
@@ -36,8 +41,12 @@ class LocustGenerator:
     locustfile: Path | None = None
     cpus: frozenset[int] | None = None
     max_duration_s: float = 3600.0
+    arrivals_per_s: float | None = None
+    seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.arrivals_per_s is not None:
+            self._check_open_loop(self.arrivals_per_s)
         if self.users < 1:
             raise UsageError(f"the number of users must be at least 1, not {self.users}")
         if not 0 <= self.wait_s[0] <= self.wait_s[1]:
@@ -55,10 +64,30 @@ class LocustGenerator:
         else:
             _check_data(self.data_path)
 
+    def _check_open_loop(self, arrivals_per_s: float) -> None:
+        if not (arrivals_per_s > 0 and math.isfinite(arrivals_per_s)):
+            raise UsageError(f"the arrivals must be above 0 per second, not {arrivals_per_s}")
+        if self.locustfile is not None:
+            raise UsageError(
+                f"uploads cannot arrive at random with the locustfile {self.locustfile}: it decides itself "
+                "when its users send"
+            )
+        if self.users != 1:
+            raise UsageError(f"uploads that arrive at random need one locust user, not {self.users}")
+
     @property
     def mean_think_s(self) -> float | None:
-        """Mean wait between a user's requests; None when a custom locustfile decides it."""
-        return None if self.locustfile is not None else sum(self.wait_s) / 2.0
+        """Mean wait between a user's requests; None when a custom locustfile, or no user, decides it."""
+        if self.locustfile is not None or self.arrivals_per_s is not None:
+            return None
+        return sum(self.wait_s) / 2.0
+
+    def open_loop(self, arrivals_per_s: float, seed: int) -> LocustGenerator:
+        """The same upload, arriving at random at that rate, the same moments for the same seed.
+
+        UsageError with a locustfile of the user's own.
+        """
+        return replace(self, users=1, arrivals_per_s=arrivals_per_s, seed=seed)
 
     def start(self, base_url: str, directory: Path) -> LocustSession:
         """Start all users at once against `base_url`; returns when they run.
@@ -85,7 +114,8 @@ class LocustGenerator:
         return session
 
     def _argv(self, base_url: str) -> list[str]:
-        locustfile = (self.locustfile or LOCUSTFILE).absolute()
+        ours = LOCUSTFILE if self.arrivals_per_s is None else OPEN_LOCUSTFILE
+        locustfile = (self.locustfile or ours).absolute()
         return [
             sys.executable,
             "-P",  # a locust.py in the current folder must not pass for locust
@@ -113,6 +143,9 @@ class LocustGenerator:
                 "request_timeout_s": self.request_timeout_s,
             }
             environment["SWEEPER_USER"] = json.dumps(user)
+        if self.arrivals_per_s is not None:
+            arrivals = {"per_s": self.arrivals_per_s, "seed": self.seed, "most_in_flight": MOST_IN_FLIGHT}
+            environment["SWEEPER_ARRIVALS"] = json.dumps(arrivals)
         return environment
 
 

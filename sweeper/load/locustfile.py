@@ -57,10 +57,10 @@ class OneRequestAgent(LocustUserAgent):
 
     valid_response_codes = frozenset(range(200, 300))
 
-    def __init__(self, url: str, headers: Headers, timeout_s: float) -> None:
+    def __init__(self, url: str, headers: Headers, timeout_s: float, connections: int = 1) -> None:
         super().__init__(network_timeout=timeout_s, connection_timeout=timeout_s)
         self._connection = HTTPClient.from_url(
-            url, concurrency=1, network_timeout=timeout_s, connection_timeout=timeout_s
+            url, concurrency=connections, network_timeout=timeout_s, connection_timeout=timeout_s
         )
         self._path = URL(url).quoted_uri
         self._headers = headers

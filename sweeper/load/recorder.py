@@ -9,6 +9,9 @@ records of 20 bytes (request_log.py reads them): START and FINISH of each reques
 `catch_response` block overrules FINISH, the event loop's LAG, and SPAWNED once all users run. Moments
 are CLOCK_MONOTONIC.
 
+Under open_locustfile.py a request starts when it was to arrive: `arrive` and `refuse` log that moment, and
+the latency counts from it.
+
 SIGUSR1 drains: from then on no request starts, those in flight end, then locust quits.
 """
 
@@ -63,13 +66,14 @@ class Settings:
 
 
 class Ticket:
-    """One request under way. `failed` is None until it has finished."""
+    """One request under way. `failed` is None until it has finished; `sent` is None until it was sent."""
 
-    __slots__ = ("failed", "request", "started")
+    __slots__ = ("failed", "request", "sent", "started")
 
-    def __init__(self, request: int, started: float) -> None:
+    def __init__(self, request: int, started: float, sent: float | None) -> None:
         self.request = request
         self.started = started
+        self.sent = sent
         self.failed: bool | None = None
 
 
@@ -90,16 +94,31 @@ class Recorder:
         return self._users - 1
 
     def start(self, user: int) -> Ticket:
-        started = time.monotonic()
-        ticket = Ticket(self._requests, started)
+        now = time.monotonic()
+        return self._begin(user, now, now)
+
+    def arrive(self, due: float) -> Ticket:
+        """A request that was to arrive at `due`, now or a little ago; pass the ticket in its context."""
+        return self._begin(0, due, None)
+
+    def refuse(self, due: float) -> None:
+        """An arrival that cannot be sent: it starts, and nobody will ever see it finish."""
+        self._begin(0, due, None)
+        self.in_flight -= 1
+
+    def _begin(self, user: int, started: float, sent: float | None) -> Ticket:
+        ticket = Ticket(self._requests, started, sent)
         self._requests += 1
         self.in_flight += 1
         self._buffer.append(RECORD.pack(START, 0, 0, user, ticket.request, started))
         return ticket
 
-    def finish(self, ticket: Ticket, failed: bool, status: int, size: int, latency_ms: float) -> None:
+    def finish(self, ticket: Ticket, failed: bool, status: int, size: int, response_ms: float) -> None:
+        """`response_ms` is locust's, from when the request was sent."""
         ticket.failed = failed
         self.in_flight -= 1
+        late_ms = 0.0 if ticket.sent is None else 1000.0 * (ticket.sent - ticket.started)
+        latency_ms = response_ms + late_ms
         count = size if size <= COUNT_LIMIT else COUNT_LIMIT
         self._buffer.append(RECORD.pack(FINISH, failed, status, count, ticket.request, latency_ms))
         if self.draining:
@@ -117,7 +136,8 @@ class Recorder:
         if isinstance(error, gevent.GreenletExit):
             self.in_flight -= 1
         else:
-            self.finish(ticket, True, 0, 0, 1000.0 * (time.monotonic() - ticket.started))
+            sent = ticket.started if ticket.sent is None else ticket.sent
+            self.finish(ticket, True, 0, 0, 1000.0 * (time.monotonic() - sent))
 
     def spawned(self, users: int) -> None:
         self._buffer.append(RECORD.pack(SPAWNED, 0, 0, users, 0, time.monotonic()))
@@ -158,6 +178,10 @@ def record_session(session: type[Any], recorder: Recorder) -> None:
     position = list(inspect.signature(original).parameters).index("context") - 3
 
     def request(self: Any, method: Any, url: Any, *args: Any, **kwargs: Any) -> Any:
+        arrived: Ticket | None = kwargs["context"].get(TICKET) if "context" in kwargs else None
+        if arrived is not None:
+            arrived.sent = time.monotonic()
+            return sent(self, arrived, method, url, args, kwargs)
         if recorder.draining:
             gevent.sleep(0.01)  # lets the rest end even when the user's code swallows this and retries
             raise gevent.GreenletExit
@@ -172,6 +196,9 @@ def record_session(session: type[Any], recorder: Recorder) -> None:
             kwargs["context"] = {**kwargs["context"], TICKET: ticket}
         else:
             kwargs["context"] = {TICKET: ticket}
+        return sent(self, ticket, method, url, args, kwargs)
+
+    def sent(self: Any, ticket: Ticket, method: Any, url: Any, args: Any, kwargs: Any) -> Any:
         try:
             response = original(self, method, url, *args, **kwargs)
         except BaseException as error:
@@ -244,6 +271,7 @@ def control(recorder: Recorder, settings: Settings) -> None:
             raise RuntimeError(f"sweeper sets the number of users: remove the load shape {name}")
         if environment.parsed_options is not None:
             environment.parsed_options.run_time = None  # sweeper decides when to stop
+        environment.sweeper_recorder = recorder  # type: ignore[attr-defined]
         gevent.signal_handler(signal.SIGUSR1, drain, runner)
         gevent.spawn(recorder.watch_loop)
         gevent.spawn(watch_spawning, runner)

@@ -11,6 +11,7 @@ from sweeper.records import Evidence, Interval
 
 T = TypeVar("T")
 
+LATENCY_KEYS = ("mean", "p50", "p95", "p99")
 _MISSING: Any = object()
 
 
@@ -98,3 +99,14 @@ def interval_object(interval: Interval | None) -> dict[str, float | None] | None
     if interval is None or not math.isfinite(interval.mean):
         return None
     return {"mean": interval.mean, "low": interval.low, "high": interval.high}
+
+
+def latencies_object(latency_ms: Mapping[str, Interval]) -> dict[str, object]:
+    latencies = {name: interval_object(interval) for name, interval in latency_ms.items()}
+    known = {name: interval for name, interval in latencies.items() if interval is not None}
+    return dict.fromkeys(LATENCY_KEYS) | known
+
+
+def latencies(data: object) -> dict[str, Interval]:
+    known = mapping(data)
+    return {name: found for name in known if (found := take(known, name, maybe(interval))) is not None}

@@ -26,22 +26,26 @@ from sweeper.records import (
     Status,
 )
 from sweeper.report.cause_json import cause_object, read_cause
-from sweeper.report.json_fields import evidence as _evidence
-from sweeper.report.json_fields import flag as _flag
-from sweeper.report.json_fields import interval as _interval
-from sweeper.report.json_fields import interval_object as _interval_object
-from sweeper.report.json_fields import json_object as _object
-from sweeper.report.json_fields import mapping as _mapping
-from sweeper.report.json_fields import maybe as _maybe
-from sweeper.report.json_fields import number as _number
-from sweeper.report.json_fields import take as _take
-from sweeper.report.json_fields import text as _text
-from sweeper.report.json_fields import tuple_of as _tuple_of
-from sweeper.report.json_fields import whole as _whole
+from sweeper.report.confirmation_json import confirmation_object, read_confirmation
+from sweeper.report.json_fields import (
+    evidence,
+    flag,
+    interval,
+    interval_object,
+    json_object,
+    latencies,
+    latencies_object,
+    mapping,
+    maybe,
+    number,
+    take,
+    text,
+    tuple_of,
+    whole,
+)
 
 SCHEMA_VERSION = 1
 PARAMETER = "DRUM_FASTAPI_EXECUTOR_WORKERS"
-LATENCY_KEYS = ("mean", "p50", "p95", "p99")
 
 
 def pasteable_workers(rec: Recommendation) -> int | None:
@@ -88,19 +92,18 @@ def to_json_dict(rec: Recommendation) -> dict[str, Any]:
         "blocks_needed": rec.blocks_needed,
         "host_speed": None if rec.host_speed is None else dataclasses.asdict(rec.host_speed),
         "cause": None if rec.cause is None else cause_object(rec.cause),
+        "confirmation": None if rec.confirmation is None else confirmation_object(rec.confirmation),
     }
     return {key: _plain(value) for key, value in document.items()}
 
 
 def _candidate_object(candidate: Candidate) -> dict[str, object]:
-    latencies = {name: _interval_object(interval) for name, interval in candidate.latency_ms.items()}
-    known = {name: interval for name, interval in latencies.items() if interval is not None}
     return {
         "workers": candidate.configuration.workers,
         "runs": candidate.runs,
         "eliminated_after": candidate.eliminated_after,
-        "rps": _interval_object(candidate.rps),
-        "latency_ms": dict.fromkeys(LATENCY_KEYS) | known,
+        "rps": interval_object(candidate.rps),
+        "latency_ms": latencies_object(candidate.latency_ms),
         "error_rate": candidate.error_rate,
         "cpu_cores": candidate.cpu_cores,
         "rss_bytes": candidate.rss_bytes,
@@ -112,7 +115,7 @@ def _candidate_object(candidate: Candidate) -> dict[str, object]:
         "state": candidate.state,
         "failed_runs": candidate.failed_runs,
         "suspect_runs": candidate.suspect_runs,
-        "relative_to_best": _interval_object(candidate.relative_to_best),
+        "relative_to_best": interval_object(candidate.relative_to_best),
         "cpu_ms_per_request": candidate.cpu_ms_per_request,
         "p99_is_lower_bound": candidate.p99_is_lower_bound,
     }
@@ -140,7 +143,7 @@ def from_json_dict(data: object) -> Recommendation:
 
     Unknown keys are passed over, so that a file with additions still loads.
     """
-    document = _object(data, "the recommendation")
+    document = json_object(data, "the recommendation")
     found = document.get("schema_version")
     if found != SCHEMA_VERSION or isinstance(found, bool):
         raise StoreError(
@@ -148,78 +151,72 @@ def from_json_dict(data: object) -> Recommendation:
             f"{SCHEMA_VERSION}: report the study again with the sweeper that wrote it"
         )
     return Recommendation(
-        study=_take(document, "study", _text),
-        status=_take(document, "status", lambda value: Status(_text(value))),
-        workers=_take(document, "workers", _maybe(_whole)),
-        tied=_take(document, "tied", _tuple_of(_whole)),
-        smaller_unsettled=_take(document, "smaller_unsettled", _tuple_of(_whole)),
-        objective=_take(document, "objective", lambda value: Objective(_text(value))),
-        tolerance=_take(document, "tolerance", _number),
-        confidence=_take(document, "confidence", _number),
-        blocks=_take(document, "blocks", _whole),
-        elapsed_s=_take(document, "elapsed_s", _number),
-        reason=_take(document, "reason", _text),
-        residual_deviation=_take(document, "residual_deviation", _maybe(_number)),
-        covariates=_take(document, "covariates", _tuple_of(_text)),
-        candidates=_take(document, "candidates", _tuple_of(_candidate)),
-        findings=_take(document, "findings", _tuple_of(_finding)),
-        environment=_take(document, "environment", _mapping),
-        complete=_take(document, "complete", _flag, default=True),
-        blocks_needed=_take(document, "blocks_needed", _maybe(_whole), default=None),
-        host_speed=_take(document, "host_speed", _maybe(_host_speed), default=None),
-        cause=_take(document, "cause", _maybe(read_cause), default=None),
+        study=take(document, "study", text),
+        status=take(document, "status", lambda value: Status(text(value))),
+        workers=take(document, "workers", maybe(whole)),
+        tied=take(document, "tied", tuple_of(whole)),
+        smaller_unsettled=take(document, "smaller_unsettled", tuple_of(whole)),
+        objective=take(document, "objective", lambda value: Objective(text(value))),
+        tolerance=take(document, "tolerance", number),
+        confidence=take(document, "confidence", number),
+        blocks=take(document, "blocks", whole),
+        elapsed_s=take(document, "elapsed_s", number),
+        reason=take(document, "reason", text),
+        residual_deviation=take(document, "residual_deviation", maybe(number)),
+        covariates=take(document, "covariates", tuple_of(text)),
+        candidates=take(document, "candidates", tuple_of(_candidate)),
+        findings=take(document, "findings", tuple_of(_finding)),
+        environment=take(document, "environment", mapping),
+        complete=take(document, "complete", flag, default=True),
+        blocks_needed=take(document, "blocks_needed", maybe(whole), default=None),
+        host_speed=take(document, "host_speed", maybe(_host_speed), default=None),
+        cause=take(document, "cause", maybe(read_cause), default=None),
+        confirmation=take(document, "confirmation", maybe(read_confirmation), default=None),
     )
 
 
 def _host_speed(data: object) -> HostSpeedUse:
-    use = _object(data, "host_speed")
+    use = json_object(data, "host_speed")
     numbers = [field.name for field in dataclasses.fields(HostSpeedUse) if field.name not in ("used", "why")]
     return HostSpeedUse(
-        used=_take(use, "used", _flag),
-        why=_take(use, "why", _text),
-        **{name: _take(use, name, _maybe(_number)) for name in numbers},
+        used=take(use, "used", flag),
+        why=take(use, "why", text),
+        **{name: take(use, name, maybe(number)) for name in numbers},
     )
 
 
 def _candidate(data: object) -> Candidate:
-    candidate = _object(data, "a candidate")
-    latencies = _take(candidate, "latency_ms", _mapping)
+    candidate = json_object(data, "a candidate")
     return Candidate(
         configuration=Configuration(
-            workers=_take(candidate, "workers", _whole),
-            model_threads=_take(candidate, "model_threads", _whole, default=1),
-            processes=_take(candidate, "processes", _whole, default=1),
+            workers=take(candidate, "workers", whole),
+            model_threads=take(candidate, "model_threads", whole, default=1),
+            processes=take(candidate, "processes", whole, default=1),
         ),
-        runs=_take(candidate, "runs", _whole),
-        failed_runs=_take(candidate, "failed_runs", _whole, default=0),
-        suspect_runs=_take(candidate, "suspect_runs", _whole, default=0),
-        eliminated_after=_take(candidate, "eliminated_after", _maybe(_whole)),
-        state=_take(candidate, "state", _text, default=""),
-        rps=_take(candidate, "rps", _maybe(_interval)),
-        latency_ms={
-            name: interval
-            for name in latencies
-            if (interval := _take(latencies, name, _maybe(_interval))) is not None
-        },
-        relative_to_best=_take(candidate, "relative_to_best", _maybe(_interval), default=None),
-        error_rate=_take(candidate, "error_rate", _maybe(_number)),
-        cpu_cores=_take(candidate, "cpu_cores", _maybe(_number)),
-        cpu_ms_per_request=_take(candidate, "cpu_ms_per_request", _maybe(_number), default=None),
-        rss_bytes=_take(candidate, "rss_bytes", _maybe(_whole)),
-        voluntary_switches_per_request=_take(candidate, "voluntary_switches_per_request", _maybe(_number)),
-        involuntary_switches_per_request=_take(
-            candidate, "involuntary_switches_per_request", _maybe(_number)
-        ),
-        run_delay_ms_per_request=_take(candidate, "run_delay_ms_per_request", _maybe(_number)),
-        p99_is_lower_bound=_take(candidate, "p99_is_lower_bound", _flag, default=False),
+        runs=take(candidate, "runs", whole),
+        failed_runs=take(candidate, "failed_runs", whole, default=0),
+        suspect_runs=take(candidate, "suspect_runs", whole, default=0),
+        eliminated_after=take(candidate, "eliminated_after", maybe(whole)),
+        state=take(candidate, "state", text, default=""),
+        rps=take(candidate, "rps", maybe(interval)),
+        latency_ms=take(candidate, "latency_ms", latencies),
+        relative_to_best=take(candidate, "relative_to_best", maybe(interval), default=None),
+        error_rate=take(candidate, "error_rate", maybe(number)),
+        cpu_cores=take(candidate, "cpu_cores", maybe(number)),
+        cpu_ms_per_request=take(candidate, "cpu_ms_per_request", maybe(number), default=None),
+        rss_bytes=take(candidate, "rss_bytes", maybe(whole)),
+        voluntary_switches_per_request=take(candidate, "voluntary_switches_per_request", maybe(number)),
+        involuntary_switches_per_request=take(candidate, "involuntary_switches_per_request", maybe(number)),
+        run_delay_ms_per_request=take(candidate, "run_delay_ms_per_request", maybe(number)),
+        p99_is_lower_bound=take(candidate, "p99_is_lower_bound", flag, default=False),
     )
 
 
 def _finding(data: object) -> Finding:
-    finding = _object(data, "a finding")
+    finding = json_object(data, "a finding")
     return Finding(
-        code=_take(finding, "code", _text),
-        severity=_take(finding, "severity", lambda value: Severity(_text(value))),
-        message=_take(finding, "message", _text),
-        evidence=_take(finding, "evidence", _evidence),
+        code=take(finding, "code", text),
+        severity=take(finding, "severity", lambda value: Severity(text(value))),
+        message=take(finding, "message", text),
+        evidence=take(finding, "evidence", evidence),
     )

@@ -6,7 +6,17 @@ import math
 
 from rich.table import Table
 
-from sweeper.records import Candidate, HostSpeedUse, Interval, Recommendation, RunRecord, Severity, Status
+from sweeper.records import (
+    Candidate,
+    Confirmed,
+    HostSpeedUse,
+    Interval,
+    Recommendation,
+    RunPlan,
+    RunRecord,
+    Severity,
+    Status,
+)
 
 
 def candidates_table(recommendation: Recommendation) -> Table:
@@ -184,11 +194,50 @@ def findings_lines(recommendation: Recommendation) -> tuple[str, ...]:
     return tuple(f"{f.severity.value}: {f.code}: {f.message}" for f in ranked)
 
 
+def confirmation_lines(recommendation: Recommendation) -> tuple[str, ...]:
+    """What the open-loop runs say, and their figures beside the closed-loop ones; nothing without them."""
+    confirmation = recommendation.confirmation
+    if confirmation is None:
+        return ()
+    return (
+        f"Open loop: {confirmation.sentence}",
+        *(_confirmed_line(one, confirmation.arrivals_per_s) for one in confirmation.configurations),
+    )
+
+
+def _confirmed_line(one: Confirmed, arrivals_per_s: float) -> str:
+    name = f"  {one.configuration.label:<12} {arrivals_per_s:8.1f} requests/s at random: "
+    if not one.latency_ms:
+        return f"{name}no figures ({', '.join(one.codes)})"
+    opened = "   ".join(
+        f"{key} {'≥ ' if key == 'p99' and one.p99_is_lower_bound else ''}{_spread(interval)}"
+        for key in ("p50", "p95", "p99")
+        if (interval := one.latency_ms.get(key)) is not None
+    )
+    closed = "   ".join(
+        f"{key} {milliseconds(interval.mean)}"
+        for key in ("p50", "p95", "p99")
+        if (interval := one.closed_latency_ms.get(key)) is not None
+    )
+    return f"{name}{opened} ms" + (f";   closed loop {closed} ms" if closed else "")
+
+
+def _spread(interval: Interval) -> str:
+    if interval.low is None or interval.high is None:
+        return milliseconds(interval.mean)
+    return f"{milliseconds(interval.mean)} ({milliseconds(interval.low)}..{milliseconds(interval.high)})"
+
+
+def stage(plan: RunPlan) -> str:
+    """Where in a study a run belongs: `block 3`, or `open loop 1` in the confirmation."""
+    return f"{'block' if plan.arrivals_per_s is None else 'open loop'} {plan.block}"
+
+
 def run_line(record: RunRecord) -> str:
     """One finished run in one line."""
     figures = record.figures
     codes = ", ".join(finding.code for finding in record.findings if finding.severity != "info")
-    name = f"block {record.plan.block}  {record.configuration.label:<12}"
+    name = f"{stage(record.plan)}  {record.configuration.label:<12}"
     if figures is None:
         why = record.findings[0].message if record.findings else ""
         return f"{name} {record.verdict.value}  {codes}: {why}"

@@ -29,13 +29,14 @@ def block_plan(
         entries += [(c, True) for c in live if c.workers == reference_workers]
     random.Random(f"{seed}:{block}").shuffle(entries)
     return tuple(
-        RunPlan(_run_id(block, position, configuration), block, position, configuration, sentinel)
+        RunPlan(run_id("b", block, position, configuration), block, position, configuration, sentinel)
         for position, (configuration, sentinel) in enumerate(entries, start=1)
     )
 
 
-def _run_id(block: int, position: int, configuration: Configuration) -> str:
-    name = f"b{block:02d}-{position:02d}-w{configuration.workers}"
+def run_id(kind: str, block: int, position: int, configuration: Configuration) -> str:
+    """`b03-02-w8`: the second run of the third block; `kind` is b for blocks, c for the confirmation."""
+    name = f"{kind}{block:02d}-{position:02d}-w{configuration.workers}"
     if configuration.model_threads != 1:
         name += f"-t{configuration.model_threads}"
     return name if configuration.processes == 1 else f"{name}-p{configuration.processes}"

@@ -71,6 +71,7 @@ def flat(record: RunRecord) -> dict[str, Any]:
         "findings": " ".join(finding.code for finding in record.findings),
         "started_at": record.started_at,
         "elapsed_s": round(record.elapsed_s, 3),
+        "arrivals_per_s": plan.arrivals_per_s,
     }
     names = [field.name for field in dataclasses.fields(RunFigures) if field.name != "latency"]
     latency = [field.name for field in dataclasses.fields(LatencyFigures)]
@@ -81,9 +82,10 @@ def flat(record: RunRecord) -> dict[str, Any]:
 
 
 def plan_of(row: Any) -> RunPlan:
-    """The plan of a stored row with the columns of `sweeper_runs`."""
+    """The plan of a stored row with the columns of `sweeper_runs`; older tables lack the last one."""
     configuration = Configuration(row.workers, row.model_threads, row.processes)
-    return RunPlan(row.run_id, row.block, row.position, configuration, bool(row.sentinel))
+    arrivals = getattr(row, "arrivals_per_s", None)
+    return RunPlan(row.run_id, row.block, row.position, configuration, bool(row.sentinel), arrivals)
 
 
 def record_of(row: Any) -> RunRecord:

@@ -50,6 +50,7 @@ _runs = sa.Table(
     sa.Column("figures", sa.Text),
     sa.Column("findings", sa.Text, nullable=False),
     sa.Column("fingerprint", sa.String(64), nullable=False),
+    sa.Column("arrivals_per_s", sa.Float),
 )
 
 
@@ -79,11 +80,13 @@ class Database:
                 "be like sqlite:///studies/studies.db"
             ) from error
         self._begin = "BEGIN"
+        self._late_columns = True
         if self._is_sqlite:
             event.listen(self._engine, "connect", _make_durable)
             event.listen(self._engine, "begin", lambda connection: connection.exec_driver_sql(self._begin))
         try:
             self._set_up()
+            self._catch_up(create)
         except BaseException:
             self.close()
             raise
@@ -105,6 +108,24 @@ class Database:
                 f"{self._where} has schema version {version}, this sweeper reads {SCHEMA_VERSION}: use the "
                 "sweeper that wrote it, or another --studies-dir"
             )
+
+    def _catch_up(self, create: bool) -> None:
+        """`arrivals_per_s` came after version 1: a reader does without it, a writer adds it.
+
+        An older sweeper passes the new column over, so that the version stays.
+        """
+        with self._transaction("open") as connection:
+            self._late_columns = _has_late_column(connection)
+        if self._late_columns or not create:
+            return
+        self._begin = "BEGIN IMMEDIATE"
+        with self._transaction("write to") as connection:
+            if not _has_late_column(connection):
+                late = _runs.c.arrivals_per_s
+                kind = late.type.compile(self._engine.dialect)
+                connection.exec_driver_sql(f"ALTER TABLE {_runs.name} ADD COLUMN {late.name} {kind}")
+        self._begin = "BEGIN"
+        self._late_columns = True
 
     @property
     def _is_sqlite(self) -> bool:
@@ -174,12 +195,17 @@ class Database:
                     figures=figures_to_json(record.figures),
                     findings=findings_to_json(record.findings),
                     fingerprint=record.fingerprint,
+                    arrivals_per_s=plan.arrivals_per_s,
                 )
             )
 
     def runs(self, study: str) -> tuple[RunRecord, ...]:
-        """A study's runs in the order they were made."""
-        query = sa.select(_runs).where(_runs.c.study == study).order_by(_runs.c.block, _runs.c.position)
+        """A study's runs in the order they were made: the blocks, then the rounds of the confirmation."""
+        late = _runs.c.arrivals_per_s
+        columns = [c for c in _runs.c if c is not late or self._late_columns]
+        order = [late.is_not(None)] if self._late_columns else []
+        query = sa.select(*columns).where(_runs.c.study == study)
+        query = query.order_by(*order, _runs.c.block, _runs.c.position)
         with self._transaction("read") as connection:
             return tuple(record_of(row) for row in connection.execute(query))
 
@@ -200,6 +226,14 @@ def _version(connection: sa.Connection) -> int | None:
         return None
     version: int | None = connection.execute(sa.select(_schema.c.version)).scalar()
     return version
+
+
+def _has_late_column(connection: sa.Connection) -> bool:
+    inspector = sa.inspect(connection)
+    if not inspector.has_table(_runs.name):
+        return True
+    late = _runs.c.arrivals_per_s.name
+    return any(column["name"] == late for column in inspector.get_columns(_runs.name))
 
 
 def _study_of(row: Any) -> StoredStudy:

@@ -35,6 +35,10 @@ CASES: list[tuple[list[str], list[str]]] = [
     ([*GRID, "--min-blocks", "8", "--max-blocks", "4"], ["--min-blocks 8", "--max-blocks 4"]),
     ([*GRID, "--max-blocks", "0"], ["--max-blocks", "'0'"]),
     ([*GRID, "--quick", "--window", "8s"], ["--window", "--quick"]),
+    ([*GRID, "--confirm", "yes"], ["yes"]),
+    ([*GRID, "--confirm=yes"], ["--confirm"]),
+    ([*GRID, "--confrim"], ["--confrim", "--confirm"]),
+    ([*GRID, "--config", "unsure.toml"], ["confirm in unsure.toml", "'perhaps'", "true or false"]),
     ([*GRID, "--tolerance", "5"], ["--tolerance", "'5'", "0.05"]),
     ([*GRID, "--confidence", "95"], ["--confidence", "'95'", "0.95"]),
     ([*GRID, "--confidence", "nan"], ["--confidence", "'nan'"]),
@@ -107,6 +111,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "broken.toml": "workers = [1,\n",
         "typo.toml": "wokers = [1, 4]\n",
         "range.toml": "users = 0\n",
+        "unsure.toml": 'confirm = "perhaps"\n',
         "syntax.py": "def broken(:\n",
     }
     for name, text in files.items():

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.e2e
 STUDY = (
     "grid", *truth("--service-ms", 20, "--shape", "plateau:2"), *SHORT,
     "--min-blocks", "3", "--max-blocks", "8", "--workers", "1,2,8", "--study", "cut", "--json",
+    "--no-confirm",
 )  # fmt: skip
 GONE_WITHIN_S = 10.0
 

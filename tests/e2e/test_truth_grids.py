@@ -13,7 +13,7 @@ from tests.e2e.commands import SHORT, left_behind, sweeper, truth
 pytestmark = pytest.mark.e2e
 
 # Three blocks, and more only where the machine was too busy for a run to count.
-THREE = ("--min-blocks", "3", "--max-blocks", "8")
+THREE = ("--min-blocks", "3", "--max-blocks", "8", "--no-confirm")
 
 
 def test_a_plateau_is_answered_with_its_first_point(folder: Path) -> None:

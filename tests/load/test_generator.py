@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,20 @@ def test_a_custom_locustfile_decides_its_own_waits(tmp_path: Path) -> None:
     assert LocustGenerator(users=1, locustfile=path).mean_think_s is None
 
 
+def test_in_the_open_loop_there_are_no_users(data: Path) -> None:
+    closed = LocustGenerator(users=100, data_path=data, predict_path="/p", request_timeout_s=7.0)
+    generator: LoadGenerator = closed.open_loop(48.5, seed=3)
+    assert generator == replace(closed, users=1, arrivals_per_s=48.5, seed=3)
+    assert (generator.users, generator.mean_think_s) == (1, None)
+
+
+def test_a_custom_locustfile_cannot_be_made_to_send_at_random(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text("from locust import HttpUser\n")
+    with pytest.raises(UsageError, match=r"cannot arrive at random with the locustfile .*mine\.py"):
+        LocustGenerator(users=1, locustfile=path).open_loop(10.0, seed=0)
+
+
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"users": 0}, "users must be at least 1, not 0"),
     ({"users": -3}, "users must be at least 1, not -3"),
@@ -46,6 +61,10 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"wait_s": (0.0, float("nan"))}, "must be a range from 0 s up"),
     ({"request_timeout_s": 0.0}, "must be above 0 s"),
     ({"max_duration_s": -1.0}, "must be above 0 s"),
+    ({"users": 100, "arrivals_per_s": 5.0}, "need one locust user, not 100"),
+    ({"arrivals_per_s": 0.0}, "arrivals must be above 0 per second, not 0.0"),
+    ({"arrivals_per_s": float("nan")}, "arrivals must be above 0 per second, not nan"),
+    ({"arrivals_per_s": float("inf")}, "arrivals must be above 0 per second, not inf"),
     ({"locustfile": "missing.py"}, r"missing\.py cannot be read: No such file"),
     ({"locustfile": "sample.csv"}, r"must be a Python file ending in \.py"),
     ({"locustfile": "broken.py"}, "is not valid Python: line 2"),

@@ -59,6 +59,7 @@ plans = st.builds(
     position=st.integers(1, 40),
     configuration=st.builds(Configuration, st.integers(1, 1024), st.integers(1, 256), st.integers(1, 199)),
     sentinel=st.booleans(),
+    arrivals_per_s=st.one_of(st.none(), st.floats(1e-3, 1e5)),
 )
 records = st.builds(
     RunRecord,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import sqlite3
@@ -44,7 +45,9 @@ def test_every_record_comes_back_as_it_was(kept: list[RunRecord]) -> None:
             database.add_run("s", item)
         database.close()
         again = Database(at(Path(folder)), create=False)
-        expected = sorted(kept, key=lambda item: (item.plan.block, item.plan.position))
+        expected = sorted(
+            kept, key=lambda r: (r.plan.arrivals_per_s is not None, r.plan.block, r.plan.position)
+        )
         found = again.runs("s")
         assert sorted(found, key=repr) == sorted(expected, key=repr)
         assert [r.plan.block for r in found] == [r.plan.block for r in expected]
@@ -90,6 +93,48 @@ def test_another_schema_version_is_refused_and_left_alone(tmp_path: Path) -> Non
     with pytest.raises(StoreError, match="has schema version 99, this sweeper reads 1: use"):
         Database(at(tmp_path))
     assert (tmp_path / "studies.db").read_bytes() == before
+
+
+OLDER = ("CREATE TABLE older AS SELECT {columns} FROM sweeper_runs", "DROP TABLE sweeper_runs",
+         "ALTER TABLE older RENAME TO sweeper_runs")  # fmt: skip
+
+
+def made_by_an_older_sweeper(folder: Path) -> None:
+    """A database with a run, as it was before open-loop runs: no column `arrivals_per_s`."""
+    database = Database(at(folder))
+    database.create_study(STUDY)
+    database.add_run("s", record(4, 1))
+    database.close()
+    with sqlite3.connect(folder / "studies.db") as raw:
+        names = [row[1] for row in raw.execute("PRAGMA table_info(sweeper_runs)")]
+        columns = ", ".join(name for name in names if name != "arrivals_per_s")
+        for statement in OLDER:
+            raw.execute(statement.format(columns=columns))
+    raw.close()
+
+
+def test_an_older_database_is_read_as_it_is_and_left_alone(tmp_path: Path) -> None:
+    made_by_an_older_sweeper(tmp_path)
+    before = (tmp_path / "studies.db").read_bytes()
+    (tmp_path / "studies.db").chmod(0o444)
+    reading = Database(at(tmp_path), create=False)
+    assert reading.runs("s") == (record(4, 1),)
+    reading.close()
+    assert (tmp_path / "studies.db").read_bytes() == before
+
+
+def test_an_older_database_takes_open_loop_runs(tmp_path: Path) -> None:
+    made_by_an_older_sweeper(tmp_path)
+    later = record(4, 1)
+    later = dataclasses.replace(
+        later, plan=dataclasses.replace(later.plan, run_id="c01-01-w4", arrivals_per_s=0.1 + 0.2)
+    )
+    writing = Database(at(tmp_path))
+    writing.add_run("s", later)
+    writing.close()
+    again = Database(at(tmp_path))
+    assert again.runs("s") == (record(4, 1), later)
+    again.close()
 
 
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:

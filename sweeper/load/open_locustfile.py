@@ -1,0 +1,94 @@
+"""The open-loop locustfile: uploads arrive at random moments, whatever became of those before.
+
+An island like locustfile.py, which it borrows the upload from. SWEEPER_ARRIVALS (JSON, see `Arrivals`)
+says how many arrive a second. Users who wait for their answer send less to a slow server and so hide how
+long others would have waited ("coordinated omission"); here the arrivals are drawn beforehand, each has
+a greenlet of its own, and its latency counts from the moment it was to arrive, so that a late client and
+a queue for a connection are part of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import gevent
+from locust import FastHttpUser, constant, task
+from locust.env import Environment
+
+# locust puts this file's folder on sys.path while it loads it.
+from locustfile import BODY, HEADERS, SETTINGS, OneRequestAgent  # type: ignore[import-not-found]
+
+FILES_BESIDES_CONNECTIONS = 64
+TICKET = "sweeper_ticket"  # as in recorder.py
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """SWEEPER_ARRIVALS. Arrivals beyond `most_in_flight` are logged as never finished, and not sent."""
+
+    per_s: float
+    seed: int
+    most_in_flight: int
+
+
+def moments(arrivals: Arrivals, from_s: float) -> Iterator[float]:
+    """The moments of a Poisson process, for ever: exponential gaps, the same ones for the same seed."""
+    chance = random.Random(arrivals.seed)
+    due = from_s
+    while True:
+        due += chance.expovariate(arrivals.per_s)
+        yield due
+
+
+def affordable(most_in_flight: int) -> int:
+    """As many connections as the kernel lets us have; the soft limit is raised towards them."""
+    wanted = most_in_flight + FILES_BESIDES_CONNECTIONS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        return max(1, min(most_in_flight, soft - FILES_BESIDES_CONNECTIONS))
+    return most_in_flight
+
+
+ARRIVALS = Arrivals(**json.loads(os.environ["SWEEPER_ARRIVALS"]))
+MOST_IN_FLIGHT = affordable(ARRIVALS.most_in_flight)
+
+
+class ArrivingUser(FastHttpUser):
+    """The one user: its task never ends by itself, and starts every arrival when it is due."""
+
+    wait_time = constant(1)
+    network_timeout = SETTINGS.request_timeout_s
+    connection_timeout = SETTINGS.request_timeout_s
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        self.client.client = OneRequestAgent(
+            f"{self.client.base_url}{SETTINGS.predict_path}",
+            HEADERS,
+            SETTINGS.request_timeout_s,
+            MOST_IN_FLIGHT,
+        )
+
+    @task
+    def arrive(self) -> None:
+        recorder = self.environment.sweeper_recorder
+        for due in moments(ARRIVALS, time.monotonic()):
+            # Also when it is due already: the ones before must get their turn.
+            gevent.sleep(max(0.0, due - time.monotonic()))
+            if recorder.draining:
+                return
+            if recorder.in_flight < MOST_IN_FLIGHT:
+                gevent.spawn(self._upload, recorder.arrive(due))
+            else:
+                recorder.refuse(due)
+
+    def _upload(self, ticket: object) -> None:
+        self.client.request("POST", SETTINGS.predict_path, data=BODY, context={TICKET: ticket})

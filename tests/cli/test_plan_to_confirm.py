@@ -1,0 +1,60 @@
+"""What --dry-run says of the confirmation, and when there is none."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sweeper.cli.main import main
+from sweeper.cli.planning import NOT_CONFIRMED, describe, plan_of
+from sweeper.config import combine, settings
+from sweeper.study import StudyPlan
+
+
+def planned(**flags: object) -> tuple[StudyPlan, list[str]]:
+    chosen = settings(combine(flags, {}, {}))
+    plan = plan_of("s", chosen, {})
+    return plan, describe(plan, chosen).splitlines()
+
+
+def test_the_runs_and_the_time_of_the_confirmation_are_counted() -> None:
+    plan, lines = planned(workers="1,4,8")
+    _, without = planned(workers="1,4,8", confirm=False)
+    assert (plan.confirm, plan.users, plan.not_confirmed) == (True, 100, "")
+    assert lines[-2] == ("then         the answer and 4 workers with requests at random moments, 2 runs each")
+    assert lines[:-2] == without[:-1]
+    assert "(9 to 34 runs)" in lines[-1]
+    assert "(9 to 30 runs)" in without[-1]
+    assert re.sub(r"about .*", "", lines[-1]) == "time         "
+    assert lines[-1] != without[-1]
+
+
+def test_a_locustfile_of_ones_own_cannot_be_confirmed_and_the_plan_says_so() -> None:
+    plan, lines = planned(workers="1,4", locustfile="mine.py")
+    assert (plan.confirm, plan.not_confirmed) == (False, NOT_CONFIRMED)
+    assert lines[-2] == f"then         nothing: {NOT_CONFIRMED}"
+    plan, lines = planned(workers="1,4", locustfile="mine.py", confirm=False)
+    assert (plan.confirm, plan.not_confirmed) == (False, "")
+    assert "then" not in "".join(lines)
+
+
+def test_quick_is_not_confirmed_unless_asked_for() -> None:
+    assert not planned(quick=True)[0].confirm
+    assert planned(quick=True, confirm=True)[0].confirm
+
+
+@pytest.mark.parametrize(("flags", "then"), [([], True), (["--confirm"], True), (["--no-confirm"], False)])
+def test_the_flag_reaches_the_plan(
+    flags: list[str],
+    then: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("rows.csv").write_text("a,b\n1,2\n")
+    command = ["grid", "--launcher", "command", "--server-command", "true {port}", "--data", "rows.csv"]
+    assert main([*command, "--dry-run", *flags]) == 0
+    assert ("\nthen " in capsys.readouterr().out) is then
