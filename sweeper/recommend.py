@@ -72,7 +72,10 @@ def recommend(facts: StudyFacts, records: Sequence[RunRecord]) -> Recommendation
     if ignored is not None and all(finding.code != ignored.code for finding in findings):
         findings = (ignored, *findings)
     if workers is not None and facts.not_confirmed:
-        findings = (*findings, Finding("not-confirmed", Severity.INFO, facts.not_confirmed))
+        findings = (
+            *findings,
+            Finding("not-confirmed", Severity.INFO, facts.not_confirmed, {"workers": workers}),
+        )
     candidates = tuple(
         candidate(s, records, facts.eliminated.get(s.configuration), rule.confidence)
         for s in decision.standings

@@ -382,7 +382,9 @@ def test_a_load_that_cannot_be_drawn_at_random_is_not_confirmed_and_says_so() ->
     plan = dataclasses.replace(planned(), not_confirmed="a locustfile of your own decides")
     answer, store, _, _ = studied(noisy(PEAK, noise=0.02), plan)
     assert all(r.plan.arrivals_per_s is None for r in store.saved)
-    assert answer.findings[-1] == Finding("not-confirmed", Severity.INFO, "a locustfile of your own decides")
+    assert answer.findings[-1] == Finding(
+        "not-confirmed", Severity.INFO, "a locustfile of your own decides", {"workers": 8}
+    )
     none, _, _, _ = studied(NOTHING["dead"][0], dataclasses.replace(plan, configurations=(EIGHT, FOUR)))
     assert "not-confirmed" not in [item.code for item in none.findings]
 

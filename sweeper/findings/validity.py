@@ -167,7 +167,8 @@ def falling_behind(measurement: Measurement, context: RunContext, limits: Limits
         "falling-behind",
         Severity.WARNING,
         f"latency grew from {first:,.0f} ms in the window's first third to {last:,.0f} ms in its last: more "
-        "requests arrived than the server answers, so its figures only show how long it was watched",
+        "requests arrived than the server answers, so its figures only show how long it was watched; use a "
+        "count that keeps up, or send it fewer requests",
         {"first_ms": first, "last_ms": last, "grows_ms_per_s": slope},
     )
 

@@ -34,6 +34,7 @@ class Fault:
     settings: RunSettings = SETTINGS
     workers: int = 4
     follows: frozenset[str] = frozenset()
+    arrivals_per_s: float | None = None
 
 
 RUN_FAULTS: dict[str, list[Fault]] = {
@@ -56,6 +57,15 @@ RUN_FAULTS: dict[str, list[Fault]] = {
         )
     ],
     "errors": [Fault(Behaviour(error_share=0.05), "server.log")],
+    # More arrive at random than the server can answer: speed is steady, only the queue grows.
+    "falling-behind": [
+        Fault(
+            Behaviour(rps=80.0),
+            "fewer requests",
+            arrivals_per_s=110.0,
+            follows=frozenset({"no-steady-state"}),
+        )
+    ],
     "littles-law": [Fault(Behaviour(), "load.log", world={"waits_longer_s": 0.1})],
     "load-died": [
         Fault(Behaviour(), "load.log", world={"load_fails": fails})
@@ -112,7 +122,7 @@ def check_message(found: Finding, do: str) -> None:
 )
 def test_a_fault_trips_its_code_and_no_other(code: str, fault: Fault) -> None:
     world = world_of(fault.behaviour, **fault.world)
-    plan = RunPlan("b01-01-w4", 1, 1, Configuration(fault.workers))
+    plan = RunPlan("b01-01-w4", 1, 1, Configuration(fault.workers), arrivals_per_s=fault.arrivals_per_s)
     record = execute_run(plan, fault.settings, world.parts(), Path("x")).record
     assert {finding.code for finding in record.findings} == {code} | fault.follows
     check_message(next(finding for finding in record.findings if finding.code == code), fault.do)
@@ -148,6 +158,7 @@ class StudyFault:
     workers: tuple[int, ...]
     do: str
     cores_shared: bool = False
+    not_confirmed: str = ""
 
 
 STUDY_FAULTS: dict[str, StudyFault] = {
@@ -161,6 +172,12 @@ STUDY_FAULTS: dict[str, StudyFault] = {
         ),
         (1, 4, 32),
         "fewer workers",
+    ),
+    "not-confirmed": StudyFault(
+        noisy({1: 80.0, 4: 140.0}),
+        (1, 4),
+        "leave out --locustfile",
+        not_confirmed="a --locustfile of your own decides when requests are sent; leave out --locustfile",
     ),
     "oversubscribed": StudyFault(
         by_workers({w: Behaviour(rps=140.0, run_delay_ms=w * 0.25) for w in (1, 4, 32)}),
@@ -178,7 +195,10 @@ STUDY_FAULTS: dict[str, StudyFault] = {
 def test_a_fault_of_the_study_trips_its_code_and_no_other(code: str) -> None:
     fault = STUDY_FAULTS[code]
     settings = RunSettings(cores_shared=fault.cores_shared)
-    plan = StudyPlan("study", configurations(*fault.workers), Rule(), 0, 4, settings, "abc", {})
+    plan = StudyPlan(
+        "study", configurations(*fault.workers), Rule(), 0, 4, settings, "abc", {},
+        not_confirmed=fault.not_confirmed,
+    )  # fmt: skip
     answer = run_study(plan, World(fault.script).parts(), MemoryStore(), Watching())
     assert [finding.code for finding in answer.findings] == [code]
     check_message(answer.findings[0], fault.do)

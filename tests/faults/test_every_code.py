@@ -18,6 +18,8 @@ PASS_ON = {"_failure", "_of_runs", "execute_run", "_measure", "_finding", "findi
 
 # Faults that test_real.py does not inject, and why.
 ONLY_SIMULATED = {
+    "falling-behind": "a confirmation, which tests/e2e/test_confirm.py makes for real",
+    "not-confirmed": "it says what was not done; nothing goes wrong in a run",
     "drift": "MSER-5 takes a change of speed without noise for a warm-up, and real noise is not repeatable",
     "pressure": "burning the cores of a machine that others use makes their measurements wrong",
     "steal": "only the hypervisor can take time from a virtual machine",
