@@ -12,16 +12,8 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 
-from sweeper.records import (
-    Candidate,
-    Configuration,
-    Confirmation,
-    Confirmed,
-    Interval,
-    RunRecord,
-    Severity,
-    Verdict,
-)
+from sweeper.answers import Candidate, Confirmation, Confirmed, Interval
+from sweeper.records import Configuration, RunRecord, Severity, Verdict
 from sweeper.statistics.candidates import LATENCIES, valid_runs
 from sweeper.statistics.feasibility import error_rate
 

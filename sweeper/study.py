@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from sweeper.answers import Recommendation
 from sweeper.confirmation import arrival_rate
 from sweeper.findings.pool import pool_ignored
 from sweeper.interfaces import RunStore
 from sweeper.recommend import StudyFacts, recommend
-from sweeper.records import Configuration, Recommendation, RunPlan, RunRecord, Verdict
+from sweeper.records import Configuration, RunPlan, RunRecord, Verdict
 from sweeper.run import Parts, RunSettings, State, execute_run
 from sweeper.search.grid import block_plan
 from sweeper.search.rounds import confirmation_plan

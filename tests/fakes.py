@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from sweeper.answers import Recommendation
 from sweeper.errors import LoadError, ServerStartError
 from sweeper.interfaces import LoadProgress
-from sweeper.recommend import Recommendation
 from sweeper.records import (
     Configuration,
     PoolStats,

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sweeper.answers import Cause, Recommendation, Status
 from sweeper.cli.answering import print_text
 from sweeper.cli.where import Where
 from sweeper.findings.cores import Cores, idle_cores, server_cores
@@ -21,16 +22,7 @@ from sweeper.findings.limits import Limits
 from sweeper.findings.picture import picture
 from sweeper.findings.why import cause
 from sweeper.recommend import StudyFacts, recommend
-from sweeper.records import (
-    Cause,
-    Configuration,
-    Objective,
-    Recommendation,
-    RunRecord,
-    Severity,
-    Status,
-    Verdict,
-)
+from sweeper.records import Configuration, Objective, RunRecord, Severity, Verdict
 from sweeper.report.recommendation_json import from_json_dict, to_json_dict
 from sweeper.report.table import why
 from sweeper.statistics.decision import Rule

@@ -8,21 +8,10 @@ import statistics
 import numpy as np
 import pytest
 
+from sweeper.answers import Candidate, Confirmation, Interval, Status
 from sweeper.confirmation import SHARE, arrival_rate, confirmation
 from sweeper.findings import RunContext, run_findings
-from sweeper.records import (
-    Candidate,
-    Configuration,
-    Confirmation,
-    Finding,
-    Interval,
-    RunPlan,
-    RunRecord,
-    Severity,
-    Status,
-    Verdict,
-    Window,
-)
+from sweeper.records import Configuration, Finding, RunPlan, RunRecord, Severity, Verdict, Window
 from sweeper.report.table import confirmation_lines, run_line, stage
 from sweeper.run import State
 from sweeper.search.rounds import confirmation_plan

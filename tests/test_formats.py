@@ -15,23 +15,20 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweeper.errors import StoreError, UsageError
-from sweeper.findings.picture import FIGURES
-from sweeper.records import (
+from sweeper.answers import (
     Candidate,
     Cause,
     CauseClause,
     CauseFigures,
-    Configuration,
     Confirmation,
     Confirmed,
-    Finding,
     Interval,
-    Objective,
     Recommendation,
-    Severity,
     Status,
 )
+from sweeper.errors import StoreError, UsageError
+from sweeper.findings.picture import FIGURES
+from sweeper.records import Configuration, Finding, Objective, Severity
 from sweeper.report.formats import from_json_dict, to_drum_yaml, to_env, to_json, to_json_dict
 
 VARIABLE = "MLOPS_RUNTIME_PARAM_DRUM_FASTAPI_EXECUTOR_WORKERS"

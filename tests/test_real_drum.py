@@ -21,7 +21,8 @@ import psutil
 import pytest
 import yaml
 
-from sweeper.records import Objective, Recommendation, Status
+from sweeper.answers import Recommendation, Status
+from sweeper.records import Objective
 from sweeper.report.formats import to_drum_yaml, to_env
 from sweeper.training import ModelKind, ModelSpec, TrainedModel, build, train
 

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sweeper.answers import Recommendation, Status
 from sweeper.recommend import StudyFacts, recommend
-from sweeper.records import Configuration, Objective, Recommendation, RunRecord, Severity, Status, Verdict
+from sweeper.records import Configuration, Objective, RunRecord, Severity, Verdict
 from sweeper.report.recommendation_json import to_json_dict
 from sweeper.statistics.decision import Rule
 from tests.builders import configurations, failed, figures, finding, record, study

@@ -8,7 +8,8 @@ from collections import Counter
 
 import pytest
 
-from sweeper.records import Configuration, Recommendation, RunRecord, Status, Verdict
+from sweeper.answers import Recommendation, Status
+from sweeper.records import Configuration, RunRecord, Verdict
 from sweeper.run import RunSettings
 from sweeper.statistics.decision import Rule
 from sweeper.study import StudyPlan, answer_so_far, run_study

@@ -8,7 +8,8 @@ import io
 import pytest
 from rich.console import Console
 
-from sweeper.records import HostSpeedUse, Recommendation, Severity, Status, Verdict
+from sweeper.answers import HostSpeedUse, Recommendation, Status
+from sweeper.records import Severity, Verdict
 from sweeper.report.table import (
     basis,
     candidates_table,

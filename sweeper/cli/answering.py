@@ -7,9 +7,9 @@ import sys
 
 from rich.console import Console
 
+from sweeper.answers import Recommendation, Status
 from sweeper.cli.where import Where, answer
 from sweeper.errors import UsageError
-from sweeper.records import Recommendation, Status
 from sweeper.report import formats
 from sweeper.report.table import (
     basis,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from rich.console import Console
 from rich.status import Status as Spinner
 
-from sweeper.records import Configuration, Recommendation, RunPlan, RunRecord
+from sweeper.answers import Recommendation
+from sweeper.records import Configuration, RunPlan, RunRecord
 from sweeper.report.table import candidates_table, duration, outlook, run_line, stage
 from sweeper.run import State
 from sweeper.study import Progress

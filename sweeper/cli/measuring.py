@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sweeper import preflight
+from sweeper.answers import Recommendation
 from sweeper.cli.answering import console, exit_code, print_text
 from sweeper.cli.live import Live
 from sweeper.cli.planning import describe, environment_differences, plan_of
@@ -28,7 +29,6 @@ from sweeper.launch import (
     place_cores,
 )
 from sweeper.load import LocustGenerator
-from sweeper.records import Recommendation
 from sweeper.report import formats
 from sweeper.run import Parts
 from sweeper.store.database import Database, StoredStudy

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sweeper.answers import Recommendation
 from sweeper.config import ENVIRONMENT_PREFIX, Given, StudySettings, settings
 from sweeper.errors import StoreError, UsageError
-from sweeper.records import Recommendation
 from sweeper.store.database import Database, StoredStudy
 
 VARIABLES = ("study", "studies_dir", "storage", "config")

@@ -12,10 +12,11 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sweeper.answers import Interval
 from sweeper.findings.cores import Cores, idle_cores
 from sweeper.findings.limits import Limits
 from sweeper.findings.pool import in_server
-from sweeper.records import Configuration, Interval, RunFigures, RunRecord, Verdict
+from sweeper.records import Configuration, RunFigures, RunRecord, Verdict
 from sweeper.statistics.blocks import BlockModel, Observation, fit
 from sweeper.statistics.intervals import LOG_LIMIT, contrast_quantile
 

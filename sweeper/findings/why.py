@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
+from sweeper.answers import Cause, CauseClause, CauseFigures
 from sweeper.findings import above, below
 from sweeper.findings import wording as say
 from sweeper.findings.causes import gains_throughput
 from sweeper.findings.limits import Limits
 from sweeper.findings.picture import FIGURES, Picture, Shown
 from sweeper.findings.scene import Scene
-from sweeper.records import Cause, CauseClause, CauseFigures, Configuration
+from sweeper.records import Configuration
 
 MOST_SENTENCES = 5
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from sweeper.records import Cause, CauseClause, CauseFigures, Configuration
+from sweeper.answers import Cause, CauseClause, CauseFigures
+from sweeper.records import Configuration
 from sweeper.report.json_fields import (
     flag,
     interval,

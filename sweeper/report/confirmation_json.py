@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sweeper.records import Configuration, Confirmation, Confirmed
+from sweeper.answers import Confirmation, Confirmed
+from sweeper.records import Configuration
 from sweeper.report.json_fields import (
     flag,
     interval,

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import yaml
 
+from sweeper.answers import Recommendation
 from sweeper.errors import UsageError
-from sweeper.records import Configuration, Recommendation
+from sweeper.records import Configuration
 from sweeper.report.recommendation_json import (
     PARAMETER,
     from_json_dict,

@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from sweeper.answers import Interval
 from sweeper.errors import StoreError
-from sweeper.records import Evidence, Interval
+from sweeper.records import Evidence
 
 T = TypeVar("T")
 

@@ -14,17 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from sweeper.answers import Candidate, HostSpeedUse, Recommendation, Status
 from sweeper.errors import StoreError
-from sweeper.records import (
-    Candidate,
-    Configuration,
-    Finding,
-    HostSpeedUse,
-    Objective,
-    Recommendation,
-    Severity,
-    Status,
-)
+from sweeper.records import Configuration, Finding, Objective, Severity
 from sweeper.report.cause_json import cause_object, read_cause
 from sweeper.report.confirmation_json import confirmation_object, read_confirmation
 from sweeper.report.json_fields import (

@@ -6,17 +6,8 @@ import math
 
 from rich.table import Table
 
-from sweeper.records import (
-    Candidate,
-    Confirmed,
-    HostSpeedUse,
-    Interval,
-    Recommendation,
-    RunPlan,
-    RunRecord,
-    Severity,
-    Status,
-)
+from sweeper.answers import Candidate, Confirmed, HostSpeedUse, Interval, Recommendation, Status
+from sweeper.records import RunPlan, RunRecord, Severity
 
 
 def candidates_table(recommendation: Recommendation) -> Table:

@@ -6,7 +6,8 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from sweeper.records import Candidate, Configuration, Interval, RunFigures, RunRecord, Verdict
+from sweeper.answers import Candidate, Interval
+from sweeper.records import Configuration, RunFigures, RunRecord, Verdict
 from sweeper.statistics.decision import Standing
 from sweeper.statistics.feasibility import error_rate
 from sweeper.statistics.intervals import by_block, over_runs

@@ -15,10 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from sweeper.records import Configuration, FloatArray, HostSpeedUse
+from sweeper.answers import HostSpeedUse
+from sweeper.records import Configuration, FloatArray
 from sweeper.statistics.blocks import BlockModel, Observation, fit
 
-SIGNIFICANCE = 0.05
+SIGNIFICANCE = 0.05  # of the slope
+FELT_SIGNIFICANCE = 0.01
+"""Of the probe's feeling the configuration. A host whose speed varies by several percent makes that test a
+weak one at any level; what it must catch are cores that idle with few workers, which is plain to see."""
 LEAST_FREEDOM = 4  # degrees of freedom left with the covariate: fewer, and the slope is a guess
 BEARABLE_SHARE_OF_MARGIN = 0.2  # a bias this small changes no decision
 
@@ -65,7 +69,7 @@ def adjusted(
     seen = dataclasses.replace(seen, felt=felt)
     if slope - reach <= 0 or model.residual_deviation >= (plain.residual_deviation or 0.0):
         return Adjusted(plain, dataclasses.replace(seen, why="it explains nothing here"))
-    if chance < SIGNIFICANCE and slope * felt > BEARABLE_SHARE_OF_MARGIN * margin:
+    if chance < FELT_SIGNIFICANCE and slope * felt > BEARABLE_SHARE_OF_MARGIN * margin:
         return Adjusted(plain, dataclasses.replace(seen, why="the probe feels the configuration"))
     return Adjusted(model, dataclasses.replace(seen, used=True))
 

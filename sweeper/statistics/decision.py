@@ -13,7 +13,8 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sweeper.records import Configuration, HostSpeedUse, Objective, RunFigures, RunRecord, Verdict
+from sweeper.answers import HostSpeedUse
+from sweeper.records import Configuration, Objective, RunFigures, RunRecord, Verdict
 from sweeper.statistics.blocks import BlockModel, Observation
 from sweeper.statistics.covariates import Adjusted, adjusted
 from sweeper.statistics.feasibility import Feasibility, feasibility

@@ -3,38 +3,38 @@
 from __future__ import annotations
 
 import math
+import statistics
 
 import numpy as np
 
 from sweeper.records import FloatArray, SpeedLog, Window
 
 LEAST_VISITS = 5  # to each core: fewer say nothing about a window
-WEIGHTS = {"loop_s": 0.1, "gather_s": 0.6, "transfer_s": 0.3}
-"""Exponents of the three pieces; what they rest on is in the README ("Variance")."""
+PIECES = ("loop_s", "gather_s", "transfer_s")
 TRIMMED = 0.1  # share of the slowest visits left out: pieces that were interrupted, not a slow host
 
 
 def host_speed(log: SpeedLog | None, window: Window) -> float | None:
-    """Pieces of probe work per second of CPU over the window, a weighted geometric mean of the three kinds.
+    """Pieces of probe work per second of CPU over the window, the geometric mean of the three kinds.
 
-    More is faster; only ratios between runs on one host mean anything. The cores count alike, however
-    often each was visited. None without a probe, or with too few visits to a core.
+    Alike, because which of them the host slows differs from hour to hour, and with it which explains most
+    (README, "The host's speed"). More is faster; only ratios between runs on one host mean anything. The
+    cores count alike, however often each was visited. None without a probe, or with too few visits to a core.
     """
     if log is None:
         return None
     inside = (log.at_s >= window.start_s) & (log.at_s < window.end_s)
     cores = np.unique(log.core)
-    total = weights = 0.0
-    for name, weight in WEIGHTS.items():
+    logs: list[float] = []
+    for name in PIECES:
         if name == "transfer_s" and len(cores) < 2:
             continue
         taken: FloatArray = getattr(log, name)
         means = [_trimmed_mean(taken[inside & (log.core == core)]) for core in cores]
         if any(mean is None or mean <= 0 for mean in means):
             return None
-        total -= weight * math.log(sum(mean for mean in means if mean is not None) / len(means))
-        weights += weight
-    return math.exp(total / weights)
+        logs.append(math.log(sum(mean for mean in means if mean is not None) / len(means)))
+    return math.exp(-statistics.fmean(logs))
 
 
 def probe_cpu_cores(log: SpeedLog | None, window: Window) -> float | None:

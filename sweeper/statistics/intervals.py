@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import stats
 
-from sweeper.records import Interval
+from sweeper.answers import Interval
 
 LOG_LIMIT = 300.0  # beyond exp(300) a limit says nothing, and soon overflows
 ELIMINATION_SHARE = 0.1  # of the error budget, spent on dropping hopeless configurations after block 2

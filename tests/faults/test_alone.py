@@ -127,7 +127,8 @@ def test_a_fault_trips_its_code_and_no_other(code: str, fault: Fault) -> None:
     assert {finding.code for finding in record.findings} == {code} | fault.follows
     check_message(next(finding for finding in record.findings if finding.code == code), fault.do)
     assert record.verdict is verdict(record.findings)
-    expected = Verdict.FAILED if code in FAILING else Verdict.SUSPECT if code in SUSPICIOUS else Verdict.VALID
+    codes = {code} | fault.follows
+    expected = Verdict.FAILED if codes & FAILING else Verdict.SUSPECT if codes & SUSPICIOUS else Verdict.VALID
     assert record.verdict is expected
     assert (record.figures is None) == (expected is Verdict.FAILED)
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sweeper.answers import Recommendation
 from sweeper.recommend import StudyFacts, recommend
-from sweeper.records import Configuration, Recommendation, RunFigures, RunRecord, Verdict
+from sweeper.records import Configuration, RunFigures, RunRecord, Verdict
 from sweeper.search.grid import block_plan
 from sweeper.statistics.decision import Decision, Rule
 from sweeper.statistics.sequential import look

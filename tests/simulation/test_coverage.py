@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from sweeper.records import Candidate, Interval, RunFigures
+from sweeper.answers import Candidate, Interval
+from sweeper.records import RunFigures
 from sweeper.statistics.candidates import candidate
 from sweeper.statistics.decision import Standing, State
 from tests.simulation.conftest import Table
