@@ -42,7 +42,8 @@ def test_a_peak_is_found_though_more_workers_fail_fast(folder: Path) -> None:
     """100 requests/s at 4, a fifth less at 8; with 32 half of all fail at once, so that most are 'done'."""
     done = sweeper(
         "grid", *truth("--service-ms", 40, "--shape", "peak:4", "--fail-share", 0.5, "--fail-from", 32),
-        *SHORT, "--min-blocks", "3", "--max-blocks", "5", "--workers", "2,4,8,32", "--json", cwd=folder,
+        *SHORT, "--min-blocks", "3", "--max-blocks", "5", "--workers", "2,4,8,32", "--no-confirm", "--json",
+        cwd=folder,
     )  # fmt: skip
     answer = not_wrong(done, 4, firm=True)
     if answer["workers"] == 4:
@@ -57,7 +58,7 @@ def test_a_peak_is_found_while_the_host_swings(folder: Path) -> None:
     """50, 100 and 51 requests/s, each times 0.7 to 1.3."""
     done = sweeper(
         "grid", *truth("--service-ms", 40, "--shape", "peak:4", *SWING), *SHORT,
-        "--min-blocks", "3", "--max-blocks", "6", "--workers", "2,4,32", "--json", cwd=folder,
+        "--min-blocks", "3", "--max-blocks", "5", "--workers", "2,4,32", "--no-confirm", "--json", cwd=folder,
     )  # fmt: skip
     not_wrong(done, 4, firm=False)
 
@@ -66,6 +67,6 @@ def test_a_plateau_is_never_answered_wrongly_while_the_host_swings(folder: Path)
     """50, 100 and 100 requests/s. Within 30%: to show less takes longer runs than these."""
     done = sweeper(
         "grid", *truth("--service-ms", 40, "--shape", "plateau:4", *SWING), *SHORT, "--tolerance", "0.3",
-        "--min-blocks", "3", "--max-blocks", "4", "--workers", "2,4,16", "--json", cwd=folder,
+        "--min-blocks", "3", "--max-blocks", "4", "--workers", "2,4,16", "--no-confirm", "--json", cwd=folder,
     )  # fmt: skip
     not_wrong(done, 4, firm=False)

@@ -18,7 +18,7 @@ from typing import Any
 from scipy import stats
 
 from sweeper.records import Objective, RunRecord, Verdict
-from sweeper.statistics.blocks import Observation, fit
+from sweeper.statistics.blocks import BlockModel, Observation, fit
 from sweeper.statistics.rule import metric
 
 WORSE = 0.05  # a pick that gives up more of the best throughput than this is a wrong one
@@ -71,6 +71,8 @@ def observations(studies: Studies) -> list[Observation]:
         for record in records:
             if record.verdict is not Verdict.VALID or record.figures is None:
                 continue
+            if record.plan.arrivals_per_s is not None:  # of the confirmation
+                continue
             value = metric(record.figures, Objective.THROUGHPUT)
             if value is None:
                 continue
@@ -81,27 +83,18 @@ def observations(studies: Studies) -> list[Observation]:
     return found
 
 
-def pool(studies: Studies) -> Pooled | None:
-    """What all runs together say; None without a valid run."""
-    seen = [dataclasses.replace(o, covariates=()) for o in observations(studies)]
-    if not seen:
+def pool(studies: Studies, *, host_speed: bool = False) -> Pooled | None:
+    """What all runs together say, with `host_speed` taken out as well; None without a valid run, or without
+    the host's speed in one of them."""
+    seen = observations(studies)
+    if not seen or (host_speed and not all(o.covariates for o in seen)):
         return None
-    model = fit(seen)
+    model = fit(seen if host_speed else [dataclasses.replace(o, covariates=()) for o in seen])
     best = int(model.effects.argmax())
     values: dict[int, list[float]] = {}
     for observation in seen:
         values.setdefault(observation.configuration.workers, []).append(observation.value)
-    ratio: dict[int, float] = {}
-    within: dict[int, float | None] = {}
-    for index, configuration in enumerate(model.configurations):
-        contrast = model.contrast(best, index)
-        workers = configuration.workers
-        ratio[workers] = math.exp(contrast.estimate)
-        if math.isinf(contrast.standard_error):
-            within[workers] = None
-        else:
-            quantile = float(stats.t.ppf(0.975, model.degrees_of_freedom))
-            within[workers] = ratio[workers] * contrast.standard_error * quantile
+    ratio, within = _ratios(model, best)
     return Pooled(
         best=model.configurations[best].workers,
         geometric_mean={w: math.exp(math.fsum(own) / len(own)) for w, own in sorted(values.items())},
@@ -109,6 +102,36 @@ def pool(studies: Studies) -> Pooled | None:
         within=within,
         runs={workers: len(own) for workers, own in sorted(values.items())},
     )
+
+
+def probed(studies: Studies) -> dict[int, tuple[float, float | None]]:
+    """The host's speed beside each worker count, in ratio to the first, with its 95% half width.
+
+    It should be 1 for all: what differs beyond that is the probe feeling the configuration. Empty where a
+    run has no figure of it.
+    """
+    seen = observations(studies)
+    if not seen or not all(o.covariates for o in seen):
+        return {}
+    model = fit([Observation(o.configuration, o.block, o.covariates[0]) for o in seen])
+    ratio, within = _ratios(model, 0)
+    return {workers: (ratio[workers], within[workers]) for workers in ratio}
+
+
+def _ratios(model: BlockModel, base: int) -> tuple[dict[int, float], dict[int, float | None]]:
+    """Of each worker count to the one at `base`, with 95% half widths on the same scale."""
+    ratio: dict[int, float] = {}
+    within: dict[int, float | None] = {}
+    for index, configuration in enumerate(model.configurations):
+        contrast = model.contrast(base, index)
+        workers = configuration.workers
+        ratio[workers] = math.exp(contrast.estimate)
+        if math.isinf(contrast.standard_error):
+            within[workers] = None
+        else:
+            quantile = float(stats.t.ppf(0.975, model.degrees_of_freedom))
+            within[workers] = ratio[workers] * contrast.standard_error * quantile
+    return ratio, within
 
 
 def furthest_apart(picks: Iterable[int], pooled: Pooled) -> float:

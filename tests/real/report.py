@@ -46,7 +46,7 @@ def model_part(model: str, entries: Sequence[Entry], records: Studies, repeats: 
             "",
         ]
     if pooled is not None:
-        lines += ["### All valid runs together", "", *pooled_table(pooled), ""]
+        lines += ["### All valid runs together", "", *pooled_table(pooled, records), ""]
     if repeats:
         lines += [
             "### The naive method",
@@ -109,13 +109,36 @@ def studies_verdict(entries: Sequence[Entry], pooled: Pooled | None) -> list[str
     return lines
 
 
-def pooled_table(pooled: Pooled) -> list[str]:
+def pooled_table(pooled: Pooled, records: Studies) -> list[str]:
+    adjusted = evaluation.pool(records, host_speed=True)
+    probed = evaluation.probed(records)
     rows = []
     for workers, mean in pooled.geometric_mean.items():
-        half = None if workers == pooled.best else pooled.within[workers]
-        ratio = f"{pooled.ratio[workers]:.3f}" + ("" if half is None else f" ± {half:.3f}")
-        rows.append([workers, pooled.runs[workers], f"{mean:.1f}", ratio])
-    return _table(["workers", "runs", "requests/s, geometric mean", "÷ best, blocks taken out (95%)"], rows)
+        rows.append(
+            [
+                workers,
+                pooled.runs[workers],
+                f"{mean:.1f}",
+                _ratio(pooled, workers),
+                NONE if adjusted is None else _ratio(adjusted, workers),
+                _within(*probed[workers]) if workers in probed else NONE,
+            ]
+        )
+    return _table(
+        [
+            "workers", "runs", "requests/s, geometric mean", "÷ best, blocks taken out (95%)",
+            "÷ best, blocks and host speed taken out", "host speed seen beside it ÷ first",
+        ],
+        rows,
+    )  # fmt: skip
+
+
+def _ratio(pooled: Pooled, workers: int) -> str:
+    return _within(pooled.ratio[workers], None if workers == pooled.best else pooled.within[workers])
+
+
+def _within(ratio: float, half: float | None) -> str:
+    return f"{ratio:.3f}" + (f" ± {half:.3f}" if half else "")
 
 
 def naive_table(repeats: Sequence[Repeat], pooled: Pooled | None) -> list[str]:

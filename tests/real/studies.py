@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sweeper.confirmation import split
 from sweeper.records import RunRecord, Verdict
 from sweeper.store.database import Database
 from tests.real import journal
@@ -98,10 +99,10 @@ def recommendation(ended: Ended) -> dict[str, Any] | None:
 
 
 def runs(out: Path, study: str) -> tuple[RunRecord, ...]:
-    """All runs of a study, from its database."""
+    """The runs a study decided by, from its database: those of the confirmation are left out."""
     database = Database(f"sqlite:///{out / 'studies.db'}", create=False)
     try:
-        return database.runs(study)
+        return tuple(split(database.runs(study))[0])
     finally:
         database.close()
 

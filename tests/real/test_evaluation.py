@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -154,6 +155,26 @@ class TestVariance:
 
     def test_no_valid_run_gives_nothing(self) -> None:
         assert evaluation.variance({"a": []}) == evaluation.Variance(0, None, None, None, None)
+
+
+class TestTheProbe:
+    def test_what_it_felt_is_a_ratio_to_the_first(self) -> None:
+        runs = [
+            record(w, block, figures(rps=100.0, host_speed=5000.0 * share * (1 + 0.01 * block)))
+            for w, share in {4: 1.0, 8: 1.0, 32: 0.97}.items()
+            for block in (1, 2, 3)
+        ]
+        seen = evaluation.probed({"a": runs})
+        assert {w: round(ratio, 4) for w, (ratio, _) in seen.items()} == {4: 1.0, 8: 1.0, 32: 0.97}
+        assert evaluation.probed({"a": [*runs, record(4, 4)]}) == {}
+
+    def test_pooling_with_the_hosts_speed_needs_it_in_every_run(self) -> None:
+        assert evaluation.pool({"a": [record(4, 1), record(8, 1)]}, host_speed=True) is None
+
+    def test_open_loop_runs_are_no_part_of_it(self) -> None:
+        run = record(4, 1)
+        open_loop = dataclasses.replace(run, plan=dataclasses.replace(run.plan, arrivals_per_s=40.0))
+        assert len(evaluation.observations({"a": [run, open_loop]})) == 1
 
 
 class TestStudies:
