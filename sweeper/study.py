@@ -15,8 +15,8 @@ from sweeper.interfaces import RunStore
 from sweeper.recommend import StudyFacts, recommend
 from sweeper.records import Configuration, RunPlan, RunRecord, Verdict
 from sweeper.run import Parts, RunSettings, State, execute_run
-from sweeper.search.grid import block_plan
-from sweeper.search.rounds import confirmation_plan
+from sweeper.search.block_plan import block_plan
+from sweeper.search.confirmation_plan import confirmation_plan
 from sweeper.statistics.decision import Rule, Standing
 from sweeper.statistics.decision import State as Possible
 from sweeper.statistics.sequential import look

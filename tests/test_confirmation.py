@@ -14,7 +14,7 @@ from sweeper.findings import RunContext, run_findings
 from sweeper.records import Configuration, Finding, RunPlan, RunRecord, Severity, Verdict, Window
 from sweeper.report.table import confirmation_lines, run_line, stage
 from sweeper.run import State
-from sweeper.search.rounds import confirmation_plan
+from sweeper.search.confirmation_plan import confirmation_plan
 from sweeper.statistics.decision import Rule
 from sweeper.statistics.figures import Measurement
 from sweeper.study import StudyPlan, answer_so_far, run_study

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from sweeper.config import REFERENCE_WORKERS, StudySettings
 from sweeper.report.table import duration
 from sweeper.run import RunSettings
-from sweeper.search.rounds import ROUNDS
+from sweeper.search.confirmation_plan import ROUNDS
 from sweeper.study import StudyPlan
 
 NOT_CONFIRMED = (

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 from sweeper.answers import Cause, CauseClause, CauseFigures
-from sweeper.findings import above, below
+from sweeper.findings import why_not_fewer, why_not_more
 from sweeper.findings import wording as say
 from sweeper.findings.causes import gains_throughput
 from sweeper.findings.limits import Limits
@@ -46,8 +46,10 @@ def cause(
     elif not seen.spread_known:
         clauses.append(_no_spread(scene, others))
     else:
-        clauses += _grouped(scene, [c for c in others if c < centre], below.code, below.text)[::-1]
-        clauses += _grouped(scene, [c for c in others if c > centre], above.code, above.text)
+        clauses += _grouped(scene, [c for c in others if c < centre], why_not_fewer.code, why_not_fewer.text)[
+            ::-1
+        ]
+        clauses += _grouped(scene, [c for c in others if c > centre], why_not_more.code, why_not_more.text)
     if failing:
         clauses.append(_failing(scene.names, sorted(failing)))
     return Cause(

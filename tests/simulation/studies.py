@@ -11,7 +11,7 @@ import numpy as np
 from sweeper.answers import Recommendation
 from sweeper.recommend import StudyFacts, recommend
 from sweeper.records import Configuration, RunFigures, RunRecord, Verdict
-from sweeper.search.grid import block_plan
+from sweeper.search.block_plan import block_plan
 from sweeper.statistics.decision import Decision, Rule
 from sweeper.statistics.sequential import look
 from tests.builders import FIGURES, configurations

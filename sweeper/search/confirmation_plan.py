@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sweeper.records import Configuration, RunPlan
-from sweeper.search.grid import run_id
+from sweeper.search.block_plan import run_id
 
 ROUNDS = 2
 

@@ -1,6 +1,6 @@
 """The host-speed probe: does small fixed pieces of work all through a run and times their CPU.
 
-An island, run as a script in a process of its own: `speed_probe.py LOG PERIOD_S CORE,CORE,...`. Only the
+An island, run as a script in a process of its own: `host_speed_probe.py LOG PERIOD_S CORE,CORE,...`. Only the
 CPU time of its thread counts, so that waiting for a core does not: what it sees is how fast the cores are
 while they run (frequency, caches, memory, neighbours on the host). On every core in turn it times
 

@@ -11,7 +11,7 @@ import psutil
 
 from sweeper.records import Window
 from sweeper.statistics.host_speed import host_speed, probe_cpu_cores
-from sweeper.telemetry.host_speed import LOG, ProbedHostSpeed, RunningSpeedProbe, read_speed_log
+from sweeper.telemetry.probed_host_speed import LOG, ProbedHostSpeed, RunningSpeedProbe, read_speed_log
 
 LONG_S = 30.0
 

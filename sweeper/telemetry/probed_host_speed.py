@@ -13,7 +13,7 @@ import numpy as np
 from sweeper.processes import ManagedProcess, spawn
 from sweeper.records import SpeedLog
 
-SCRIPT = Path(__file__).with_name("speed_probe.py")
+SCRIPT = Path(__file__).with_name("host_speed_probe.py")
 COLUMNS = 7
 VISIT_EVERY_S = 0.025
 """About 1 ms of CPU a visit: 4% of one core, whatever the number of cores."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sweeper.records import Configuration
-from sweeper.search.grid import block_plan
+from sweeper.search.block_plan import block_plan
 from tests.builders import configurations
 
 counts = st.lists(st.integers(1, 64), min_size=1, max_size=10, unique=True)
