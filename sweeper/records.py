@@ -211,7 +211,10 @@ class LatencyFigures:
 
 @dataclass(frozen=True, slots=True)
 class RunFigures:
-    """What one run measured over its window. Per-request figures divide by completed requests."""
+    """What one run measured over its window. Per-request figures divide by completed requests.
+
+    `mean_in_flight` is the number of requests that were on their way or in the server, averaged over time.
+    """
 
     window_s: float
     warmup_s: float
@@ -245,6 +248,7 @@ class RunFigures:
     pool_workers: int | None
     host_speed: float | None = None
     probe_cpu_cores: float | None = None
+    mean_in_flight: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,8 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("client-saturated", {"run": dataclasses.replace(CLEAN, client_lag_p99_ms=20.0)}),
     ("littles-law", {"run": figures(rps=140.0, mean_ms=360.0)}),
     ("littles-law", {"run": figures(rps=140.0, mean_ms=470.0)}),
+    ("littles-law", {"run": dataclasses.replace(CLEAN, mean_in_flight=50.0)}),
+    ("littles-law", {"run": dataclasses.replace(CLEAN, mean_in_flight=64.0)}),
     ("no-steady-state", {"steady": False}),
     ("drift", {"made": requests(DRIFTED)}),
     ("stalled", {"made": requests(paused(1.4))}),
@@ -138,6 +140,7 @@ def test_every_code_of_a_run_has_a_case() -> None:
         {"run": dataclasses.replace(CLEAN, client_cpu_cores=0.80, client_lag_p99_ms=19.4)},
         {"run": figures(rps=140.0, mean_ms=0.96 * 1000 * 100 / 140 - 300)},
         {"run": figures(rps=140.0, mean_ms=1.04 * 1000 * 100 / 140 - 300)},
+        {"run": figures(rps=140.0, mean_ms=470.0, mean_in_flight=58.0)},  # its pace changed
         {"run": dataclasses.replace(CLEAN, failed=14, error_rate=0.01)},
         {"run": dataclasses.replace(CLEAN, host_steal_share=0.01)},
         {"run": dataclasses.replace(CLEAN, other_cpu_cores=0.25, cpu_cores=1.7)},

@@ -96,19 +96,28 @@ def client_saturated(figures: RunFigures, context: RunContext, limits: Limits) -
 
 
 def littles_law(figures: RunFigures, context: RunContext, limits: Limits) -> Finding | None:
+    """Every user has a request in flight or waits: together they must be the users that were asked for.
+
+    The number in flight is Little's throughput x latency; where the log gives it, it is taken as it was
+    (sample path), because throughput is of the requests that completed in the window and latency of those
+    that started in it, which are not the same while a slow server changes its pace.
+    """
     if context.mean_think_s is None or context.open_loop:
         return None
     rate = figures.completed / figures.window_s
-    ratio = rate * (figures.latency.mean_ms / 1000.0 + context.mean_think_s) / context.users
+    in_flight = figures.mean_in_flight
+    if in_flight is None:
+        in_flight = rate * figures.latency.mean_ms / 1000.0
+    ratio = (in_flight + rate * context.mean_think_s) / context.users
     if limits.littles_law_low <= ratio <= limits.littles_law_high:
         return None
     return Finding(
         "littles-law",
         Severity.WARNING,
-        f"throughput x (latency + wait) accounts for {ratio:.0%} of the {context.users} users "
+        f"requests in flight and waits between them account for {ratio:.0%} of the {context.users} users "
         f"({limits.littles_law_low:.0%} to {limits.littles_law_high:.0%} expected): the load was not what "
         "was asked for; look in load.log for a saturated client, or give a longer --window",
-        {"ratio": ratio, "requests_per_s": rate, "mean_ms": figures.latency.mean_ms, "users": context.users},
+        {"ratio": ratio, "requests_per_s": rate, "in_flight": in_flight, "users": context.users},
     )
 
 

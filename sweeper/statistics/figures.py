@@ -51,6 +51,13 @@ def completed_in(log: RequestLog, window: Window) -> NDArray[np.intp]:
     return np.flatnonzero(np.isfinite(finished) & (finished >= window.start_s) & (finished < window.end_s))
 
 
+def mean_in_flight(log: RequestLog, window: Window, ended_s: float) -> float:
+    """Requests in flight, averaged over the window; those that never finished are so until `ended_s`."""
+    until = np.where(np.isfinite(log.latency_ms), log.finished_s, ended_s)
+    overlap = np.minimum(until, window.end_s) - np.maximum(log.started_s, window.start_s)
+    return float(np.maximum(overlap, 0.0).sum() / window.duration_s)
+
+
 def edges(samples: Sequence[TelemetrySample], window: Window) -> tuple[TelemetrySample, TelemetrySample]:
     """The samples at the window's edges. Raises ValueError when they were not taken there."""
     first = min(samples, key=lambda sample: abs(sample.at_s - window.start_s), default=None)
@@ -111,6 +118,7 @@ def run_figures(measurement: Measurement) -> RunFigures | None:
         pool_workers=measurement.pool.workers if measurement.pool else None,
         host_speed=host_speed(measurement.speed, window),
         probe_cpu_cores=probe_cores,
+        mean_in_flight=mean_in_flight(log, window, measurement.ended_s),
     )
 
 

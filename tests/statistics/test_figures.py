@@ -50,6 +50,17 @@ def test_throughput_counts_completions_and_latency_counts_starts() -> None:
     assert figures.ready_s == 1.5
 
 
+def test_in_flight_is_counted_over_time_as_far_as_it_lies_in_the_window() -> None:
+    requests = log(
+        #  before  into the start  inside  out of the end  never finished
+        [8.0, 9.5, 12.0, 19.5, 18.0],
+        [500.0, 1000.0, 2000.0, 900.0, NAN],
+    )
+    figures = run_figures(measured(requests))
+    assert figures is not None
+    assert figures.mean_in_flight == pytest.approx((0.5 + 2.0 + 0.5 + 2.0) / 10.0)
+
+
 def test_a_request_exactly_at_an_edge_belongs_to_one_window_only() -> None:
     requests = log([10.0, 15.0], [5000.0, 5000.0])  # complete at 15 and 20
     first, second = Window(10.0, 15.0), Window(15.0, 20.0)
