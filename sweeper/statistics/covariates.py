@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,9 @@ FELT_SIGNIFICANCE = 0.01
 """Of the probe's feeling the configuration. A host whose speed varies by several percent makes that test a
 weak one at any level; what it must catch are cores that idle with few workers, which is plain to see."""
 LEAST_FREEDOM = 4  # degrees of freedom left with the covariate: fewer, and the slope is a guess
+ALIKE_BUSY_CORES = 0.2
+"""How far apart the cores kept busy may lie: the probe feels a core that idles, by about 10%, because it
+wakes up slow. A few blocks may not show that in the probe's means, so that it is settled beforehand."""
 BEARABLE_SHARE_OF_MARGIN = 0.2  # a bias this small changes no decision
 
 
@@ -39,12 +42,14 @@ def adjusted(
     observations: Sequence[Observation],
     live: Collection[Configuration],
     margin: float,
+    busy_cores: Mapping[Configuration, float] | None = None,
 ) -> Adjusted:
     """Fit with and without the covariate of each observation (log host speed) and choose.
 
     It is used when every run has it, the slope is positive beyond chance (a fast host serves more), the
-    residual deviation falls, and the probe did not feel the configuration: its means over the `live` ones
-    differ no more than chance, or by too little to matter beside `margin`. The choice never looks at which
+    residual deviation falls, and the probe did not feel the configuration: the `live` ones keep about as many
+    cores busy (`busy_cores`, means), and the probe's means over them differ no more than chance, or by too
+    little to matter beside `margin`. The choice never looks at which
     configuration it would favour.
     """
     plain = fit([dataclasses.replace(o, covariates=()) for o in observations])
@@ -69,6 +74,9 @@ def adjusted(
     seen = dataclasses.replace(seen, felt=felt)
     if slope - reach <= 0 or model.residual_deviation >= (plain.residual_deviation or 0.0):
         return Adjusted(plain, dataclasses.replace(seen, why="it explains nothing here"))
+    busy = [cores for configuration, cores in (busy_cores or {}).items() if configuration in live]
+    if busy and max(busy) - min(busy) > ALIKE_BUSY_CORES:
+        return Adjusted(plain, dataclasses.replace(seen, why="some values leave a core idle, which it feels"))
     if chance < FELT_SIGNIFICANCE and slope * felt > BEARABLE_SHARE_OF_MARGIN * margin:
         return Adjusted(plain, dataclasses.replace(seen, why="the probe feels the configuration"))
     return Adjusted(model, dataclasses.replace(seen, used=True))

@@ -10,6 +10,7 @@ hold at each look, and the looks share the budget.
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -92,7 +93,8 @@ def decide(
         and record.configuration in competing
         and (value := metric(record.figures, rule.objective)) is not None
     ]
-    fitted = _fitted(observations, set(competing) - set(eliminated), rule, elimination)
+    live = set(competing) - set(eliminated)
+    fitted = _fitted(observations, live, rule, elimination, _busy_cores(records))
     model = fitted.model if fitted else None
     error = rule.gap_error(elimination=elimination)
     standings = tuple(_stand(c, feasible, competing, model, rule, error) for c in ordered)
@@ -124,13 +126,27 @@ def _covariates(figures: RunFigures) -> tuple[float, ...]:
 
 
 def _fitted(
-    observations: Sequence[Observation], live: Collection[Configuration], rule: Rule, elimination: bool
+    observations: Sequence[Observation],
+    live: Collection[Configuration],
+    rule: Rule,
+    elimination: bool,
+    busy_cores: Mapping[Configuration, float],
 ) -> Adjusted | None:
     if not observations:
         return None
     if elimination:  # two blocks are too few to learn a slope and test it
         observations = [replace(observation, covariates=()) for observation in observations]
-    return adjusted(observations, live, rule.margin)
+    return adjusted(observations, live, rule.margin, busy_cores)
+
+
+def _busy_cores(records: Sequence[RunRecord]) -> dict[Configuration, float]:
+    """Cores that server and client kept busy, means over the valid runs of each configuration."""
+    seen: dict[Configuration, list[float]] = {}
+    for record in records:
+        if record.verdict is Verdict.VALID and record.figures is not None:
+            busy = record.figures.cpu_cores + (record.figures.client_cpu_cores or 0.0)
+            seen.setdefault(record.configuration, []).append(busy)
+    return {configuration: statistics.fmean(busy) for configuration, busy in seen.items()}
 
 
 def _stand(

@@ -65,6 +65,19 @@ def test_a_probe_that_feels_the_configuration_is_not_used() -> None:
     assert use.felt == pytest.approx(0.15, abs=0.06)
 
 
+def test_values_that_leave_a_core_idle_are_not_compared_by_the_probe() -> None:
+    """Two blocks more would not show it in the probe's means: a core that wakes up is slow by 10%."""
+    made = observations(1)
+    busy = {Configuration(4): 1.0, Configuration(8): 1.45, Configuration(16): 1.9, Configuration(32): 1.9}
+    result = adjusted(made, LIVE, MARGIN, busy)
+    assert not result.host_speed.used
+    assert "idle" in result.host_speed.why
+    assert result.model.residual_deviation == result.host_speed.deviation_without
+    alike = {Configuration(16), Configuration(32)}
+    kept = adjusted(made, alike, MARGIN, busy)
+    assert kept.host_speed.used
+
+
 def test_what_was_dropped_may_have_been_felt() -> None:
     """One worker leaves a core idle, and a core that wakes up is slow; it is out, its runs are not asked."""
     made = observations(5, host=0.03, felt=0.15)

@@ -449,3 +449,23 @@ def test_whatever_the_records_the_decision_is_consistent(
             assert standing.gap <= standing.gap_high + 1e-9
         if standing.state is E and standing.configuration.workers not in dropped:
             assert standing.feasible is E or (standing.gap_low or 0) > rule.margin
+
+
+def test_the_hosts_speed_is_left_out_where_the_values_keep_different_numbers_of_cores_busy() -> None:
+    """Same runs, same probe: only the cores in use differ."""
+    rng = np.random.default_rng(3)
+
+    def study_of(cores: dict[int, float]) -> list[RunRecord]:
+        speeds = np.exp(rng.normal(0, 0.06, 18)).tolist()
+        return [
+            record(w, block, figures(rps=100.0 * (speed := speeds.pop()) ** 1.2, host_speed=5000.0 * speed,
+                                     cpu_cores=cores[w]))
+            for block in range(1, 7)
+            for w in (1, 4, 8)
+        ]  # fmt: skip
+
+    alike = judged(study_of({1: 1.9, 4: 1.9, 8: 1.85}))
+    idle = judged(study_of({1: 1.0, 4: 1.9, 8: 1.9}))
+    assert alike.host_speed is not None and alike.host_speed.used
+    assert idle.host_speed is not None and not idle.host_speed.used
+    assert "idle" in idle.host_speed.why
