@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweeper.errors import LoadError, PoolNotAppliedError, ServerStartError
+from sweeper.errors import LoadError, ServerStartError
 from sweeper.findings import RunContext, run_findings, verdict
 from sweeper.findings.pool import not_applied
 from sweeper.interfaces import RunningServer
@@ -88,9 +88,6 @@ def execute_run(
         evidence = {"users": parts.load.users, "workers": plan.configuration.workers}
         what_to_do = "see the run's load.log; the run says nothing about the server"
         findings = (_failure("load-died", f"{_first_line(error)}; {what_to_do}", evidence),)
-    except PoolNotAppliedError as error:
-        evidence = {"workers": plan.configuration.workers}
-        findings = (_failure("pool-size-not-applied", str(error), evidence),)
     except RunFailed as error:
         findings = (_failure(error.code, str(error), error.evidence),)
     worth = verdict(findings)

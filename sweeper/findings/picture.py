@@ -18,6 +18,7 @@ from sweeper.findings.limits import Limits
 from sweeper.findings.pool import in_server
 from sweeper.records import Configuration, RunFigures, RunRecord, Verdict
 from sweeper.statistics.blocks import BlockModel, Observation, fit
+from sweeper.statistics.covariates import covariates
 from sweeper.statistics.intervals import LOG_LIMIT, contrast_quantile
 
 Figure = Callable[[RunFigures], float | None]
@@ -121,7 +122,7 @@ class Picture:
                     configuration,
                     block,
                     math.log(max(value, least)),
-                    _speed(run) if self.host_speed and name in OF_THE_HOSTS_SPEED else (),
+                    covariates(run) if self.host_speed and name in OF_THE_HOSTS_SPEED else (),
                 )
                 for configuration, own in self._runs.items()
                 if name in self.shown[configuration].means
@@ -148,13 +149,8 @@ def picture(
         if record.verdict is Verdict.VALID and record.figures is not None:
             runs.setdefault(record.configuration, []).append((record.plan.block, record.figures))
     shown = {c: _shown(c, [run for _, run in runs[c]], cores, limits) for c in sorted(runs)}
-    probed = all(_speed(run) for own in runs.values() for _, run in own)
+    probed = all(covariates(run) for own in runs.values() for _, run in own)
     return Picture(shown, cores, confidence, host_speed and probed, runs)
-
-
-def _speed(run: RunFigures) -> tuple[float, ...]:
-    speed = run.host_speed
-    return (math.log(speed),) if speed is not None and speed > 0 else ()
 
 
 def _shown(configuration: Configuration, runs: Sequence[RunFigures], cores: Cores, limits: Limits) -> Shown:

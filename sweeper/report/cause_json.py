@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 
 from sweeper.answers import Cause, CauseClause, CauseFigures
-from sweeper.records import Configuration
 from sweeper.report.json_fields import (
+    configuration,
     flag,
     interval,
     interval_object,
@@ -56,18 +55,12 @@ def read_cause(data: object) -> Cause:
     found = json_object(data, "the cause")
     return Cause(
         summary=take(found, "summary", text),
-        compared_with=take(found, "compared_with", lambda value: _configuration(mapping(value))),
+        compared_with=take(found, "compared_with", lambda value: configuration(mapping(value))),
         answered=take(found, "answered", flag),
         server_cores=take(found, "server_cores", maybe(number)),
         cores_shared=take(found, "cores_shared", flag),
         clauses=take(found, "clauses", tuple_of(_clause)),
         figures=take(found, "figures", tuple_of(_figures)),
-    )
-
-
-def _configuration(found: Mapping[str, object]) -> Configuration:
-    return Configuration(
-        **{key: take(found, key, whole) for key in ("workers", "model_threads", "processes")}
     )
 
 
@@ -85,7 +78,7 @@ def _figures(data: object) -> CauseFigures:
     relative = take(found, "relative", mapping)
     unknown = maybe(number)
     return CauseFigures(
-        configuration=_configuration(found),
+        configuration=configuration(found),
         runs=take(found, "runs", whole),
         native_threads=take(found, "native_threads", whole),
         max_concurrency=take(found, "max_concurrency", maybe(whole)),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sweeper.answers import Confirmation, Confirmed
-from sweeper.records import Configuration
 from sweeper.report.json_fields import (
+    configuration,
     flag,
     interval,
     interval_object,
@@ -64,11 +64,7 @@ def read_confirmation(data: object) -> Confirmation:
 def _confirmed(data: object) -> Confirmed:
     one = json_object(data, "a confirmed configuration")
     return Confirmed(
-        configuration=Configuration(
-            workers=take(one, "workers", whole),
-            model_threads=take(one, "model_threads", whole),
-            processes=take(one, "processes", whole),
-        ),
+        configuration=configuration(one),
         runs=take(one, "runs", whole),
         measured_runs=take(one, "measured_runs", whole),
         failed_runs=take(one, "failed_runs", whole),

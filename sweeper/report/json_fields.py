@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from sweeper.answers import Interval
 from sweeper.errors import StoreError
-from sweeper.records import Evidence
+from sweeper.records import Configuration, Evidence
 
 T = TypeVar("T")
 
@@ -85,6 +85,15 @@ def tuple_of(read: Callable[[object], T]) -> Callable[[object], tuple[T, ...]]:
         return tuple(read(item) for item in value)
 
     return read_all
+
+
+def configuration(data: Mapping[str, object], default: Any = _MISSING) -> Configuration:
+    """The keys of a configuration in `data`; `default=1` reads files from before all were written."""
+    return Configuration(
+        workers=take(data, "workers", whole),
+        model_threads=take(data, "model_threads", whole, default),
+        processes=take(data, "processes", whole, default),
+    )
 
 
 def interval(data: object) -> Interval:

@@ -16,10 +16,11 @@ import numpy as np
 
 from sweeper.answers import Candidate, HostSpeedUse, Recommendation, Status
 from sweeper.errors import StoreError
-from sweeper.records import Configuration, Finding, Objective, Severity
+from sweeper.records import Finding, Objective, Severity
 from sweeper.report.cause_json import cause_object, read_cause
 from sweeper.report.confirmation_json import confirmation_object, read_confirmation
 from sweeper.report.json_fields import (
+    configuration,
     evidence,
     flag,
     interval,
@@ -180,11 +181,7 @@ def _host_speed(data: object) -> HostSpeedUse:
 def _candidate(data: object) -> Candidate:
     candidate = json_object(data, "a candidate")
     return Candidate(
-        configuration=Configuration(
-            workers=take(candidate, "workers", whole),
-            model_threads=take(candidate, "model_threads", whole, default=1),
-            processes=take(candidate, "processes", whole, default=1),
-        ),
+        configuration=configuration(candidate, default=1),
         runs=take(candidate, "runs", whole),
         failed_runs=take(candidate, "failed_runs", whole, default=0),
         suspect_runs=take(candidate, "suspect_runs", whole, default=0),

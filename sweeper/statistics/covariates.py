@@ -16,7 +16,7 @@ import numpy as np
 from scipy import stats
 
 from sweeper.answers import HostSpeedUse
-from sweeper.records import Configuration, FloatArray
+from sweeper.records import Configuration, FloatArray, RunFigures
 from sweeper.statistics.blocks import BlockModel, Observation, fit
 
 SIGNIFICANCE = 0.05  # of the slope
@@ -36,6 +36,12 @@ class Adjusted:
 
     model: BlockModel
     host_speed: HostSpeedUse
+
+
+def covariates(figures: RunFigures) -> tuple[float, ...]:
+    """What may explain a run besides its configuration and block: the log of its host's speed, if known."""
+    speed = figures.host_speed
+    return (math.log(speed),) if speed is not None and speed > 0 else ()
 
 
 def adjusted(

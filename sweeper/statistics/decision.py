@@ -15,9 +15,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sweeper.answers import HostSpeedUse
-from sweeper.records import Configuration, Objective, RunFigures, RunRecord, Verdict
+from sweeper.records import Configuration, Objective, RunRecord, Verdict
 from sweeper.statistics.blocks import BlockModel, Observation
-from sweeper.statistics.covariates import Adjusted, adjusted
+from sweeper.statistics.covariates import Adjusted, adjusted, covariates
 from sweeper.statistics.feasibility import Feasibility, feasibility
 from sweeper.statistics.intervals import contrast_quantile
 from sweeper.statistics.rule import Rule, State, metric
@@ -86,7 +86,7 @@ def decide(
     }
     competing = [c for c in ordered if feasible[c].state is not State.EXCLUDED]
     observations = [
-        Observation(record.configuration, record.plan.block, value, _covariates(record.figures))
+        Observation(record.configuration, record.plan.block, value, covariates(record.figures))
         for record in records
         if record.verdict is Verdict.VALID
         and record.figures is not None
@@ -119,10 +119,6 @@ def decide(
         if settled or model is None
         else _blocks_needed(standings, model, rule, len({o.block for o in observations})),
     )
-
-
-def _covariates(figures: RunFigures) -> tuple[float, ...]:
-    return () if figures.host_speed is None else (math.log(figures.host_speed),)
 
 
 def _fitted(

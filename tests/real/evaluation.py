@@ -19,6 +19,7 @@ from scipy import stats
 
 from sweeper.records import Objective, RunRecord, Verdict
 from sweeper.statistics.blocks import BlockModel, Observation, fit
+from sweeper.statistics.covariates import covariates
 from sweeper.statistics.rule import metric
 
 WORSE = 0.05  # a pick that gives up more of the best throughput than this is a wrong one
@@ -77,9 +78,7 @@ def observations(studies: Studies) -> list[Observation]:
             if value is None:
                 continue
             block = numbers.setdefault((study, record.plan.block), len(numbers))
-            speed = record.figures.host_speed
-            covariates = (math.log(speed),) if speed is not None and speed > 0 else ()
-            found.append(Observation(record.configuration, block, value, covariates))
+            found.append(Observation(record.configuration, block, value, covariates(record.figures)))
     return found
 
 
