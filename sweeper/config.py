@@ -31,6 +31,7 @@ ENVIRONMENT_PREFIX = "SWEEPER_"
 DEFAULT_WORKERS = (1, 4, 8, 16, 32)
 REFERENCE_WORKERS = 4  # DRUM's default pool size
 LOOKS = (2, 3, 5, 7, 10, 14, 20, 28, 40, 56, 80)
+ON_OR_OFF = ("confirm", "interleave")  # settings that are on unless somebody turns them off
 QUICK = {"window": "5s", "min_blocks": 2, "max_blocks": 2}
 
 
@@ -88,6 +89,7 @@ class StudySettings(BaseModel):
     max_blocks: int = Field(10, ge=2, le=100, description="a whole number from 2 to 100")
     quick: bool = Field(False, description="true or false")
     confirm: bool = Field(True, description="true or false")
+    interleave: bool = Field(True, description="true or false")
     objective: Objective = Field(Objective.THROUGHPUT, description="throughput or p99")
     slo_p99: Milliseconds | None = Field(
         None, gt=0, le=3_600_000, description="milliseconds above 0, such as 500"
@@ -103,7 +105,7 @@ class StudySettings(BaseModel):
     @classmethod
     def _no_truth_value(cls, value: object, info: ValidationInfo) -> object:
         """`users = true` in a file is not 1."""
-        if isinstance(value, bool) and info.field_name not in ("quick", "confirm"):
+        if isinstance(value, bool) and info.field_name not in ("quick", *ON_OR_OFF):
             raise ValueError(value)
         return value
 

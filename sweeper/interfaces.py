@@ -48,13 +48,23 @@ class RunningServer(Protocol):
 
     def log_tail(self, lines: int = 20) -> str: ...
 
+    def freeze(self) -> None:
+        """Stop all its processes where they are, until `thaw`."""
+
+    def thaw(self) -> None:
+        """Let them go on. Does nothing to a server that runs."""
+
     def stop(self, grace_s: float = 10.0) -> ServerExit:
-        """TERM, wait, KILL, for the whole group. Idempotent."""
+        """TERM, wait, KILL, for the whole group, also when it is frozen. Idempotent."""
 
 
 class Launcher(Protocol):
     @property
     def name(self) -> str: ...
+
+    def among(self, runs: int) -> Launcher:
+        """The same launcher for servers of which so many take turns: what they wait for by the wall clock
+        may take that many times as long."""
 
     def start(self, configuration: Configuration, log_path: Path) -> RunningServer:
         """Start a fresh server process; returns at once. Raises ServerStartError."""
@@ -77,6 +87,12 @@ class LoadSession(Protocol):
 
     def progress(self) -> LoadProgress:
         """Reads what was appended to the log since the last call."""
+
+    def freeze(self) -> None:
+        """Stop it where it is, requests under way and all, until `thaw`."""
+
+    def thaw(self, stood_still_s: float) -> None:
+        """Let it go on, after it has stood still for so long in all: its users' waits leave that out."""
 
     def drain(self, timeout_s: float) -> None:
         """Stop starting requests, wait for those in flight (bounded), end the process."""
@@ -103,6 +119,10 @@ class LoadGenerator(Protocol):
         before, latency from the intended arrival. UsageError where the load is a locustfile of the user's.
         """
 
+    def among(self, runs: int) -> LoadGenerator:
+        """The same load, patient enough to be one of so many that take turns: what it waits for by the
+        wall clock may take that many times as long."""
+
     def start(self, base_url: str, directory: Path) -> LoadSession:
         """Start all users at once against `base_url`; logs go to `directory`. Raises LoadError."""
 
@@ -115,10 +135,16 @@ class TelemetryProbe(Protocol):
 class Telemetry(Protocol):
     def attach(self, server_pid: int, client_pid: int) -> TelemetryProbe: ...
 
+    def available_bytes(self) -> int | None:
+        """How much memory can still be used without swapping; None when it is not known."""
+
 
 class SpeedProbe(Protocol):
-    def stop(self) -> SpeedLog | None:
-        """End the probe; what it timed, or None when it could not run. Idempotent."""
+    def read(self) -> SpeedLog | None:
+        """What it has timed so far; None when it could not run."""
+
+    def stop(self) -> None:
+        """End the probe. Idempotent."""
 
 
 class HostSpeed(Protocol):

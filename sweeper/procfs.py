@@ -188,6 +188,12 @@ def parse_cfs_quota(quota_text: str, period_text: str) -> float | None:
     return _cores(quota_text.strip(), period_text.strip())
 
 
+def parse_inactive_file(text: str) -> int:
+    """Bytes of cached files that the kernel gives up first, from memory.stat; 0 where it does not say."""
+    fields = dict(line.split(maxsplit=1) for line in text.splitlines() if " " in line)
+    return int(fields.get("total_inactive_file", fields.get("inactive_file", 0)))
+
+
 def parse_memory_limit(text: str) -> int | None:
     """memory.max or memory.limit_in_bytes; None without a limit ("max", or version 1's huge number)."""
     value = text.strip()

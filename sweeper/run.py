@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
 from sweeper.errors import LoadError, ServerStartError
 from sweeper.findings import RunContext, run_findings, verdict
 from sweeper.findings.pool import not_applied
-from sweeper.interfaces import RunningServer
+from sweeper.interfaces import RunningServer, SpeedProbe
 from sweeper.records import (
     Evidence,
     Finding,
@@ -24,9 +24,8 @@ from sweeper.records import (
     Verdict,
 )
 from sweeper.statistics.figures import Measurement, run_figures
+from sweeper.statistics.own_clock import own_speed, resumed_s
 from sweeper.under_load import Parts, RunFailed, RunSettings, State, Underway, last_line, under_load
-
-__all__ = ["Parts", "RunResult", "RunSettings", "State", "execute_run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,40 +35,44 @@ class RunResult:
     samples: tuple[TelemetrySample, ...] = ()
 
 
-def execute_run(
+def run_in_steps(
     plan: RunPlan,
     settings: RunSettings,
     parts: Parts,
     directory: Path,
-    on_state: Callable[[State, float], None] = lambda state, elapsed_s: None,
-) -> RunResult:
-    """Make one run; its logs go to `directory`.
+    underway: Underway,
+    speed: SpeedProbe | None,
+    on_state: Callable[[RunPlan, State, float], None],
+) -> Generator[bool, bool, RunResult]:
+    """Make one run; its logs go to `directory`. Yields wherever it can be put aside (`underway` does that),
+    each time whether it has a window; sent True, it takes the last one.
 
     A run that goes wrong is a record with verdict `failed` and the finding that says why, never an
-    exception; only an interrupt passes through, after server and load generator have been stopped.
+    exception; only an interrupt passes through, after server and load generator have been stopped. Closing
+    the generator stops them as well.
     """
     if plan.arrivals_per_s is not None:
         # The round is the seed: the configurations of one round see the same arrivals.
         parts = dataclasses.replace(parts, load=parts.load.open_loop(plan.arrivals_per_s, seed=plan.block))
-    clock = parts.clock
-    began_s, started_at = clock.monotonic_s(), clock.utc_now()
-    underway = Underway()
+    began_s, started_at = underway.now_s(), parts.clock.utc_now()
 
     def state(now: State) -> None:
-        on_state(now, clock.monotonic_s() - began_s)
+        on_state(plan, now, underway.now_s() - began_s)
 
     figures: RunFigures | None = None
     evidence: Evidence
     try:
         state(State.STARTING)
-        server = parts.launcher.start(plan.configuration, directory / "server.log")
+        underway.server = parts.launcher.start(plan.configuration, directory / "server.log")
         try:
-            measurement, steady = _measure(plan, settings, parts, server, directory, underway, state)
+            measurement, steady = yield from _measure(
+                plan, settings, parts, underway.server, directory, underway, speed, state
+            )
         finally:
             try:
                 state(State.STOPPING)
             finally:
-                server.stop()
+                underway.server.stop()
         figures = run_figures(measurement)
         if figures is None:
             raise RunFailed(
@@ -95,7 +98,7 @@ def execute_run(
         plan=plan,
         verdict=worth,
         started_at=started_at,
-        elapsed_s=clock.monotonic_s() - began_s,
+        elapsed_s=underway.now_s() - began_s,
         figures=None if worth is Verdict.FAILED else figures,
         findings=findings,
     )
@@ -117,8 +120,9 @@ def _measure(
     server: RunningServer,
     directory: Path,
     underway: Underway,
+    speed: SpeedProbe | None,
     state: Callable[[State], None],
-) -> tuple[Measurement, bool]:
+) -> Generator[bool, bool, tuple[Measurement, bool]]:
     ready_s = server.wait_ready(settings.start_timeout_s)
     workers = plan.configuration.workers
     before = server.pool_stats()
@@ -126,11 +130,7 @@ def _measure(
         said = f"/stats/ reports executor_workers = {before.workers}"
         ignored = not_applied(workers, said, {"reported": before.workers})
         raise RunFailed(ignored.code, ignored.message, ignored.evidence)
-    speed = parts.host_speed.start(directory) if parts.host_speed is not None else None
-    try:
-        loaded = under_load(settings, parts, server, directory, underway, state)
-    finally:
-        speed_log = speed.stop() if speed is not None else None
+    loaded = yield from under_load(settings, parts, server, directory, underway, state)
     measurement = Measurement(
         requests=loaded.requests,
         samples=tuple(underway.samples),
@@ -139,7 +139,8 @@ def _measure(
         ended_s=loaded.ended_s,
         ready_s=ready_s,
         pool=_pool_after(before, server.pool_stats()),
-        speed=speed_log,
+        speed=own_speed(speed.read(), underway.pauses) if speed is not None else None,
+        resumed_s=resumed_s(underway.pauses),
     )
     return measurement, loaded.steady
 

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from sweeper.answers import Recommendation
 from sweeper.confirmation import arrival_rate
 from sweeper.findings.pool import pool_ignored
+from sweeper.findings.turns import may_interleave
 from sweeper.interfaces import RunStore
 from sweeper.recommend import StudyFacts, recommend
 from sweeper.records import Configuration, RunPlan, RunRecord, Verdict
-from sweeper.run import Parts, RunSettings, State, execute_run
 from sweeper.search.block_plan import block_plan
 from sweeper.search.confirmation_plan import confirmation_plan
 from sweeper.statistics.decision import Rule, Standing
 from sweeper.statistics.decision import State as Possible
 from sweeper.statistics.sequential import look
+from sweeper.turns import run_side_by_side
+from sweeper.under_load import Parts, RunSettings, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Progress:
 class Observer(Protocol):
     """Told what happens, as it happens."""
 
-    def run_started(self, plan: RunPlan, progress: Progress) -> None: ...
+    def runs_started(self, plans: Sequence[RunPlan], progress: Progress) -> None: ...
 
     def run_state(self, plan: RunPlan, state: State, elapsed_s: float) -> None: ...
 
@@ -117,7 +119,7 @@ class _Course:
             return ()
         winner = next(c for c in self.plan.configurations if c.workers == answer)
         rate = arrival_rate(self.records, winner)
-        default = dataclasses.replace(winner, workers=self.plan.reference_workers)
+        default = replace(winner, workers=self.plan.reference_workers)
         return () if rate is None else confirmation_plan(winner, default, rate)
 
 
@@ -140,26 +142,27 @@ def run_study(plan: StudyPlan, parts: Parts, store: RunStore, observer: Observer
     """Run a study from wherever its records end to its answer.
 
     A recorded run is never made again, so that the same call resumes an interrupted study. Interrupts
-    pass through: the run under way is lost, everything before it is kept.
+    pass through: the runs under way are lost, everything before them is kept.
     """
     course = _Course(plan)
     recorded = {record.plan.run_id: record for record in store.records()}
     for block in range(1, plan.max_blocks + 1):
         runs = plan.block(block, course.eliminated)
-        fresh = False
-        for position, run in enumerate(runs):
-            record = recorded.get(run.run_id)
-            if record is None:
-                fresh = True
-                observer.run_started(run, _progress(course, recorded, runs[position:], block))
-                record = _make(run, plan, parts, store, observer)
-                observer.run_finished(record)
-            course.records.append(record)
-            if _no_op(record):
-                course.finished = True
-                return course.recommendation()
+        course.records += [recorded[run.run_id] for run in runs if run.run_id in recorded]
+        missing = [run for run in runs if run.run_id not in recorded]
+        if not any(_no_op(record) for record in course.records):
+            progress = _progress(course, len(missing), block)
+            with closing(_make(missing, course, progress, parts, store, observer)) as made:
+                for record in made:
+                    course.records.append(record)
+                    if _no_op(record):
+                        break
+        course.records.sort(key=lambda record: (record.plan.block, record.plan.position))
+        if any(_no_op(record) for record in course.records):
+            course.finished = True
+            return course.recommendation()
         dropped = course.look(block)
-        if fresh:
+        if missing:
             observer.block_finished(block, course.recommendation())
             for configuration, why in dropped.items():
                 observer.eliminated(configuration, block, why)
@@ -172,16 +175,15 @@ def run_study(plan: StudyPlan, parts: Parts, store: RunStore, observer: Observer
 def _confirm(
     course: _Course, recorded: Mapping[str, RunRecord], parts: Parts, store: RunStore, observer: Observer
 ) -> None:
-    """Make the open-loop runs that are not recorded yet."""
+    """Make the open-loop runs that are not recorded yet, one after another."""
     runs = course.confirmation()
     for position, run in enumerate(runs):
-        record = recorded.get(run.run_id)
-        if record is None:
-            progress = _progress(course, recorded, runs[position:], course.plan.max_blocks)
-            observer.run_started(run, progress)
-            record = _make(run, course.plan, parts, store, observer)
-            observer.run_finished(record)
-        course.confirming.append(record)
+        if run.run_id in recorded:
+            course.confirming.append(recorded[run.run_id])
+        else:
+            left = sum(1 for later in runs[position:] if later.run_id not in recorded)
+            progress = _progress(course, left, course.plan.max_blocks)
+            course.confirming += _make([run], course, progress, parts, store, observer)
 
 
 def answer_so_far(plan: StudyPlan, records: Sequence[RunRecord]) -> Recommendation:
@@ -205,22 +207,31 @@ def answer_so_far(plan: StudyPlan, records: Sequence[RunRecord]) -> Recommendati
     return course.recommendation()
 
 
-def _make(run: RunPlan, plan: StudyPlan, parts: Parts, store: RunStore, observer: Observer) -> RunRecord:
-    result = execute_run(
-        run,
-        plan.run,
-        parts,
-        store.run_directory(run.run_id),
-        lambda state, elapsed_s: observer.run_state(run, state, elapsed_s),
-    )
-    record = dataclasses.replace(result.record, fingerprint=plan.fingerprint)
-    store.save(record, result.requests, result.samples)
-    return record
+def _make(
+    runs: Sequence[RunPlan],
+    course: _Course,
+    progress: Progress,
+    parts: Parts,
+    store: RunStore,
+    observer: Observer,
+) -> Generator[RunRecord, None, None]:
+    """Make runs side by side; each is durable before the next one's record comes."""
+    if not runs:
+        return
+    observer.runs_started(runs, progress)
+    plan = course.plan
+    settings = replace(plan.run, interleave=plan.run.interleave and may_interleave(course.records))
+    results = run_side_by_side(runs, settings, parts, store.run_directory, observer.run_state)
+    with closing(results):
+        for result in results:
+            record = replace(result.record, fingerprint=plan.fingerprint)
+            store.save(record, result.requests, result.samples)
+            observer.run_finished(record)
+            yield record
 
 
-def _progress(
-    course: _Course, recorded: Mapping[str, RunRecord], left: Sequence[RunPlan], block: int
-) -> Progress:
+def _progress(course: _Course, runs: int, block: int) -> Progress:
+    """`runs` are left of this block (or of the confirmation, which comes after the last one)."""
     plan = course.plan
     next_look = next(after for after in plan.rule.looks if after >= block)
     live = sum(1 for c in plan.configurations if c not in course.eliminated)
@@ -229,7 +240,7 @@ def _progress(
     times = [record.elapsed_s for record in made]
     return Progress(
         runs_done=len(made),
-        runs_left=sum(1 for run in left if run.run_id not in recorded) + (next_look - block) * (live + extra),
+        runs_left=runs + (next_look - block) * (live + extra),
         next_look=next_look,
         run_s=sum(times) / len(times) if times else plan.run.expected_s,
     )

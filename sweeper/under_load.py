@@ -1,9 +1,16 @@
-"""The loaded part of a run: all users on, warm-up, window, drain, with /proc sampled all the way."""
+"""The loaded part of a run: all users on, warm-up, window, drain, with /proc sampled all the way.
+
+It goes in steps of half a second. Between two of them the run can be put aside, and does not notice: all its
+moments are on its own clock (statistics/own_clock.py), which stands still meanwhile. With each step it yields
+whether it has a window by now, and is sent whether to take it, so that runs side by side have theirs in the
+same seconds.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -22,10 +29,13 @@ from sweeper.interfaces import (
     TelemetryProbe,
 )
 from sweeper.records import Evidence, RequestLog, TelemetrySample, Window
-from sweeper.statistics.warmup import steady_from
+from sweeper.statistics.own_clock import Pause, growth, own_requests, own_sample
+from sweeper.statistics.warmup import is_steady
 
 USERS_ON_TIMEOUT_S = 15.0
 POLL_S = 0.05
+STEP_S = 0.5
+CLIENT_FIRST_S = 0.002
 
 
 class State(StrEnum):
@@ -38,7 +48,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """How long each phase of a run may take, and what the checks need to know."""
+    """How long each phase of a run may take, and what the checks need to know.
+
+    With `interleave` the runs of a block take turns, step by step (turns.py).
+    """
 
     window_s: float = 10.0
     warmup_s: float = 3.0
@@ -48,6 +61,7 @@ class RunSettings:
     max_error_rate: float = 0.01
     cores_shared: bool = True
     host_cores: int = 1
+    interleave: bool = True
 
     @property
     def expected_s(self) -> float:
@@ -75,10 +89,64 @@ class RunFailed(Exception):
 
 @dataclass(slots=True)
 class Underway:
-    """What has been gathered so far; kept outside the phases so that a failure keeps it too."""
+    """A run under way: its server and load once there are, what has been gathered so far (a failure keeps
+    it too), and its own clock."""
 
+    clock: Clock
+    server: RunningServer | None = None
+    session: LoadSession | None = None
+    probe: TelemetryProbe | None = None
     samples: list[TelemetrySample] = field(default_factory=list)
     requests: RequestLog | None = None
+    pauses: list[Pause] = field(default_factory=list)
+    rss_bytes: int = 0
+    _paused_s: float = 0.0
+    _grown: dict[str, float] = field(default_factory=dict)
+    _aside_s: float | None = None
+    _aside: TelemetrySample | None = None
+
+    def now_s(self) -> float:
+        """On the run's own clock."""
+        now_s = self.clock.monotonic_s() if self._aside_s is None else self._aside_s
+        return now_s - self._paused_s
+
+    def put_aside(self) -> None:
+        """Stop server and load where they are; their clock stands still. Does nothing twice."""
+        if self._aside_s is not None or self.server is None or self.session is None:
+            return
+        self.session.freeze()
+        self.server.freeze()
+        self._aside_s = self.clock.monotonic_s()
+        self._aside = self._look()
+        if self._aside is not None:
+            self.rss_bytes = self._aside.server_rss_bytes
+
+    def take_up(self) -> None:
+        """Let them go on from where they are. Does nothing to a run that is not aside."""
+        if self._aside_s is None or self.server is None or self.session is None:
+            return
+        now = self._look()
+        if self._aside is not None and now is not None:
+            for name, grown in growth(self._aside, now).items():
+                self._grown[name] = self._grown.get(name, 0) + grown
+        self.pauses.append(Pause(self._aside_s, self.clock.monotonic_s()))
+        self._paused_s += self.pauses[-1].duration_s
+        self._aside_s = None
+        self.session.thaw(self._paused_s)
+        # Woken together with many server threads, one client process would have to wait for a core.
+        self.clock.sleep(CLIENT_FIRST_S)
+        self.server.thaw()
+
+    def sample(self) -> None:
+        """Keep a sample of now, on the run's own clock. Raises ProcessLookupError when the server is gone."""
+        assert self.probe is not None
+        self.samples.append(own_sample(self.probe.sample(), self._paused_s, self._grown))
+
+    def _look(self) -> TelemetrySample | None:
+        """None when the server has died meanwhile: the next step of the run will find out."""
+        with suppress(ProcessLookupError):
+            return self.probe.sample() if self.probe is not None else None
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +167,21 @@ def under_load(
     directory: Path,
     underway: Underway,
     state: Callable[[State], None],
-) -> Loaded:
+) -> Generator[bool, bool, Loaded]:
+    """Yields wherever the run can be put aside; returns what came of the load."""
     session = parts.load.start(server.base_url, directory)
     try:
-        probe = _attach(parts.telemetry, server, session)
+        underway.probe = _attach(parts.telemetry, server, session)
+        underway.session = session
         state(State.WARMING_UP)
         users_on_s = _users_on(server, session, parts)
-        window, steady = _hold(settings, parts.clock, server, session, probe, underway, users_on_s, state)
+        yield False
+        window, steady = yield from _hold(settings, underway, server, session, users_on_s, state)
         state(State.DRAINING)
         session.drain(settings.drain_s)
-        ended_s = parts.clock.monotonic_s()
+        ended_s = underway.now_s()
         _check_alive(server, None)
-        underway.requests = session.requests()
+        underway.requests = own_requests(session.requests(), underway.pauses)
     finally:
         session.kill()
     return Loaded(underway.requests, window, steady, users_on_s, ended_s)
@@ -146,51 +217,51 @@ def _users_on(server: RunningServer, session: LoadSession, parts: Parts) -> floa
 
 def _hold(
     settings: RunSettings,
-    clock: Clock,
+    underway: Underway,
     server: RunningServer,
     session: LoadSession,
-    probe: TelemetryProbe,
-    underway: Underway,
     users_on_s: float,
     state: Callable[[State], None],
-) -> tuple[Window, bool]:
-    """Keep the load on, sampling at about 1 Hz, until the last `window_s` seconds are steady.
+) -> Generator[bool, bool, tuple[Window, bool]]:
+    """Keep the load on, sampling every `STEP_S`, until the last `window_s` seconds are steady and wanted.
 
     The window is the tail of the series, from sample to sample, so that /proc is exact at its edges. It
-    is accepted when MSER-5 puts the end of the warm-up before it; at the warm-up cap it is taken as it
-    is, and not called steady.
+    can be taken from when MSER-5 puts the end of the warm-up before it; at the warm-up cap it can be taken as
+    it is, and is not called steady.
     """
-    ticks = max(2, round(settings.window_s))
+    ticks = max(2, round(settings.window_s / STEP_S))
     tick_s = settings.window_s / ticks
     earliest = math.ceil(settings.warmup_s / tick_s) + ticks
     latest = max(earliest, math.ceil(settings.warmup_cap_s / tick_s) + ticks)
-    samples = underway.samples
-    samples.append(_sample(probe, server))
-    for tick in range(1, latest + 1):
-        clock.sleep(max(0.0, users_on_s + tick * tick_s - clock.monotonic_s()))
+    _sample(underway, server)
+    steady, wanted, tick = False, False, 0
+    while not wanted:
+        tick += 1
+        underway.clock.sleep(max(0.0, users_on_s + tick * tick_s - underway.now_s()))
         _check_alive(server, session)
-        samples.append(_sample(probe, server))
+        _sample(underway, server)
         state(State.WARMING_UP if tick <= earliest - ticks else State.MEASURING)
-        if tick < earliest:
-            continue
-        window = Window(samples[-1 - ticks].at_s, samples[-1].at_s)
-        if _steady(session.requests(), users_on_s, window):
-            return window, True
-    return window, False
+        if not steady and tick >= earliest:
+            log = own_requests(session.requests(), underway.pauses)
+            steady = _steady(log, users_on_s, _tail(underway.samples, ticks))
+        wanted = yield steady or tick >= latest
+    return _tail(underway.samples, ticks), steady
+
+
+def _tail(samples: Sequence[TelemetrySample], ticks: int) -> Window:
+    return Window(samples[-1 - ticks].at_s, samples[-1].at_s)
 
 
 def _steady(log: RequestLog, users_on_s: float, window: Window) -> bool:
-    """Whether MSER-5 ends the warm-up before the window, as far as the log goes by now."""
+    """Whether the warm-up ended before the window, as far as the log goes by now."""
     finished = log.finished_s[np.isfinite(log.latency_ms)]
     logged_to_s = min(window.end_s, float(finished.max(initial=users_on_s)))
-    steady_s = steady_from(log, users_on_s, logged_to_s)
-    # Window and bins are cut from one clock, but not at the same instant: a millisecond is the same.
-    return steady_s is not None and steady_s <= window.start_s + 0.001
+    return is_steady(log, users_on_s, window.start_s, logged_to_s)
 
 
-def _sample(probe: TelemetryProbe, server: RunningServer) -> TelemetrySample:
+def _sample(underway: Underway, server: RunningServer) -> None:
     try:
-        return probe.sample()
+        underway.sample()
     except ProcessLookupError:
         raise _server_died(server) from None
 

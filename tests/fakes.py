@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,8 +27,8 @@ from sweeper.records import (
     ServerExit,
     TelemetrySample,
 )
-from sweeper.run import Parts, State
 from sweeper.study import Progress
+from sweeper.under_load import Parts, State
 
 LAG_PERIOD_S = 0.5
 
@@ -66,6 +66,7 @@ class Behaviour:
     leaks_per_s: float = 0.0  # threads
     step: tuple[float, float] | None = None  # from then on, seconds under load, its speed is times that
     torn_records: int = 0
+    waits_outside: bool = False  # what is under way goes on while the server is frozen
 
 
 class FakeClock:
@@ -101,6 +102,7 @@ class World:
     seed: int = 0
     flush_s: float = 0.25
     load_fails: str = ""
+    available_bytes: int | None = None
     interrupt_at: int | None = None
     clock: FakeClock = field(default_factory=FakeClock)
     steps: list[str] = field(default_factory=list)
@@ -158,6 +160,7 @@ class FakeServer:
         self.behaviour = world.script(configuration, block, run_id)
         self.started_s = world.clock.now_s
         self.traffic: Traffic | None = None
+        self.frozen = False
         self.stops = 0
         self.pid = 1000 + len(world.servers)
 
@@ -209,6 +212,14 @@ class FakeServer:
     def log_tail(self, lines: int = 20) -> str:
         return "Traceback (most recent call last):\n  in the middle\nMemoryError\nKilled\n"
 
+    def freeze(self) -> None:
+        self._world.step("freeze")
+        self.frozen = True
+
+    def thaw(self) -> None:
+        self._world.step("thaw")
+        self.frozen = False
+
     def stop(self, grace_s: float = 10.0) -> ServerExit:
         self.stops += 1
         self._world.clock.sleep(0.1)
@@ -222,8 +233,12 @@ class FakeLauncher:
     def __init__(self, world: World) -> None:
         self._world = world
 
+    def among(self, runs: int) -> FakeLauncher:
+        return self
+
     def start(self, configuration: Configuration, log_path: Path) -> FakeServer:
         self._world.step("launch")
+        assert all(server.frozen or server.stops for server in self._world.servers), "two servers run at once"
         run_id = log_path.parent.name
         block = int(run_id[1:3]) if run_id[1:3].isdigit() else 1
         server = FakeServer(self._world, configuration, block, run_id)
@@ -251,9 +266,34 @@ class Traffic:
         self._failed = np.empty(0, bool)
         self._chunks: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         self.stopped_s: float | None = None
+        self._frozen_at_s: float | None = None
+        self._gaps_s: list[tuple[float, float]] = []  # when it stood still, and for how long
 
     def elapsed_s(self) -> float:
-        return self._clock.now_s - self.begun_s
+        """Under load; the clock stands still while the load is frozen."""
+        now_s = self._clock.now_s if self._frozen_at_s is None else self._frozen_at_s
+        return now_s - self.begun_s - sum(lost_s for _, lost_s in self._gaps_s)
+
+    def freeze(self) -> None:
+        self._frozen_at_s = self._clock.now_s
+
+    def thaw(self) -> None:
+        assert self._frozen_at_s is not None
+        elapsed_s, lost_s = self.elapsed_s(), self._clock.now_s - self._frozen_at_s
+        self._frozen_at_s = None
+        self._gaps_s.append((elapsed_s, lost_s))
+        if self._behaviour.waits_outside:
+            self.grow()
+            ends_s = self._started + self._latency
+            sooner_s = np.where(ends_s > elapsed_s, np.maximum(elapsed_s, ends_s - lost_s), ends_s)
+            self._latency = sooner_s - self._started
+
+    def _on_the_wall(self, elapsed_s: np.ndarray) -> np.ndarray:
+        """Moments of CLOCK_MONOTONIC, as the load generator logs them."""
+        moments_s = self.begun_s + elapsed_s
+        for at_s, lost_s in self._gaps_s:
+            moments_s = moments_s + np.where(elapsed_s > at_s, lost_s, 0.0)
+        return moments_s
 
     def grow(self) -> None:
         """Every request started until now (or until the load was stopped)."""
@@ -327,13 +367,13 @@ class Traffic:
         finished = np.isfinite(latency)
         lags = np.arange(0.0, at_s, LAG_PERIOD_S)
         return RequestLog(
-            started_s=started + self.begun_s,
-            latency_ms=latency * 1000.0,
+            started_s=self._on_the_wall(started),
+            latency_ms=(self._on_the_wall(started + latency) - self._on_the_wall(started)) * 1000.0,
             status=np.where(finished, np.where(failed, error_status, 200), 0).astype(np.int64),
             response_bytes=np.where(finished, 2000, 0).astype(np.int64),
             failed=failed & finished,
-            lag_at_s=lags + self.begun_s,
-            lag_s=np.full(len(lags), lag_ms / 1000.0),
+            lag_at_s=self._on_the_wall(lags),
+            lag_s=self._on_the_wall(lags) - self._on_the_wall(lags - lag_ms / 1000.0),
         )
 
 
@@ -389,6 +429,14 @@ class FakeSession:
             return LoadProgress(0, 0, 0)
         return self.traffic.progress()
 
+    def freeze(self) -> None:
+        self._world.step("freeze load")
+        self.traffic.freeze()
+
+    def thaw(self, stood_still_s: float) -> None:
+        self._world.step("thaw load")
+        self.traffic.thaw()
+
     def drain(self, timeout_s: float) -> None:
         self._world.step("drain")
         self.traffic.stop(timeout_s)
@@ -415,6 +463,9 @@ class FakeLoad:
         self._world = world
         self._arrivals = arrivals
         self.users = world.users if arrivals is None else 1
+
+    def among(self, runs: int) -> FakeLoad:
+        return self
 
     def open_loop(self, arrivals_per_s: float, seed: int) -> FakeLoad:
         return FakeLoad(self._world, (arrivals_per_s, seed))
@@ -443,6 +494,10 @@ class FakeTelemetry:
     def __init__(self, world: World) -> None:
         self._world = world
 
+    def available_bytes(self) -> int | None:
+        self._world.step("available")
+        return self._world.available_bytes
+
     def attach(self, server_pid: int, client_pid: int) -> FakeProbe:
         self._world.step("attach")
         server = self._world.server_of(server_pid)
@@ -463,6 +518,8 @@ class FakeProbe:
         behaviour, traffic = self._server.behaviour, self._server.traffic
         assert traffic is not None
         done, elapsed_s = traffic.progress().finished, traffic.elapsed_s()
+        # What others do while it stands still is in the host's counters alone.
+        others_s = self._world.clock.now_s - traffic.begun_s - elapsed_s
         server_s, client_s = done * behaviour.cpu_ms / 1000, done * behaviour.client_cpu_ms / 1000
         delay = behaviour.run_delay_ms
         return TelemetrySample(
@@ -479,11 +536,11 @@ class FakeProbe:
             server_run_delay_s=None if delay is None else done * delay / 1000,
             client_cpu_s=client_s,
             client_threads=3,
-            host_context_switches=round(done * 15 + 1000 * elapsed_s),
-            host_busy_cpu_s=server_s + client_s + behaviour.other_cpu_cores * elapsed_s,
-            host_steal_s=behaviour.steal * elapsed_s,
+            host_context_switches=round(done * 15 + 1000 * elapsed_s + 5000 * others_s),
+            host_busy_cpu_s=server_s + client_s + behaviour.other_cpu_cores * elapsed_s + 2.0 * others_s,
+            host_steal_s=behaviour.steal * elapsed_s + 0.3 * others_s,
             host_cpu_pressure_s=None,
-            cgroup_throttled_periods=round(behaviour.throttled_per_s * elapsed_s),
+            cgroup_throttled_periods=round(behaviour.throttled_per_s * elapsed_s) + round(10 * others_s),
             cgroup_throttled_s=None,
         )
 
@@ -519,7 +576,7 @@ class Watching:
         self.blocks: list[tuple[int, Recommendation]] = []
         self.dropped: list[tuple[Configuration, int, str]] = []
 
-    def run_started(self, plan: RunPlan, progress: Progress) -> None:
+    def runs_started(self, plans: Sequence[RunPlan], progress: Progress) -> None:
         self.progress.append(progress)
 
     def run_state(self, plan: RunPlan, state: State, elapsed_s: float) -> None:

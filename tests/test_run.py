@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from sweeper.records import Configuration, RunPlan, Verdict
-from sweeper.run import RunResult, RunSettings, State, execute_run
+from sweeper.run import RunResult
+from sweeper.turns import execute_run
+from sweeper.under_load import RunSettings, State
 from tests.fakes import Behaviour, World, world_of
 
 SETTINGS = RunSettings()
@@ -54,12 +56,12 @@ def test_a_clean_run() -> None:
     assert record.started_at.endswith("Z")
 
 
-def test_telemetry_is_sampled_at_the_windows_edges_and_about_once_a_second() -> None:
-    result, _ = made(settings=dataclasses.replace(SETTINGS, window_s=5.5))
+def test_telemetry_is_sampled_at_the_windows_edges_and_about_twice_a_second() -> None:
+    result, _ = made(settings=dataclasses.replace(SETTINGS, window_s=5.4))
     assert result.record.figures is not None
     gaps = np.diff([sample.at_s for sample in result.samples])
-    assert gaps == pytest.approx(np.full(len(gaps), 5.5 / 6))
-    assert result.record.figures.window_s == pytest.approx(5.5)
+    assert gaps == pytest.approx(np.full(len(gaps), 5.4 / 11))
+    assert result.record.figures.window_s == pytest.approx(5.4)
 
 
 def test_the_states_in_order() -> None:
@@ -89,7 +91,7 @@ def test_a_server_that_never_becomes_steady_is_suspect_at_the_cap() -> None:
 
 
 def test_a_steady_but_noisy_server_is_accepted_soon() -> None:
-    """Forty runs with 5% noise from second to second: the price of MSER-5 on 13 batches."""
+    """Forty runs with 5% noise from second to second."""
     warmups = []
     for seed in range(40):
         result, _ = made(Behaviour(wobble=0.05), seed=seed)
@@ -97,17 +99,19 @@ def test_a_steady_but_noisy_server_is_accepted_soon() -> None:
         assert "no-steady-state" not in codes(result)
         warmups.append(result.record.figures.warmup_s)
     print(f"first look {np.mean(np.array(warmups) < 3.5):.0%}, warm-up {np.mean(warmups):.1f} s")
-    assert np.mean(np.array(warmups) < 3.5) > 0.3
-    assert np.mean(warmups) < 6.5
+    assert np.mean(np.array(warmups) < 3.5) > 0.6
+    assert np.mean(warmups) < 4.5
 
 
 def test_the_logs_missing_last_moments_do_not_hide_a_slow_start() -> None:
     """The load generator writes its log every so often; what is not yet written is not judged: taken for
     a slowdown it would outweigh the slow start, and MSER-5 would drop neither."""
+    warmups_s = []
     for seed in range(10):
         result, _ = made(Behaviour(ramp_share=0.3, ramp_s=2.5), flush_s=0.9, seed=seed)
         assert result.record.figures is not None
-        assert result.record.figures.warmup_s > 4.0
+        warmups_s.append(result.record.figures.warmup_s)
+    assert np.mean(warmups_s) > 4.5
 
 
 def test_the_shortest_window_and_no_warmup() -> None:

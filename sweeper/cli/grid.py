@@ -36,6 +36,7 @@ def register(app: typer.Typer) -> None:
         max_blocks: o.MaxBlocks = None,
         quick: o.Quick = False,
         confirm: o.Confirm = None,
+        interleave: o.Interleave = None,
         seed: o.Seed = None,
         objective: o.Objective = None,
         slo_p99: o.SloP99 = None,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.status import Status as Spinner
 
 from sweeper.answers import Recommendation
 from sweeper.records import Configuration, RunPlan, RunRecord
 from sweeper.report.table import candidates_table, duration, outlook, run_line, stage
-from sweeper.run import State
 from sweeper.study import Progress
+from sweeper.under_load import State
 
 
 class Live:
@@ -19,6 +22,7 @@ class Live:
         self._console = console
         self._spinner: Spinner | None = None
         self._progress: Progress | None = None
+        self._spent_s: dict[str, float] = {}  # on each run under way
 
     def __enter__(self) -> Live:
         return self
@@ -28,21 +32,20 @@ class Live:
             self._spinner.stop()
             self._spinner = None
 
-    def run_started(self, plan: RunPlan, progress: Progress) -> None:
+    def runs_started(self, plans: Sequence[RunPlan], progress: Progress) -> None:
         self._progress = progress
-        self._show(plan, State.STARTING, 0.0)
+        self._spent_s = dict.fromkeys((plan.run_id for plan in plans), 0.0)
 
     def run_state(self, plan: RunPlan, state: State, elapsed_s: float) -> None:
-        self._show(plan, state, elapsed_s)
-
-    def _show(self, plan: RunPlan, state: State, elapsed_s: float) -> None:
         if not self._console.is_terminal or self._progress is None:
             return
+        self._spent_s[plan.run_id] = elapsed_s
         progress = self._progress
-        left_s = max(0.0, progress.left_s - elapsed_s)
+        left_s = max(0.0, progress.left_s - sum(self._spent_s.values()))
         ahead = "the end" if plan.arrivals_per_s is not None else f"the look after block {progress.next_look}"
+        side_by_side = f" ({len(self._spent_s)} runs take turns)" if len(self._spent_s) > 1 else ""
         text = (
-            f"{stage(plan)}, {plan.configuration.label}: {state.value}, {elapsed_s:.0f} s   "
+            f"{stage(plan)}{side_by_side}, {plan.configuration.label}: {state.value}, {elapsed_s:.0f} s   "
             f"about {duration(left_s)} to {ahead}"
         )
         if self._spinner is None:
@@ -52,6 +55,10 @@ class Live:
             self._spinner.update(text)
 
     def run_finished(self, record: RunRecord) -> None:
+        if self._progress is not None:
+            left = self._progress.runs_left - 1
+            self._progress = dataclasses.replace(self._progress, runs_left=left)
+        self._spent_s.pop(record.plan.run_id, None)
         self._print(run_line(record))
 
     def block_finished(self, block: int, so_far: Recommendation) -> None:

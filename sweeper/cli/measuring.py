@@ -18,7 +18,7 @@ from sweeper.cli.answering import console, exit_code, print_text
 from sweeper.cli.live import Live
 from sweeper.cli.planning import describe, environment_differences, plan_of
 from sweeper.cli.where import VARIABLES, Where, answer, stored_settings
-from sweeper.config import StudySettings, combine, differences, settings
+from sweeper.config import ON_OR_OFF, StudySettings, combine, differences, settings
 from sweeper.errors import UsageError
 from sweeper.launch import (
     CommandLauncher,
@@ -30,11 +30,11 @@ from sweeper.launch import (
 )
 from sweeper.load import LocustGenerator
 from sweeper.report import formats
-from sweeper.run import Parts
 from sweeper.store.database import Database, StoredStudy
 from sweeper.store.study_store import StudyStore
 from sweeper.study import StudyPlan, run_study
 from sweeper.telemetry import ProbedHostSpeed, ProcTelemetry, host_fingerprint, require_proc
+from sweeper.under_load import Parts
 
 MODELS_DIR = Path("models")
 
@@ -65,7 +65,7 @@ class Prepared:
 def run_grid(flags: Mapping[str, object], where: Where, *, dry_run: bool, as_json: bool) -> int:
     """`sweeper grid`: check, run or resume, print the answer. Returns the exit code."""
     require_proc()
-    flags = {name: value for name, value in flags.items() if value is not False or name == "confirm"}
+    flags = {name: value for name, value in flags.items() if value is not False or name in ON_OR_OFF}
     file, file_name = where.settings_file()
     given = combine(flags, os.environ, file, file_name, VARIABLES)
     existing = where.find_existing()

@@ -80,6 +80,15 @@ Confirm: TypeAlias = Annotated[
         show_default="on, except with --quick",
     ),
 ]
+Interleave: TypeAlias = Annotated[
+    bool | None,
+    typer.Option(
+        "--interleave/--no-interleave",
+        help="The runs of a block take turns of half a second, so that all see the same host.",
+        rich_help_panel=TIME,
+        show_default="on",
+    ),
+]
 Objective: TypeAlias = Annotated[str | None, option("throughput or p99.", RULE, "throughput", "NAME")]
 SloP99: TypeAlias = Annotated[str | None, option("p99 must be shown to stay within.", RULE, None, "MS")]
 MaxErrorRate: TypeAlias = Annotated[

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 from sweeper.config import REFERENCE_WORKERS, StudySettings
 from sweeper.report.table import duration
-from sweeper.run import RunSettings
 from sweeper.search.confirmation_plan import ROUNDS
 from sweeper.study import StudyPlan
+from sweeper.under_load import RunSettings
 
 NOT_CONFIRMED = (
     "the answer is not confirmed with requests that arrive at random: a locustfile of your own decides "
@@ -37,6 +37,7 @@ def plan_of(name: str, settings: StudySettings, environment: Mapping[str, object
             max_error_rate=settings.max_error_rate,
             cores_shared=shared,
             host_cores=cores if isinstance(cores, int) else 1,
+            interleave=settings.interleave,
         ),
         fingerprint=fingerprint(environment),
         environment=dict(environment),
@@ -88,7 +89,8 @@ def describe(plan: StudyPlan, settings: StudySettings) -> str:
         f" (launcher {settings.launcher}, {settings.users} users)",
         f"one run      fresh server, warm-up from {settings.warmup:g} s, window of {settings.window:g} s; "
         f"about {duration(run_s)}",
-        f"blocks       at least {looks[0]}, at most {looks[-1]}; looks after {_list(looks)}",
+        f"blocks       at least {looks[0]}, at most {looks[-1]}; looks after {_list(looks)}; their runs "
+        + ("take turns of half a second" if plan.run.interleave else "are made one after another"),
         f"decision     smallest count within {rule.tolerance:.0%} of the best {rule.objective.value}, "
         f"{rule.confidence:.0%} confidence"
         + (f", p99 within {rule.slo_p99_ms:g} ms" if rule.slo_p99_ms is not None else ""),

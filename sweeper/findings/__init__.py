@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sweeper.findings import pool, threads, validity
+from sweeper.findings import pool, threads, turns, validity
 from sweeper.findings.limits import Limits, RunContext
 from sweeper.records import Finding, RunFigures, Verdict
 from sweeper.statistics.figures import Measurement
@@ -24,6 +24,7 @@ SUSPICIOUS = frozenset(
         "steal",
         "pressure",
         "stalled",
+        "outside-waits",
     }
 )
 
@@ -56,6 +57,7 @@ def run_findings(
         validity.falling_behind(measurement, context, limits),
         validity.drifting(measurement, limits),
         validity.stalled(measurement, figures),
+        turns.outside_waits(measurement, figures, limits),
         threads.thread_leak(measurement, context, limits),
         validity.throttled(figures),
         validity.steal(figures, limits),

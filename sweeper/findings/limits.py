@@ -37,6 +37,7 @@ class Limits:
     pushed_off: float = 1.0
     memory_rises: float = 1.1
     latency_grows_ms_per_s: float = 20.0
+    answered_in_pauses: float = 0.02
 
 
 @dataclass(frozen=True, slots=True)

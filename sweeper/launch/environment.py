@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 
 from sweeper.records import Configuration
 
@@ -20,11 +21,19 @@ NATIVE_THREADS = (
     "BLIS_NUM_THREADS",
 )
 
+WALL_CLOCK_S = {
+    "DRUM_FASTAPI_EXECUTOR_QUEUE_TIMEOUT": 30.0,
+    "DRUM_UVICORN_KEEP_ALIVE": 5.0,
+    "DRUM_CLIENT_REQUEST_TIMEOUT": 120.0,
+}
+"""What the server waits for, in seconds, with DRUM's defaults."""
+_PREFIX = "MLOPS_RUNTIME_PARAM_"
 
-def runtime_parameter(name: str, value: int | str) -> dict[str, str]:
+
+def runtime_parameter(name: str, value: float | str) -> dict[str, str]:
     """A DRUM runtime parameter in the one form that released DRUM reads: JSON with a type."""
     kind = "string" if isinstance(value, str) else "numeric"
-    return {f"MLOPS_RUNTIME_PARAM_{name}": json.dumps({"type": kind, "payload": value})}
+    return {f"{_PREFIX}{name}": json.dumps({"type": kind, "payload": value})}
 
 
 def server_environment(base: Mapping[str, str], configuration: Configuration) -> dict[str, str]:
@@ -34,3 +43,25 @@ def server_environment(base: Mapping[str, str], configuration: Configuration) ->
     environment |= runtime_parameter(SERVER_PROCESSES, configuration.processes)
     environment |= dict.fromkeys(NATIVE_THREADS, str(configuration.model_threads))
     return environment
+
+
+def patient(environment: Mapping[str, str], runs: int) -> dict[str, str]:
+    """`environment` for a server that is stopped while `runs - 1` others take their turns.
+
+    Its time-outs count by the wall clock, so that they must be as many times longer to be the same for it.
+    """
+    longer = dict(environment)
+    for name, default_s in WALL_CLOCK_S.items():
+        # What is set but no number is left for the server to refuse.
+        with suppress(ValueError, TypeError, KeyError):
+            longer |= runtime_parameter(name, _seconds(environment, name, default_s) * runs)
+    return longer
+
+
+def _seconds(environment: Mapping[str, str], name: str, default_s: float) -> float:
+    """A runtime parameter in any of the forms in which it can be given. ValueError when it is no number."""
+    text = environment.get(_PREFIX + name, environment.get(name))
+    if text is None:
+        return default_s
+    given = json.loads(text)
+    return float(given["payload"] if isinstance(given, dict) else given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
 import sys
@@ -9,9 +10,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from sweeper.errors import UsageError
-from sweeper.launch.environment import server_environment
+from sweeper.launch.environment import patient, server_environment
 from sweeper.launch.ports import HOST, free_port
 from sweeper.launch.server import LaunchedServer
 from sweeper.launch.template import parse_template
@@ -51,6 +53,7 @@ class ServerLauncher(ABC):
 
     def __init__(self, options: LaunchOptions) -> None:
         self.options = options
+        self._runs = 1
 
     @property
     @abstractmethod
@@ -60,7 +63,14 @@ class ServerLauncher(ABC):
     def command_line(self, configuration: Configuration, port: int) -> list[str]: ...
 
     def environment(self, configuration: Configuration) -> dict[str, str]:
-        return server_environment(self.options.inherited, configuration)
+        environment = server_environment(self.options.inherited, configuration)
+        return environment if self._runs == 1 else patient(environment, self._runs)
+
+    def among(self, runs: int) -> Self:
+        """The same launcher, for servers of which `runs` take turns (interfaces.Launcher)."""
+        other = copy.copy(self)
+        other._runs = runs
+        return other
 
     def start(self, configuration: Configuration, log_path: Path) -> LaunchedServer:
         """Start a fresh server; its log goes to `log_path`. Raises ServerStartError."""

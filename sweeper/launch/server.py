@@ -80,6 +80,13 @@ class LaunchedServer:
     def log_tail(self, lines: int = 20) -> str:
         return self._process.log_tail(lines)
 
+    def freeze(self) -> None:
+        """Stop every process that has come of it where it is, until `thaw`."""
+        self._process.freeze()
+
+    def thaw(self) -> None:
+        self._process.thaw()
+
     def stop(self, grace_s: float = 10.0) -> ServerExit:
         """TERM, wait, KILL, for every process that has come of it. Idempotent."""
         return self._process.stop(grace_s)

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sweeper.errors import LoadError, UsageError
-from sweeper.load.session import LocustSession
+from sweeper.load.session import NEVER_STOOD_STILL, LocustSession
 from sweeper.processes import spawn
 
+STANDSTILL = Path(__file__).with_name("standstill.py")
 RECORDER = Path(__file__).with_name("recorder.py")
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 OPEN_LOCUSTFILE = Path(__file__).with_name("open_locustfile.py")
@@ -89,6 +90,14 @@ class LocustGenerator:
         """
         return replace(self, users=1, arrivals_per_s=arrivals_per_s, seed=seed)
 
+    def among(self, runs: int) -> LocustGenerator:
+        """The same load for one of `runs` that take turns: locust's own limits count by the wall clock."""
+        return replace(
+            self,
+            request_timeout_s=self.request_timeout_s * runs,
+            max_duration_s=self.max_duration_s * runs,
+        )
+
     def start(self, base_url: str, directory: Path) -> LocustSession:
         """Start all users at once against `base_url`; returns when they run.
 
@@ -96,16 +105,17 @@ class LocustGenerator:
         `directory`. LoadError when locust cannot be started, refuses its locustfile, or dies.
         """
         raw_path = directory.absolute() / "requests.raw"
+        still_path = directory.absolute() / "standstill.bin"
         log_path = directory / "load.log"
         try:
             directory.mkdir(parents=True, exist_ok=True)
             raw_path.unlink(missing_ok=True)
-            process = spawn(
-                self._argv(base_url), env=self._environment(raw_path), log_path=log_path, cpus=self.cpus
-            )
+            still_path.write_bytes(NEVER_STOOD_STILL)
+            environment = self._environment(raw_path, still_path)
+            process = spawn(self._argv(base_url), env=environment, log_path=log_path, cpus=self.cpus)
         except OSError as error:
             raise LoadError(f"locust could not be started: {error}") from error
-        session = LocustSession(process, raw_path, log_path)
+        session = LocustSession(process, raw_path, log_path, still_path)
         try:
             session.wait_spawned(START_TIMEOUT_S)
         except BaseException:
@@ -123,7 +133,7 @@ class LocustGenerator:
             "locust",
             "--headless",
             "--only-summary",
-            *("--locustfile", f"{RECORDER},{locustfile}"),
+            *("--locustfile", f"{STANDSTILL},{RECORDER},{locustfile}"),
             *("--host", base_url),
             *("--users", str(self.users)),
             *("--spawn-rate", str(self.users)),
@@ -131,9 +141,10 @@ class LocustGenerator:
             *("--exit-code-on-error", "0"),
         ]
 
-    def _environment(self, raw_path: Path) -> dict[str, str]:
+    def _environment(self, raw_path: Path, still_path: Path) -> dict[str, str]:
         recorder = {"log_path": str(raw_path), "max_duration_s": self.max_duration_s}
         environment = {**os.environ, "SWEEPER_RECORDER": json.dumps(recorder)}
+        environment["SWEEPER_STANDSTILL"] = str(still_path)
         if self.locustfile is None:
             user = {
                 "data_path": str(self.data_path),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import struct
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,8 @@ from sweeper.records import RequestLog
 POLL_S = 0.01
 LOG_FAILED = 74
 """Exit code of a locust that could not write its log of requests."""
+NEVER_STOOD_STILL = struct.pack("<d", 0.0)
+"""What standstill.py is to read at first."""
 _ERROR = re.compile(
     r"(\[[^\]]*\] \S+/(ERROR|CRITICAL)/\S+: "
     r"|sweeper: "
@@ -30,10 +33,11 @@ _ERROR = re.compile(
 class LocustSession:
     """A `LoadSession`. Made by LocustGenerator.start, which waits until all users run."""
 
-    def __init__(self, process: ManagedProcess, raw_path: Path, log_path: Path) -> None:
+    def __init__(self, process: ManagedProcess, raw_path: Path, log_path: Path, still_path: Path) -> None:
         self._process = process
         self._raw_path = raw_path
         self._log_path = log_path
+        self._still_path = still_path
         self._follower = RequestLogFollower(raw_path)
         self._stopped = False
         self._requests: RequestLog | None = None
@@ -64,6 +68,16 @@ class LocustSession:
         self._check_alive()
         return self._follower.read()
 
+    def freeze(self) -> None:
+        """Stop locust where it is, requests under way and all, until `thaw`."""
+        self._process.freeze()
+
+    def thaw(self, stood_still_s: float) -> None:
+        """Let it go on, after it has stood still for so long in all: its users' waits leave that out."""
+        with self._still_path.open("r+b") as file:  # in place: locust has it mapped
+            file.write(struct.pack("<d", stood_still_s))
+        self._process.thaw()
+
     def drain(self, timeout_s: float) -> None:
         """Start no further request, wait `timeout_s` at most for those in flight, end locust.
 
@@ -79,7 +93,7 @@ class LocustSession:
         while self.alive() and time.monotonic() < deadline:
             time.sleep(POLL_S)
         log_failed = self._process.poll() == LOG_FAILED
-        self._process.kill()
+        self.kill()
         if log_failed:
             raise self._ended("locust ended by itself")
 
@@ -106,6 +120,7 @@ class LocustSession:
         """End the whole process group now. Idempotent."""
         self._stopped = True
         self._process.kill()
+        self._still_path.unlink(missing_ok=True)
 
     def _check_alive(self) -> None:
         if not self._stopped and not self.alive():

@@ -118,6 +118,8 @@ class ManagedProcess:
         self._unread = b""
         self._lock = threading.Lock()
         self._exit: ServerExit | None = None
+        self._frozen = False
+        self._strays: list[psutil.Process] | None = None
         # Popen would keep the lifeline open until sweeper ends.
         assert guard.stdin is not None
         weakref.finalize(self, guard.stdin.close)
@@ -163,8 +165,27 @@ class ManagedProcess:
                 self._lock.release()
         return self._return_code()
 
+    def freeze(self) -> None:
+        """SIGSTOP to all its processes: none runs until `thaw`. Takes microseconds, but for the first time.
+
+        One that has left the process group since the last `thaw` runs on until the next `freeze`.
+        """
+        self._frozen = True
+        self._signal_all(signal.SIGSTOP)
+        if self._strays is None:
+            self._strays = self._find_strays()
+            self._signal_all(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT to all of them, if they were frozen."""
+        if self._frozen:
+            self._frozen = False
+            self._strays = self._find_strays()
+            self._signal_all(signal.SIGCONT)
+
     def stop(self, grace_s: float = 10.0) -> ServerExit:
         """TERM to all its processes, wait up to `grace_s` for them, KILL the rest. Idempotent."""
+        self.thaw()  # who is stopped cannot obey
         self._order(f"stop {grace_s}")
         return self._wait_for_end(grace_s)
 
@@ -176,6 +197,25 @@ class ManagedProcess:
     def log_tail(self, lines: int = 20) -> str:
         """The last lines of what it wrote."""
         return tail(self._log_path, lines)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        """The program's process group at once, then those of its processes that have left it."""
+        # Ended just now, or another user's by now.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+        for process in self._strays or ():
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                process.send_signal(number)
+
+    def _find_strays(self) -> list[psutil.Process]:
+        """Its processes outside of its process group. Reads all of /proc."""
+        strays = []
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for process in psutil.Process(self._guard.pid).children(recursive=True):
+                with contextlib.suppress(ProcessLookupError):
+                    if os.getpgid(process.pid) != self.pid:
+                        strays.append(process)
+        return strays
 
     def _order(self, order: str) -> None:
         stdin = self._guard.stdin

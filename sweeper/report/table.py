@@ -49,7 +49,8 @@ def _blocks(recommendation: Recommendation) -> str:
 
 
 def _cells(candidate: Candidate, recommendation: Recommendation) -> tuple[str, ...]:
-    chosen = candidate.configuration.workers == recommendation.workers
+    # Before the end there is none: what looks best after a block nobody planned to look at is no answer.
+    chosen = recommendation.complete and candidate.configuration.workers == recommendation.workers
     p99 = _latency(candidate, "p99")
     if p99 != "-" and candidate.p99_is_lower_bound:
         p99 = f"≥ {p99}"

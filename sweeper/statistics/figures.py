@@ -25,7 +25,8 @@ from sweeper.statistics.percentiles import latency_figures, percentile
 class Measurement:
     """All that one run left behind, before anything is computed from it.
 
-    `users_on_s` is when the load started, `ended_s` when the load generator had drained.
+    `users_on_s` is when the load started, `ended_s` when the load generator had drained; `resumed_s` are the
+    moments, on the run's own clock, at which it went on after a pause.
     """
 
     requests: RequestLog
@@ -36,6 +37,7 @@ class Measurement:
     ready_s: float
     pool: PoolStats | None
     speed: SpeedLog | None = None
+    resumed_s: tuple[float, ...] = ()
 
 
 def latencies(log: RequestLog, window: Window, ended_s: float) -> LatencyFigures | None:

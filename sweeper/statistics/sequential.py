@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sweeper.records import Configuration, RunRecord, Verdict
@@ -49,11 +49,12 @@ def look(
 
 
 def valid_blocks(
-    records: Sequence[RunRecord], decision: Decision, eliminated: Mapping[Configuration, int]
+    records: Sequence[RunRecord], decision: Decision, eliminated: Collection[Configuration]
 ) -> int:
-    """Blocks in which every configuration that was live then has a valid run.
+    """Blocks in which every configuration that is still live has a valid run.
 
-    A configuration that broke a limit, or never had a valid run, is not waited for.
+    One that was dropped, broke a limit, or never had a valid run, is not waited for: its runs of a block may
+    be suspect, and the others' are compared all the same.
     """
     valid: dict[int, set[Configuration]] = {}
     for record in records:
@@ -62,10 +63,8 @@ def valid_blocks(
     needed = [
         s.configuration
         for s in decision.standings
-        if s.feasible is not State.EXCLUDED and any(s.configuration in seen for seen in valid.values())
+        if s.configuration not in eliminated
+        and s.feasible is not State.EXCLUDED
+        and any(s.configuration in seen for seen in valid.values())
     ]
-    return sum(
-        1
-        for block, seen in valid.items()
-        if all(c in seen or 0 < eliminated.get(c, 0) < block for c in needed)
-    )
+    return sum(1 for seen in valid.values() if all(configuration in seen for configuration in needed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,27 +12,61 @@ from sweeper.records import FloatArray, RequestLog
 
 BATCH = 5
 BIN_S = 0.2  # five bins make one batch of one second
+CONFIDENCE = 0.99  # that what looks like the end of a warm-up is one
+BEARABLE_BIAS = 0.01  # of the mean of what is kept, by a warm-up that is not quite over
 
 
 def mser5(series: FloatArray) -> int | None:
     """Number of leading observations to drop so that the mean of the rest is most precise.
 
     White, "An effective truncation heuristic for bias reduction in simulation output", Simulation 69
-    (1997), with batches of five. `series` has shape (n,). None when there is no steady state: the best
-    cut lies in the second half (or there are fewer than four batches to look at).
+    (1997), with batches of five. `series` has shape (n,). None when there are fewer than four batches.
 
     Cuts that leave the last few batches only are no candidates: a handful that happen to be alike would
     win (Hoad, Robinson & Davies, "Automating warm-up length estimation", J. Oper. Res. Soc. 61 (2010),
-    leave out five; of a short series a third, or no cut beyond its half were left to say "not steady").
+    leave out five; of a short series a third, or no cut beyond its half were left).
     """
-    batches = len(series) // BATCH
-    if batches < 4:
+    means = _batches(series)
+    if len(means) < 4:
         return None
-    means = series[: batches * BATCH].reshape(batches, BATCH).mean(axis=1)
-    last = min(5, max(3, batches // 3))
-    scores = [float(np.var(means[cut:])) / (batches - cut) for cut in range(batches - last + 1)]
-    best = int(np.argmin(scores))
-    return best * BATCH if best <= batches // 2 else None
+    last = min(5, max(3, len(means) // 3))
+    scores = [float(np.var(means[cut:])) / (len(means) - cut) for cut in range(len(means) - last + 1)]
+    return int(np.argmin(scores)) * BATCH
+
+
+def _batches(series: FloatArray) -> FloatArray:
+    batches = len(series) // BATCH
+    means: FloatArray = series[: batches * BATCH].reshape(batches, BATCH).mean(axis=1)
+    return means
+
+
+def settled_from(series: FloatArray, kept_from: int) -> bool:
+    """Whether what is kept of `series`, from the observation `kept_from` on, has left the warm-up behind.
+
+    MSER-5 says where the warm-up ends. Of a short series without any it names a place all the same, in one
+    case of three beyond the first quarter. So where it ends within what is kept, that counts as warm-up
+    only if the batches before differ from those after beyond chance (t test), and move the mean by more than
+    is bearable. False where the series is too short to say.
+    """
+    cut = mser5(series)
+    if cut is None:
+        return False
+    if cut <= kept_from:
+        return True
+    means = _batches(series)[-(-kept_from // BATCH) :]
+    cut = cut // BATCH - -(-kept_from // BATCH)
+    head, tail = means[:cut], means[cut:]
+    if len(head) == 0:
+        return True
+    bias = abs(float(means.mean()) / float(tail.mean()) - 1.0) if tail.mean() > 0 else math.inf
+    if bias <= BEARABLE_BIAS:
+        return True
+    # Of two measures of noise the smaller: a rise all along is none, and swells the tail's deviation; slow
+    # noise hardly moves from neighbour to neighbour (von Neumann's estimator), and would hide a rise.
+    noise = min(float(tail.std(ddof=1)), math.sqrt(float(np.mean(np.diff(means) ** 2)) / 2))
+    quantile = float(stats.t.ppf(0.5 + CONFIDENCE / 2, len(means) - 2))
+    reach = noise * math.sqrt(1 / len(head) + 1 / len(tail)) * quantile
+    return abs(float(head.mean() - tail.mean())) <= reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +95,17 @@ def binned(log: RequestLog, start_s: float, end_s: float, bin_s: float = BIN_S) 
     return Series(start_s, bin_s, counts, latency)
 
 
-def steady_from(log: RequestLog, users_on_s: float, until_s: float) -> float | None:
-    """Moment from which both one-second throughput and mean latency are steady; None when never.
+def is_steady(log: RequestLog, users_on_s: float, kept_from_s: float, until_s: float) -> bool:
+    """Whether both one-second throughput and mean latency have left the warm-up behind by `kept_from_s`.
 
     `users_on_s` is when all users were on; `until_s` must not be later than what the log covers, or its
     empty end looks like a server that stopped.
     """
     series = binned(log, users_on_s, until_s)
     if len(series.completions) == 0 or np.isnan(series.mean_latency_ms).any():
-        return None
-    cuts = (mser5(series.completions), mser5(series.mean_latency_ms))
-    dropped = [cut for cut in cuts if cut is not None]
-    if len(dropped) < len(cuts):
-        return None
-    return users_on_s + max(dropped) * series.bin_s
+        return False
+    kept_from = round((kept_from_s - users_on_s) / series.bin_s)
+    return all(settled_from(values, kept_from) for values in (series.completions, series.mean_latency_ms))
 
 
 def drift(log: RequestLog, start_s: float, end_s: float, confidence: float = 0.99) -> float | None:

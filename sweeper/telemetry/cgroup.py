@@ -13,6 +13,7 @@ from sweeper.procfs import (
     parse_cgroup_mounts,
     parse_cgroup_paths,
     parse_cpu_max,
+    parse_inactive_file,
     parse_memory_limit,
     parse_throttling,
 )
@@ -55,6 +56,25 @@ def memory_limit_bytes(proc: Path, pid: int | str = "self") -> int | None:
     name = "memory.max" if version == 2 else "memory.limit_in_bytes"
     limits = [parse_memory_limit(try_read_text(level / name) or "") for level in levels]
     return min((limit for limit in limits if limit is not None), default=None)
+
+
+def memory_left_bytes(proc: Path, pid: int | str = "self") -> int | None:
+    """What the tightest memory limit leaves to its group; None without a limit. Cached files count as used,
+    unless the kernel says which of them it would give up."""
+    version, levels = _levels(proc, pid, "memory")
+    limit_name, used_name = (
+        ("memory.max", "memory.current")
+        if version == 2
+        else ("memory.limit_in_bytes", "memory.usage_in_bytes")
+    )
+    left = []
+    for level in levels:
+        limit = parse_memory_limit(try_read_text(level / limit_name) or "")
+        used = try_read_text(level / used_name)
+        if limit is not None and used is not None:
+            cached = parse_inactive_file(try_read_text(level / "memory.stat") or "")
+            left.append(limit - max(0, int(used) - cached))
+    return min(left, default=None)
 
 
 def _levels(proc: Path, pid: int | str, controller: str) -> tuple[int, list[Path]]:

@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
+
 from sweeper.procfs import parse_cpu_pressure, parse_host_stat
 from sweeper.records import TelemetrySample
-from sweeper.telemetry.cgroup import CpuThrottling
+from sweeper.telemetry.cgroup import CpuThrottling, memory_left_bytes
 from sweeper.telemetry.files import PROC, FileBudget, try_read_text
 from sweeper.telemetry.support import KernelSupport, kernel_support
 from sweeper.telemetry.threads import TaskSources
@@ -38,6 +40,12 @@ class ProcTelemetry:
         self._now_s = now_s
         self._max_open_files = max_open_files
         self._support = kernel_support(proc)
+
+    def available_bytes(self) -> int | None:
+        """Memory that can still be used: the host's, or what a control group's limit leaves of it."""
+        left = memory_left_bytes(self._proc)
+        available = int(psutil.virtual_memory().available)
+        return available if left is None else min(available, left)
 
     def attach(self, server_pid: int, client_pid: int) -> ProcProbe:
         """Raises ProcessLookupError when the server is gone; a client that is gone has no figures."""

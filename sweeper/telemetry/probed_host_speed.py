@@ -1,4 +1,4 @@
-"""Runs the host-speed probe beside a run and reads what it timed (protocol.md, section 3a)."""
+"""Runs the host-speed probe beside the runs of a block and reads what it timed (protocol.md, section 3a)."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ class RunningSpeedProbe:
     def __init__(self, process: ManagedProcess | None, path: Path) -> None:
         self._process = process
         self._path = path
-        self._log: SpeedLog | None = None
 
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def stop(self) -> SpeedLog | None:
+    def read(self) -> SpeedLog | None:
+        """The rows so far; the last half second may be missing. None when the probe has died."""
+        return read_speed_log(self._path) if self.alive() else None
+
+    def stop(self) -> None:
         if self._process is not None:
-            died = not self.alive()
             self._process.kill()
             self._process = None
-            self._log = None if died else read_speed_log(self._path)
-        return self._log
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,9 @@ ROOT = Path(__file__).parents[2]
 # 80 users with 0.3 s between requests keep every pool here busy: 80 / (0.3 s + service time) is above all
 # capacities, and the median latency is far above what a busy machine's timers are late by.
 SHORT = ("--users", "80", "--window", "2s", "--warmup", "1s", "--warmup-cap", "10s", "--drain", "5s")
+# A sleep goes on while its server is stopped, unless the server is told to sleep in its own time.
+IN_TURNS = (*SHORT, "--interleave")
+ALONE = (*SHORT, "--no-interleave")
 TIMEOUT_S = 240
 
 

@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.e2e.commands import SHORT, left_behind, start, sweeper, truth
+from tests.e2e.commands import ALONE, left_behind, start, sweeper, truth
 from tests.e2e.test_interrupts import recorded, wait_until_gone
 
 pytestmark = pytest.mark.e2e
 
 STUDY = (
-    "grid", *truth("--service-ms", 80, "--shape", "plateau:8"), *SHORT,
+    "grid", *truth("--service-ms", 80, "--shape", "plateau:8"), *ALONE,
     "--min-blocks", "2", "--max-blocks", "8", "--workers", "2,8", "--study", "open", "--json",
 )  # fmt: skip
 WAIT_S = 120.0

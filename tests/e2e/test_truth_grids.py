@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.e2e.commands import SHORT, left_behind, sweeper, truth
+from tests.e2e.commands import ALONE, IN_TURNS, left_behind, sweeper, truth
 
 pytestmark = pytest.mark.e2e
 
@@ -18,7 +18,7 @@ THREE = ("--min-blocks", "3", "--max-blocks", "8", "--no-confirm")
 
 def test_a_plateau_is_answered_with_its_first_point(folder: Path) -> None:
     done = sweeper(
-        "grid", *truth("--service-ms", 40, "--shape", "plateau:4"), *SHORT, *THREE,
+        "grid", *truth("--service-ms", 40, "--shape", "plateau:4", "--own-time"), *IN_TURNS, *THREE,
         "--workers", "1,4,8", "--study", "plateau", "--json", cwd=folder,
     )  # fmt: skip
     answer = done.json
@@ -54,7 +54,7 @@ def test_a_plateau_is_answered_with_its_first_point(folder: Path) -> None:
 
 def test_flat_is_answered_with_the_smallest(folder: Path) -> None:
     done = sweeper(
-        "grid", *truth("--service-ms", 20, "--shape", "flat"), *SHORT, *THREE,
+        "grid", *truth("--service-ms", 20, "--shape", "flat", "--own-time"), *IN_TURNS, *THREE,
         "--workers", "1,4", "--json", cwd=folder,
     )  # fmt: skip
     assert (done.code, done.json["workers"], done.json["tied"]) == (0, 1, [1, 4]), done.err
@@ -63,7 +63,7 @@ def test_flat_is_answered_with_the_smallest(folder: Path) -> None:
 def test_an_slo_overrules_throughput(folder: Path) -> None:
     """Above 4 slots the mean stays and the tail grows: only p99 can tell."""
     done = sweeper(
-        "grid", *truth("--service-ms", 20, "--shape", "cliff:4"), *SHORT, *THREE,
+        "grid", *truth("--service-ms", 20, "--shape", "cliff:4"), *ALONE, *THREE,
         "--workers", "4,16", "--slo-p99", "800ms", "--json", cwd=folder,
     )  # fmt: skip
     assert (done.code, done.json["workers"]) == (0, 4), done.err
@@ -82,7 +82,7 @@ def test_a_server_that_ignores_the_worker_count_is_named(
     folder: Path, options: tuple[object, ...], seen: str
 ) -> None:
     done = sweeper(
-        "grid", *truth("--service-ms", 40, *options), *SHORT, *THREE,
+        "grid", *truth("--service-ms", 40, *options), *ALONE, *THREE,
         "--workers", "8,16", "--json", cwd=folder,
     )  # fmt: skip
     assert done.code == 1
@@ -94,7 +94,7 @@ def test_a_server_that_ignores_the_worker_count_is_named(
 
 def test_fast_failures_are_never_recommended(folder: Path) -> None:
     done = sweeper(
-        "grid", *truth("--service-ms", 20, "--fail-share", 0.3), *SHORT, *THREE,
+        "grid", *truth("--service-ms", 20, "--fail-share", 0.3), *ALONE, *THREE,
         "--workers", "2,8", "--json", cwd=folder,
     )  # fmt: skip
     assert (done.code, done.json["status"], done.json["workers"]) == (1, "infeasible", None)
@@ -103,7 +103,7 @@ def test_fast_failures_are_never_recommended(folder: Path) -> None:
 
 def test_a_server_that_dies_under_load_ends_the_study_with_its_name(folder: Path) -> None:
     done = sweeper(
-        "grid", *truth("--service-ms", 20, "--die-after", 60), *SHORT, *THREE,
+        "grid", *truth("--service-ms", 20, "--die-after", 60), *ALONE, *THREE,
         "--workers", "2,8", "--json", cwd=folder,
     )  # fmt: skip
     assert done.code == 1
@@ -113,7 +113,7 @@ def test_a_server_that_dies_under_load_ends_the_study_with_its_name(folder: Path
 
 def test_a_server_that_never_starts_is_said_so(folder: Path) -> None:
     done = sweeper(
-        "grid", *truth("--hang-at-start"), *SHORT, *THREE, "--start-timeout", "2s",
+        "grid", *truth("--hang-at-start"), *ALONE, *THREE, "--start-timeout", "2s",
         "--workers", "2,8", "--json", cwd=folder,
     )  # fmt: skip
     assert done.code == 1

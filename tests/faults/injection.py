@@ -21,8 +21,10 @@ from sweeper.interfaces import LoadSession
 from sweeper.launch import CommandLauncher
 from sweeper.load import LocustGenerator
 from sweeper.records import Configuration, RunPlan
-from sweeper.run import Parts, RunResult, RunSettings, State, execute_run
+from sweeper.run import RunResult
 from sweeper.telemetry import ProcTelemetry
+from sweeper.turns import execute_run
+from sweeper.under_load import Parts, RunSettings, State
 
 # Five seconds are the fewest that MSER-5 can judge, the last quarter of one being not yet written.
 SETTINGS = RunSettings(

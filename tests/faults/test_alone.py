@@ -14,9 +14,10 @@ import pytest
 
 from sweeper.findings import FAILING, SUSPICIOUS, verdict
 from sweeper.records import Configuration, Finding, RunPlan, Severity, Verdict
-from sweeper.run import RunSettings, execute_run
 from sweeper.statistics.decision import Rule
 from sweeper.study import StudyPlan, run_study
+from sweeper.turns import execute_run, run_side_by_side
+from sweeper.under_load import RunSettings
 from tests.builders import configurations
 from tests.fakes import Behaviour, MemoryStore, Script, Watching, World, noisy, world_of
 
@@ -35,6 +36,7 @@ class Fault:
     workers: int = 4
     follows: frozenset[str] = frozenset()
     arrivals_per_s: float | None = None
+    beside_another: bool = False
 
 
 RUN_FAULTS: dict[str, list[Fault]] = {
@@ -73,6 +75,15 @@ RUN_FAULTS: dict[str, list[Fault]] = {
     ],
     "no-requests": [Fault(Behaviour(rps=1.0), "server.log")],
     "no-steady-state": [Fault(Behaviour(rps=60, trend_per_s=0.06), "--warmup-cap")],
+    # The simulated users do not wait any longer for it, so that fewer are in flight than there should be.
+    "outside-waits": [
+        Fault(
+            Behaviour(waits_outside=True),
+            "--no-interleave",
+            beside_another=True,
+            follows=frozenset({"littles-law"}),
+        )
+    ],
     "pool-size-not-applied": [
         Fault(Behaviour(pool="fixed"), "make the server read", workers=8),
         Fault(Behaviour(pool="lying"), "make the server read", workers=8),
@@ -123,7 +134,10 @@ def check_message(found: Finding, do: str) -> None:
 def test_a_fault_trips_its_code_and_no_other(code: str, fault: Fault) -> None:
     world = world_of(fault.behaviour, **fault.world)
     plan = RunPlan("b01-01-w4", 1, 1, Configuration(fault.workers), arrivals_per_s=fault.arrivals_per_s)
-    record = execute_run(plan, fault.settings, world.parts(), Path("x")).record
+    other = RunPlan("b01-02-w2", 1, 2, Configuration(2))
+    plans = [plan, other] if fault.beside_another else [plan]
+    results = list(run_side_by_side(plans, fault.settings, world.parts(), Path, lambda *state: None))
+    record = next(result.record for result in results if result.record.plan is plan)
     assert {finding.code for finding in record.findings} == {code} | fault.follows
     check_message(next(finding for finding in record.findings if finding.code == code), fault.do)
     assert record.verdict is verdict(record.findings)
@@ -160,6 +174,7 @@ class StudyFault:
     do: str
     cores_shared: bool = False
     not_confirmed: str = ""
+    follows: frozenset[str] = frozenset()
 
 
 STUDY_FAULTS: dict[str, StudyFault] = {

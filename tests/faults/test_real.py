@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from itertools import count
@@ -17,8 +18,14 @@ from typing import Any
 
 import pytest
 
+from sweeper.cli.measuring import SystemClock
+from sweeper.launch import CommandLauncher
+from sweeper.load import LocustGenerator
 from sweeper.records import Configuration, RunPlan, Verdict
-from sweeper.run import RunResult, execute_run
+from sweeper.run import RunResult
+from sweeper.telemetry import ProcTelemetry
+from sweeper.turns import execute_run, run_side_by_side
+from sweeper.under_load import Parts
 from tests.fakes import Behaviour, world_of
 from tests.faults.cpu_quota import QuotaGroup, quota_group
 from tests.faults.injection import Injection, check_trips, longer, pulses, real_run, stopped
@@ -161,6 +168,25 @@ def test_throttled(attempts: Attempts) -> None:
             )
         found = next(finding for finding in result.record.findings if finding.code == "throttled")
         assert int(found.evidence["throttled_periods"] or 0) > 0
+
+
+def test_outside_waits(tmp_path: Path) -> None:
+    """A server that sleeps, in turns with another one: its timers go on while it is stopped."""
+    data = tmp_path / "rows.csv"
+    data.write_text("a,b\n1.0,2.0\n")
+    command = f"{sys.executable} -m tests.truth.sleep_server --port {{port}} --workers {{workers}}"
+    launcher = CommandLauncher(f"{command} --service-ms 100 --shape plateau:8")
+    load = LocustGenerator(users=40, data_path=data)
+    parts = Parts(launcher, load, ProcTelemetry(), SystemClock())
+    for interleave in (True, False):
+        plans = [RunPlan(f"b01-{i:02d}-w8", 1, i, Configuration(8)) for i in (1, 2)]
+        for plan in plans:
+            (tmp_path / plan.run_id).mkdir(exist_ok=True)
+        results = run_side_by_side(
+            plans, longer(4.0, interleave=interleave), parts, tmp_path.joinpath, lambda *state: None
+        )
+        codes = [{finding.code for finding in result.record.findings} for result in results]
+        assert all(("outside-waits" in seen) == interleave for seen in codes), codes
 
 
 def test_censored_tail(attempts: Attempts) -> None:

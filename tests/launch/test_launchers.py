@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 import sys
@@ -173,3 +174,39 @@ def test_pool_stats_of_any_page(body, expected):
 @given(st.binary())
 def test_no_page_is_too_odd(body):
     parse_pool_stats(body)
+
+
+# --- servers that take turns ----------------------------------------------------------------------------
+
+
+def seconds_given(launcher, name):
+    return json.loads(launcher.environment(SMALL)[f"MLOPS_RUNTIME_PARAM_{name}"])["payload"]
+
+
+def test_what_a_server_waits_for_is_as_many_times_longer_when_others_take_turns(tmp_path):
+    launcher = FastApiLauncher(tmp_path, LaunchOptions(environ={}))
+    assert not any("TIMEOUT" in name for name in launcher.environment(SMALL))
+    among_six = launcher.among(6)
+    assert seconds_given(among_six, "DRUM_FASTAPI_EXECUTOR_QUEUE_TIMEOUT") == 180
+    assert seconds_given(among_six, "DRUM_UVICORN_KEEP_ALIVE") == 30
+    assert seconds_given(among_six, "DRUM_CLIENT_REQUEST_TIMEOUT") == 720
+    assert not any("TIMEOUT" in name for name in launcher.environment(SMALL)), "the first one is as it was"
+
+
+@pytest.mark.parametrize(
+    "given_as",
+    [
+        {"DRUM_UVICORN_KEEP_ALIVE": "7.5"},
+        {"MLOPS_RUNTIME_PARAM_DRUM_UVICORN_KEEP_ALIVE": "7.5"},
+        {"MLOPS_RUNTIME_PARAM_DRUM_UVICORN_KEEP_ALIVE": '{"type": "numeric", "payload": 7.5}'},
+    ],
+)
+def test_the_users_own_limits_are_what_is_made_longer(given_as, tmp_path):
+    launcher = FastApiLauncher(tmp_path, LaunchOptions(environ=given_as)).among(2)
+    assert seconds_given(launcher, "DRUM_UVICORN_KEEP_ALIVE") == 15
+
+
+def test_a_limit_that_is_no_number_is_left_for_the_server_to_refuse(tmp_path):
+    wrong = {"MLOPS_RUNTIME_PARAM_DRUM_UVICORN_KEEP_ALIVE": "soon"}
+    launcher = FastApiLauncher(tmp_path, LaunchOptions(environ=wrong)).among(2)
+    assert launcher.environment(SMALL)["MLOPS_RUNTIME_PARAM_DRUM_UVICORN_KEEP_ALIVE"] == "soon"

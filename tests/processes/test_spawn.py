@@ -255,3 +255,61 @@ def test_tail(tmp_path, text, lines, expected):
     assert tail(path) == ""
     path.write_bytes(text.encode(errors="surrogateescape"))
     assert tail(path, lines) == expected
+
+
+# Busy in two processes, of which one has left the group.
+BUSY = """
+import os
+if os.fork() == 0:
+    os.setsid()
+while True:
+    pass
+"""
+
+
+def cpu_s(process) -> float:
+    tree = psutil.Process(process.guard_pid).children(recursive=True)
+    assert len(tree) == 2
+    return sum(sum(one.cpu_times()[:2]) for one in tree)
+
+
+def test_frozen_it_uses_no_cpu_and_thawed_it_goes_on(start):
+    process = start(BUSY)
+    deadline_s = time.monotonic() + 20
+    while len(psutil.Process(process.guard_pid).children(recursive=True)) < 2 or cpu_s(process) < 0.1:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
+    process.freeze()
+    time.sleep(0.05)  # a process in the middle of a system call stops at its end
+    before_s = cpu_s(process)
+    time.sleep(0.3)
+    assert cpu_s(process) == before_s
+    assert process.poll() is None
+    process.thaw()
+    while cpu_s(process) <= before_s:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_frozen_it_can_be_ended(start, end):
+    process = start(SAYS_BYE)
+    wait_for(process, "up")
+    pids = processes_under(process)
+    process.freeze()
+    ended = process.stop(10.0) if end == "stop" else process.kill()
+    if ended is not None:
+        assert (ended.return_code, ended.killed) == (3, False)
+    assert_gone(pids)
+
+
+def test_who_was_never_frozen_is_not_thawed(start):
+    """A process that stopped itself is none of ours."""
+    process = start("import os, signal\nprint('up')\nos.kill(os.getpid(), signal.SIGSTOP)")
+    wait_for(process, "up")
+    deadline_s = time.monotonic() + 20
+    while psutil.Process(process.pid).status() != psutil.STATUS_STOPPED:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
+    process.thaw()
+    assert psutil.Process(process.pid).status() == psutil.STATUS_STOPPED

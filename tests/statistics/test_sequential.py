@@ -85,7 +85,11 @@ def test_when_nothing_is_left_the_study_ends() -> None:
         ({(2, 8): Verdict.SUSPECT, (2, 1): Verdict.SUSPECT}, {}, 3),
         ({(3, 1): None, (4, 1): None}, {1: 2}, 4),  # dropped after block 2: not waited for
         ({(3, 1): None, (4, 1): None}, {}, 2),
-        ({(1, 1): Verdict.SUSPECT, (3, 1): None, (4, 1): None}, {1: 2}, 3),  # it was live in block 1
+        (
+            {(1, 1): Verdict.SUSPECT, (3, 1): None, (4, 1): None},
+            {1: 2},
+            4,
+        ),  # the others are compared all the same
         ({(b, 8): Verdict.SUSPECT for b in (1, 2, 3, 4)}, {}, 4),  # never valid: nothing to wait for
     ],
 )

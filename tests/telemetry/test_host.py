@@ -13,7 +13,12 @@ import pytest
 
 from sweeper.errors import UsageError
 from sweeper.telemetry import KernelSupport, ProcTelemetry, host_fingerprint, kernel_support, require_proc
-from sweeper.telemetry.cgroup import CpuThrottling, cpu_quota_cores, memory_limit_bytes
+from sweeper.telemetry.cgroup import (
+    CpuThrottling,
+    cpu_quota_cores,
+    memory_left_bytes,
+    memory_limit_bytes,
+)
 
 STAT = "77 (python) S 1 1 1 0 -1 64 0 0 0 0 7 3 0 0 20 0 1 0 500 1000 50 0\n"
 STATUS = "Name:\tpython\nVmHWM:\t400 kB\nvoluntary_ctxt_switches:\t4\nnonvoluntary_ctxt_switches:\t2\n"
@@ -122,6 +127,24 @@ def test_limits_and_throttling_of_version_2(write_files, tmp_path):
     assert memory_limit_bytes(proc, 77) == 2 << 30
     throttling = CpuThrottling(proc, 77).read()
     assert (throttling.periods, throttling.seconds) == (5, 0.75)
+
+
+def test_the_memory_that_a_limit_leaves(write_files, tmp_path):
+    """Cached files that the kernel would give up first do not count as used."""
+    files = cgroups(tmp_path) | {
+        "cg/system/job/memory.current": f"{3 << 29}\n",
+        "cg/system/job/memory.stat": f"anon 7\ninactive_file {1 << 28}\nactive_file 9\n",
+    }
+    assert memory_left_bytes(write_files(files), 77) == (2 << 30) - (3 << 29) + (1 << 28)
+    del files["cg/system/job/memory.current"]
+    (tmp_path / "cg/system/job/memory.current").unlink()
+    assert memory_left_bytes(write_files(files), 77) is None
+
+
+def test_memory_is_available_here():
+    available = ProcTelemetry().available_bytes()
+    assert available is not None
+    assert 0 < available <= psutil.virtual_memory().total
 
 
 def test_limits_and_throttling_of_version_1_in_a_container(write_files, tmp_path):

@@ -27,7 +27,8 @@ def test_it_visits_every_core_and_knows_what_it_costs(tmp_path: Path) -> None:
     begun_s = time.monotonic()
     probe = ProbedHostSpeed().start(tmp_path)
     wait_for_visits(tmp_path / LOG, 80 * 7 * 8)
-    log = probe.stop()
+    log = probe.read()
+    probe.stop()
     ended_s = time.monotonic()
     assert log is not None
     assert set(log.core) == os.sched_getaffinity(0)
@@ -46,7 +47,8 @@ def test_on_the_servers_cores_only(tmp_path: Path) -> None:
     core = min(os.sched_getaffinity(0))
     probe = ProbedHostSpeed(frozenset({core})).start(tmp_path)
     wait_for_visits(tmp_path / LOG, 20 * 7 * 8)
-    log = probe.stop()
+    log = probe.read()
+    probe.stop()
     assert log is not None
     assert set(log.core) == {core}
 
@@ -56,7 +58,9 @@ def test_it_is_gone_when_stopped_and_may_be_stopped_twice(tmp_path: Path) -> Non
     probe = ProbedHostSpeed().start(tmp_path)
     wait_for_visits(tmp_path / LOG, 20 * 7 * 8)
     assert {child.pid for child in psutil.Process().children(recursive=True)} > before
-    assert probe.stop() is probe.stop()
+    probe.stop()
+    probe.stop()
+    assert probe.read() is None
     assert {child.pid for child in psutil.Process().children(recursive=True)} <= before
 
 
@@ -67,12 +71,15 @@ def test_a_probe_that_died_has_no_figure(tmp_path: Path) -> None:
     deadline = time.monotonic() + LONG_S
     while probe.alive() and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert probe.stop() is None
+    assert probe.read() is None
+    probe.stop()
     assert "OSError" in (tmp_path / "host_speed.log").read_text()
 
 
 def test_a_probe_that_cannot_start_is_unavailable_and_no_error(tmp_path: Path) -> None:
-    assert ProbedHostSpeed().start(tmp_path / "missing" / "folder").stop() is None
+    probe = ProbedHostSpeed().start(tmp_path / "missing" / "folder")
+    assert probe.read() is None
+    probe.stop()
 
 
 def test_a_torn_last_row_is_ignored(tmp_path: Path) -> None:
@@ -85,4 +92,4 @@ def test_a_torn_last_row_is_ignored(tmp_path: Path) -> None:
     assert log.used_cpu_s.tolist() == [6.0, 13.0]
     path.write_bytes(b"")
     assert read_speed_log(path) is None
-    assert RunningSpeedProbe(None, path).stop() is None
+    assert RunningSpeedProbe(None, path).read() is None

@@ -96,6 +96,29 @@ class Pool:
         connection.answer()
 
 
+class OwnTimeLoop(asyncio.SelectorEventLoop):
+    """A loop whose clock stands still while the process is stopped (SIGSTOP): its sleeps are like work."""
+
+    HEARTBEAT_S = 0.005
+    STOPPED_S = 0.2  # between two looks at the clock
+
+    def __init__(self) -> None:
+        self._seen_s = time.monotonic()
+        self._stood_still_s = 0.0
+        super().__init__()
+        self._beat()
+
+    def time(self) -> float:
+        now_s = time.monotonic()
+        if now_s - self._seen_s > self.STOPPED_S:
+            self._stood_still_s += now_s - self._seen_s
+        self._seen_s = now_s
+        return now_s - self._stood_still_s
+
+    def _beat(self) -> None:
+        self.call_later(self.HEARTBEAT_S, self._beat)
+
+
 class Server:
     """The settings and counters that all connections share."""
 
@@ -310,6 +333,9 @@ def parser() -> argparse.ArgumentParser:
     args.add_argument("--never-answer", action="store_true", help="nothing at all is ever answered")
     args.add_argument("--die-after", type=int, default=0, help="exit at once upon the request after the n-th")
     args.add_argument("--leak-threads-per-s", type=float, default=0.0, help="threads that never end")
+    args.add_argument(
+        "--own-time", action="store_true", help="sleeps stand still while the process is stopped"
+    )
     args.add_argument("--drift", type=float, default=0.0, help="see tests/truth/pace.py; 0.3 is +-30%%")
     args.add_argument("--drift-period-s", type=float, default=40.0)
     args.add_argument("--warming-s", type=float, default=0.0, help="time to full speed, from half of it")
@@ -330,7 +356,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     if options.die_with_parent:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-    asyncio.run(serve(options))
+    with asyncio.Runner(loop_factory=OwnTimeLoop if options.own_time else None) as runner:
+        runner.run(serve(options))
     return 0
 
 
