@@ -54,10 +54,10 @@ def run_in_steps(
     if plan.arrivals_per_s is not None:
         # The round is the seed: the configurations of one round see the same arrivals.
         parts = dataclasses.replace(parts, load=parts.load.open_loop(plan.arrivals_per_s, seed=plan.block))
-    began_s, started_at = underway.now_s(), parts.clock.utc_now()
+    began_s, started_at = underway.spent_s(), parts.clock.utc_now()
 
     def state(now: State) -> None:
-        on_state(plan, now, underway.now_s() - began_s)
+        on_state(plan, now, underway.spent_s() - began_s)
 
     figures: RunFigures | None = None
     evidence: Evidence
@@ -98,7 +98,7 @@ def run_in_steps(
         plan=plan,
         verdict=worth,
         started_at=started_at,
-        elapsed_s=underway.now_s() - began_s,
+        elapsed_s=underway.spent_s() - began_s,
         figures=None if worth is Verdict.FAILED else figures,
         findings=findings,
     )

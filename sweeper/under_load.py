@@ -101,6 +101,7 @@ class Underway:
     pauses: list[Pause] = field(default_factory=list)
     rss_bytes: int = 0
     _paused_s: float = 0.0
+    _switching_s: float = 0.0
     _grown: dict[str, float] = field(default_factory=dict)
     _aside_s: float | None = None
     _aside: TelemetrySample | None = None
@@ -109,6 +110,10 @@ class Underway:
         """On the run's own clock."""
         now_s = self.clock.monotonic_s() if self._aside_s is None else self._aside_s
         return now_s - self._paused_s
+
+    def spent_s(self) -> float:
+        """Its own time, and what it took to put it aside and take it up."""
+        return self.now_s() + self._switching_s
 
     def put_aside(self) -> None:
         """Stop server and load where they are; their clock stands still. Does nothing twice."""
@@ -120,17 +125,20 @@ class Underway:
         self._aside = self._look()
         if self._aside is not None:
             self.rss_bytes = self._aside.server_rss_bytes
+        self._switching_s += self.clock.monotonic_s() - self._aside_s
 
     def take_up(self) -> None:
         """Let them go on from where they are. Does nothing to a run that is not aside."""
         if self._aside_s is None or self.server is None or self.session is None:
             return
+        begun_s = self.clock.monotonic_s()
         now = self._look()
         if self._aside is not None and now is not None:
             for name, grown in growth(self._aside, now).items():
                 self._grown[name] = self._grown.get(name, 0) + grown
         self.pauses.append(Pause(self._aside_s, self.clock.monotonic_s()))
         self._paused_s += self.pauses[-1].duration_s
+        self._switching_s += self.pauses[-1].end_s - begun_s
         self._aside_s = None
         self.session.thaw(self._paused_s)
         # Woken together with many server threads, one client process would have to wait for a core.

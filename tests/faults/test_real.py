@@ -125,7 +125,7 @@ def test_no_steady_state(attempts: Attempts) -> None:
     """It gets faster all the time: half of its speed at first, all of it long after the run."""
     check_trips(
         {"no-steady-state"},
-        attempts(*SERVER, "--warming-s", 12, settings=longer(6.0)),
+        attempts(*SERVER, "--warming-s", 16, settings=longer(10.0)),
         follows=frozenset({"drift"}),
     )
 
