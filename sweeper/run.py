@@ -25,7 +25,8 @@ from sweeper.records import (
 )
 from sweeper.statistics.figures import Measurement, run_figures
 from sweeper.statistics.own_clock import own_speed, resumed_s
-from sweeper.under_load import Parts, RunFailed, RunSettings, State, Underway, last_line, under_load
+from sweeper.under_load import Parts, RunFailed, RunSettings, State, last_line, under_load
+from sweeper.underway import Underway
 
 
 @dataclass(frozen=True, slots=True)

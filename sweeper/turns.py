@@ -16,7 +16,8 @@ from pathlib import Path
 from sweeper.interfaces import Telemetry
 from sweeper.records import RunPlan
 from sweeper.run import RunResult, run_in_steps
-from sweeper.under_load import Parts, RunSettings, State, Underway
+from sweeper.under_load import Parts, RunSettings, State
+from sweeper.underway import Underway
 
 OnState = Callable[[RunPlan, State, float], None]
 """Told when a run enters a state, with the seconds spent on it so far."""

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.e2e
 
 STUDY = (
     "grid", *truth("--service-ms", 20, "--shape", "plateau:2", "--own-time"), *IN_TURNS,
-    "--min-blocks", "3", "--max-blocks", "8", "--workers", "1,2,8", "--study", "cut", "--json",
+    "--min-blocks", "3", "--max-blocks", "8", "--workers", "1,2", "--study", "cut", "--json",
     "--no-confirm",
 )  # fmt: skip
 GONE_WITHIN_S = 10.0
@@ -57,7 +57,7 @@ def test_killed_four_times_a_study_still_ends_with_its_answer(folder: Path) -> N
     chance = random.Random(7)
     before: list[str] = []
     for _ in range(4):
-        code, _err = run_for(chance.uniform(4.0, 18.0), folder, signal.SIGKILL)
+        code, _err = run_for(chance.uniform(3.0, 11.0), folder, signal.SIGKILL)
         assert code == -signal.SIGKILL
         assert wait_until_gone(folder) == []
         now = recorded(folder)
@@ -67,7 +67,7 @@ def test_killed_four_times_a_study_still_ends_with_its_answer(folder: Path) -> N
     assert (done.code, done.json["workers"]) == (0, 2), done.err
     runs = recorded(folder)
     assert set(before) <= set(runs)
-    assert len(runs) == len(set(runs)) >= 3 + 3 + 2
+    assert len(runs) == len(set(runs)) >= 2 + 2 + 1
     assert sorted(path.name for path in (folder / "studies" / "cut" / "runs").iterdir()) == runs
 
 

@@ -83,7 +83,7 @@ class Pool:
             self._serve(arrival, connection)
 
     def _serve(self, start: float, connection: Connection) -> None:
-        end = start + self._service_s() / self._pace.speed(start)  # the loop's time is CLOCK_MONOTONIC
+        end = start + self._service_s() / self._pace.speed(time.monotonic())
         self._loop.call_at(end, self._finish, end, connection)
 
     def _finish(self, end: float, connection: Connection) -> None:
