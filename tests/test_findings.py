@@ -51,7 +51,12 @@ def requests(finished_s: np.ndarray = FINISHED, **options: Any) -> RequestLog:
     return log(np.asarray(finished_s) - 0.4, 400.0, **options)
 
 
-def remarks(run: RunFigures = CLEAN, made: RequestLog | None = None, **context: Any) -> tuple[Finding, ...]:
+def remarks(
+    run: RunFigures = CLEAN,
+    made: RequestLog | None = None,
+    resumed_s: tuple[float, ...] = (),
+    **context: Any,
+) -> tuple[Finding, ...]:
     measurement = Measurement(
         requests=requests() if made is None else made,
         samples=(SAMPLE,),
@@ -60,6 +65,7 @@ def remarks(run: RunFigures = CLEAN, made: RequestLog | None = None, **context: 
         ended_s=21.0,
         ready_s=1.0,
         pool=None,
+        resumed_s=resumed_s,
     )
     return run_findings(measurement, run, dataclasses.replace(CONTEXT, **context))
 
@@ -71,6 +77,17 @@ def codes(found: tuple[Finding, ...]) -> list[str]:
 def paused(seconds: float) -> np.ndarray:
     """Nothing completes for a while in the middle of the window; what was held comes at its end."""
     return np.sort(np.where((FINISHED > 14.4) & (14.4 + seconds > FINISHED), 14.4 + seconds, FINISHED))
+
+
+TURNS = tuple(10.0 + 0.5 * np.arange(20))
+
+
+def bursts(answers: int) -> np.ndarray:
+    """That many answers come at once as each turn begins, taken from all over the turn."""
+    finished = FINISHED.reshape(20, 70).copy()
+    taken = np.linspace(0, 69, answers).astype(int)
+    finished[:, taken] = np.array(TURNS)[:, None] + 0.003
+    return np.sort(finished.ravel())
 
 
 CASES: list[tuple[str, dict[str, Any]]] = [
@@ -99,6 +116,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("no-steady-state", {"steady": False}),
     ("drift", {"made": requests(DRIFTED)}),
     ("stalled", {"made": requests(paused(1.4))}),
+    ("outside-waits", {"made": requests(bursts(8)), "resumed_s": TURNS}),
     ("throttled", {"run": dataclasses.replace(CLEAN, throttled_periods=1)}),
     ("steal", {"run": dataclasses.replace(CLEAN, host_steal_share=0.011)}),
     ("pressure", {"run": dataclasses.replace(CLEAN, other_cpu_cores=0.26, cpu_cores=1.6)}),
@@ -181,6 +199,15 @@ def test_a_queue_in_lockstep_is_no_stall() -> None:
 def test_a_stall_at_the_windows_edge_is_seen(where: str) -> None:
     kept = FINISHED[FINISHED > 11.4] if where == "start" else FINISHED[FINISHED < 18.6]
     assert "stalled" in codes(remarks(made=requests(kept), responses_counted_by_server=len(kept)))
+
+
+def test_a_server_that_answers_evenly_in_its_turns_waits_for_nothing_outside() -> None:
+    assert remarks(resumed_s=TURNS) == ()
+    assert remarks(made=requests(bursts(1)), resumed_s=TURNS) == ()  # no more than chance may bring
+
+
+def test_bursts_without_turns_are_no_outside_waits() -> None:
+    assert "outside-waits" not in codes(remarks(made=requests(bursts(8))))
 
 
 def test_a_slow_server_does_not_stall() -> None:

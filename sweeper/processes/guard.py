@@ -168,7 +168,7 @@ def become_program(spec: dict[str, Any], guard_pid: int, failure_end: int) -> No
             os._exit(127)
         signal.set_wakeup_fd(-1)
         # Python ignores some signals, and what is ignored stays so across exec.
-        for name in ("SIGINT", "SIGHUP", "SIGPIPE", "SIGXFSZ", "SIGTERM", "SIGCHLD"):
+        for name in ("SIGINT", "SIGQUIT", "SIGHUP", "SIGPIPE", "SIGXFSZ", "SIGTERM", "SIGCHLD"):
             signal.signal(getattr(signal, name), signal.SIG_DFL)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(2, 1)
