@@ -15,6 +15,7 @@ from sweeper.findings.cores import Cores
 from sweeper.findings.picture import picture
 from sweeper.findings.pool import pool_ignored
 from sweeper.findings.study import sentinel, study_findings
+from sweeper.findings.turns import may_interleave
 from sweeper.records import (
     Configuration,
     Finding,
@@ -219,6 +220,29 @@ def test_a_slow_server_does_not_stall() -> None:
         run = figures(rps=2.0, mean_ms=49_700.0)
         seen += "stalled" in codes(remarks(run, requests(slow), responses_counted_by_server=20))
     assert seen == 0
+
+
+NOTICED = [finding("outside-waits")]
+
+
+@pytest.mark.parametrize(
+    ("noticed", "may"),
+    [
+        ({}, True),
+        ({(1, 4)}, True),  # one of five: chance
+        ({(1, 4), (2, 8)}, True),
+        ({(1, 4), (2, 4)}, False),  # it would never get a valid run
+        ({(1, 1), (1, 4), (1, 8)}, False),  # most of a block
+    ],
+)
+def test_when_turns_are_given_up(noticed: set[tuple[int, int]], may: bool) -> None:
+    records = [
+        record(workers, block, findings=NOTICED if (block, workers) in noticed else ())
+        for block in (1, 2)
+        for workers in (1, 4, 8, 16, 32)
+    ]
+    assert may_interleave(records) is may
+    assert may_interleave([]) is True
 
 
 # --- servers that say nothing about their pool ----------------------------------------------------------

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
 
 from sweeper.findings.limits import Limits
-from sweeper.records import Finding, RunFigures, RunRecord, Severity
+from sweeper.records import Configuration, Finding, RunFigures, RunRecord, Severity
 from sweeper.statistics.figures import Measurement, completed_in
 
 BURST_S = 0.02
@@ -37,17 +38,23 @@ def outside_waits(measurement: Measurement, figures: RunFigures, limits: Limits)
         Severity.WARNING,
         f"{share:.1%} of the answers came in bursts as a turn began (limit {limits.answered_in_pauses:.0%}): "
         "the server waits for something outside, which goes on while it is stopped for the others' turns and "
-        "flatters it; where half of a block's runs show that, the next ones are made one after another, as "
-        "with --no-interleave",
+        "flatters it; where half of a block's runs or two of one value show that, the next ones are made one "
+        "after another, as with --no-interleave",
         {"share": share, "in_bursts": in_bursts, "expected": expected, "turns": len(turns)},
     )
 
 
 def may_interleave(records: Iterable[RunRecord]) -> bool:
-    """False once half of a block's runs have shown that their servers notice: one alone may be chance."""
-    noticed: dict[int, list[bool]] = {}
+    """False once half of a block's runs, or two of one configuration, have shown that their servers notice.
+
+    One run alone may be chance; a configuration that shows it again would never get a valid run.
+    """
+    by_block: dict[int, list[bool]] = {}
+    by_configuration: Counter[Configuration] = Counter()
     for record in records:
         if record.figures is not None:
-            codes = {finding.code for finding in record.findings}
-            noticed.setdefault(record.plan.block, []).append("outside-waits" in codes)
-    return all(2 * sum(seen) < len(seen) for seen in noticed.values())
+            noticed = any(finding.code == "outside-waits" for finding in record.findings)
+            by_block.setdefault(record.plan.block, []).append(noticed)
+            by_configuration[record.configuration] += noticed
+    half = any(2 * sum(noticed) >= len(noticed) for noticed in by_block.values())
+    return not half and all(count < 2 for count in by_configuration.values())
