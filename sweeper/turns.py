@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -40,21 +40,6 @@ class _Runner:
             result: RunResult = end.value
             return result
         return None
-
-
-def execute_run(
-    plan: RunPlan,
-    settings: RunSettings,
-    parts: Parts,
-    directory: Path,
-    on_state: Callable[[State, float], None] = lambda state, elapsed_s: None,
-) -> RunResult:
-    """Make one run by itself; its logs go to `directory`."""
-    results = run_side_by_side(
-        [plan], settings, parts, lambda run_id: directory, lambda plan, *state: on_state(*state)
-    )
-    with closing(results):
-        return next(results)
 
 
 def run_side_by_side(

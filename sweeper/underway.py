@@ -24,7 +24,6 @@ class Underway:
     samples: list[TelemetrySample] = field(default_factory=list)
     requests: RequestLog | None = None
     pauses: list[Pause] = field(default_factory=list)
-    rss_bytes: int = 0
     _paused_s: float = 0.0
     _switching_s: float = 0.0
     _grown: dict[str, float] = field(default_factory=dict)
@@ -40,6 +39,11 @@ class Underway:
         """Its own time, and what it took to put it aside and take it up."""
         return self.now_s() + self._switching_s
 
+    @property
+    def rss_bytes(self) -> int:
+        """The server's memory when the run was last put aside; 0 where that is not known."""
+        return self._aside.server_rss_bytes if self._aside is not None else 0
+
     def put_aside(self) -> None:
         """Stop server and load where they are; their clock stands still. Does nothing twice."""
         if self._aside_s is not None or self.server is None or self.session is None:
@@ -48,8 +52,6 @@ class Underway:
         self.server.freeze()
         self._aside_s = self.clock.monotonic_s()
         self._aside = self._look()
-        if self._aside is not None:
-            self.rss_bytes = self._aside.server_rss_bytes
         self._switching_s += self.clock.monotonic_s() - self._aside_s
 
     def take_up(self) -> None:

@@ -10,9 +10,9 @@ import pytest
 
 from sweeper.records import Configuration, RunPlan, Verdict
 from sweeper.run import RunResult
-from sweeper.turns import execute_run
 from sweeper.under_load import RunSettings, State
 from tests.fakes import Behaviour, World, world_of
+from tests.one_run import execute_run
 
 SETTINGS = RunSettings()
 PLAN = RunPlan("b01-01-w4", 1, 1, Configuration(4))

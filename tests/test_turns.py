@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from sweeper.records import Configuration, RunPlan, RunRecord, Verdict
-from sweeper.turns import execute_run, run_side_by_side
+from sweeper.turns import run_side_by_side
 from sweeper.under_load import RunSettings, State
 from tests.fakes import Behaviour, World, world_of
+from tests.one_run import execute_run
 
 SETTINGS = RunSettings()
 ALONE = dataclasses.replace(SETTINGS, interleave=False)

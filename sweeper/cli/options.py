@@ -23,6 +23,10 @@ def option(help_text: str, panel: str, default: str | None = None, metavar: str 
     return typer.Option(help=help_text, rich_help_panel=panel, show_default=default or False, metavar=metavar)
 
 
+def switch(name: str, help_text: str, panel: str, default: str) -> object:
+    return typer.Option(f"--{name}/--no-{name}", help=help_text, rich_help_panel=panel, show_default=default)
+
+
 Model: TypeAlias = Annotated[str | None, option("A folder under models/.", TARGET, "xgboost", "NAME")]
 CodeDir: TypeAlias = Annotated[str | None, option("Any DRUM code folder, instead.", TARGET, None, "DIR")]
 Data: TypeAlias = Annotated[
@@ -73,20 +77,20 @@ Quick: TypeAlias = Annotated[
 ]
 Confirm: TypeAlias = Annotated[
     bool | None,
-    typer.Option(
-        "--confirm/--no-confirm",
-        help="After the answer: requests at random moments, for it and for DRUM's default of 4.",
-        rich_help_panel=TIME,
-        show_default="on, except with --quick",
+    switch(
+        "confirm",
+        "After the answer: requests at random moments, for it and for DRUM's default of 4.",
+        TIME,
+        "on, except with --quick",
     ),
 ]
 Interleave: TypeAlias = Annotated[
     bool | None,
-    typer.Option(
-        "--interleave/--no-interleave",
-        help="The runs of a block take turns of half a second, so that all see the same host.",
-        rich_help_panel=TIME,
-        show_default="on",
+    switch(
+        "interleave",
+        "The runs of a block take turns of half a second, so that all see the same host.",
+        TIME,
+        "on",
     ),
 ]
 Objective: TypeAlias = Annotated[str | None, option("throughput or p99.", RULE, "throughput", "NAME")]

@@ -55,8 +55,7 @@ def adjusted(
     It is used when every run has it, the slope is positive beyond chance (a fast host serves more), the
     residual deviation falls, and the probe did not feel the configuration: the `live` ones keep about as many
     cores busy (`busy_cores`, means), and the probe's means over them differ no more than chance, or by too
-    little to matter beside `margin`. The choice never looks at which
-    configuration it would favour.
+    little to matter beside `margin`. The choice never looks at which configuration it would favour.
     """
     plain = fit([dataclasses.replace(o, covariates=()) for o in observations])
     without = HostSpeedUse(used=False, deviation_without=plain.residual_deviation)

@@ -23,8 +23,8 @@ from sweeper.load import LocustGenerator
 from sweeper.records import Configuration, RunPlan
 from sweeper.run import RunResult
 from sweeper.telemetry import ProcTelemetry
-from sweeper.turns import execute_run
 from sweeper.under_load import Parts, RunSettings, State
+from tests.one_run import execute_run
 
 # Five seconds are the fewest that MSER-5 can judge, the last quarter of one being not yet written.
 SETTINGS = RunSettings(

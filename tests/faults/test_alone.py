@@ -1,6 +1,6 @@
 """Each code is tripped by its own fault and by no other, on a simulated clock and so to the letter.
 
-The run and the study are the real ones (`execute_run`, `run_study`); server, load and /proc are those of
+The run and the study are the real ones (`run_side_by_side`, `run_study`); server, load and /proc are those of
 tests/fakes.py, since only there nothing else can happen on the machine. test_real.py injects for real.
 """
 
@@ -16,10 +16,11 @@ from sweeper.findings import FAILING, SUSPICIOUS, verdict
 from sweeper.records import Configuration, Finding, RunPlan, Severity, Verdict
 from sweeper.statistics.decision import Rule
 from sweeper.study import StudyPlan, run_study
-from sweeper.turns import execute_run, run_side_by_side
+from sweeper.turns import run_side_by_side
 from sweeper.under_load import RunSettings
 from tests.builders import configurations
 from tests.fakes import Behaviour, MemoryStore, Script, Watching, World, noisy, world_of
+from tests.one_run import execute_run
 
 SETTINGS = RunSettings()
 

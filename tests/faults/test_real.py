@@ -24,11 +24,12 @@ from sweeper.load import LocustGenerator
 from sweeper.records import Configuration, RunPlan, Verdict
 from sweeper.run import RunResult
 from sweeper.telemetry import ProcTelemetry
-from sweeper.turns import execute_run, run_side_by_side
+from sweeper.turns import run_side_by_side
 from sweeper.under_load import Parts
 from tests.fakes import Behaviour, world_of
 from tests.faults.cpu_quota import QuotaGroup, quota_group
 from tests.faults.injection import Injection, check_trips, longer, pulses, real_run, stopped
+from tests.one_run import execute_run
 
 pytestmark = pytest.mark.e2e
 
