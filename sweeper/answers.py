@@ -160,6 +160,46 @@ class Confirmation:
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """One configuration that a search tried, with all its runs.
+
+    `values` are those of the objectives in their own units (requests/s, ms), the host's changes taken out;
+    empty where no run has figures. `constraints` say by how much a limit is exceeded, 0 and below where it is
+    kept. `stopped` says why it was given up before it had all its runs, if it was.
+    """
+
+    number: int
+    configuration: Configuration
+    runs: int
+    measured_runs: int
+    values: tuple[float, ...]
+    p99_ms: float | None
+    error_rate: float | None
+    constraints: dict[str, float]
+    stopped: str = ""
+
+    @property
+    def keeps_limits(self) -> bool:
+        return bool(self.constraints) and all(excess <= 0 for excess in self.constraints.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a search tried. `wanted` is how many trials it was to make (no more than `space_size`, how many
+    different configurations there are); `front` are the numbers of those that none beats in every objective,
+    `finalists` who went on to the final blocks, which alone decide.
+    """
+
+    objectives: tuple[Objective, ...]
+    wanted: int
+    space_size: int
+    trials: tuple[Trial, ...]
+    front: tuple[int, ...]
+    finalists: tuple[Configuration, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Recommendation:
     """The answer of a study. Serialised as `recommendation.json` (design.md).
 
@@ -169,7 +209,7 @@ class Recommendation:
 
     study: str
     status: Status
-    workers: int | None
+    configuration: Configuration | None
     tied: tuple[int, ...]
     smaller_unsettled: tuple[int, ...]
     objective: Objective
@@ -188,3 +228,8 @@ class Recommendation:
     host_speed: HostSpeedUse | None = None
     cause: Cause | None = None
     confirmation: Confirmation | None = None
+    search: Search | None = None
+
+    @property
+    def workers(self) -> int | None:
+        return None if self.configuration is None else self.configuration.workers

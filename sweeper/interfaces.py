@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from sweeper.answers import Search
 from sweeper.records import (
     Configuration,
     PoolStats,
@@ -166,3 +168,12 @@ class RunStore(Protocol):
     ) -> None: ...
 
     def records(self) -> tuple[RunRecord, ...]: ...
+
+
+class TrialLog(Protocol):
+    """Where a search's trials can be watched and read by others (Optuna's own tables). It is made from the
+    runs, and never the other way round."""
+
+    def keep(self, search: Search, runs: Sequence[RunRecord], *, finished: bool) -> None:
+        """Bring it in line with `search` and its closed-loop `runs`. With `finished` no run will follow.
+        Raises StoreError."""

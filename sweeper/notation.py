@@ -1,15 +1,22 @@
-"""How settings are written: durations, lists of worker counts, sets of cores. Each parser passes on what
-is no text; what cannot be read is a ValueError."""
+"""How settings are written: durations, lists of worker counts, ranges, sets of cores. Each parser passes on
+what is no text; what cannot be read is a ValueError."""
 
 from __future__ import annotations
 
 import re
+
+from sweeper.space import Choices, Value
 
 LAST_CORE = 4095
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|min)?")
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _COUNT = re.compile(r"\s*[0-9]{1,6}\s*")
+_RANGE = re.compile(r"\s*([0-9]{1,9})\s*\.\.\s*([0-9]{1,9})\s*")
+_WHOLE = re.compile(r"[0-9]{1,9}")
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,40}")
+_PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,100}")
+LONGEST_RANGE = 100_000
 _UNIT_S = {"ms": 0.001, "s": 1.0, None: 1.0, "m": 60.0, "min": 60.0}
 
 
@@ -52,6 +59,65 @@ def cpu_set(value: object) -> object:
             raise ValueError(value)
         cores.update(range(low, high + 1))
     return tuple(sorted(cores))
+
+
+def choices(value: object) -> Choices:
+    """`1..64` (a range), `1,4,8`, `auto,uvloop`, `4`, or a list of such values, as Choices."""
+    if isinstance(value, Choices):
+        return value
+    if isinstance(value, str) and (ends := _RANGE.fullmatch(value)):
+        low, high = int(ends[1]), int(ends[2])
+        if not low <= high < low + LONGEST_RANGE:
+            raise ValueError(value)
+        return Choices.between(low, high)
+    if isinstance(value, str):
+        value = [_number_or_word(part.strip()) for part in value.split(",")]
+    if type(value) is int:
+        value = [value]
+    if not isinstance(value, list | tuple):
+        raise ValueError(value)
+    kinds = {type(item) for item in value}
+    if kinds not in ({int}, {str}) or len(set(value)) < len(value):
+        raise ValueError(value)
+    if kinds == {int} and min(value) >= 0:
+        return Choices(tuple(sorted(value)))
+    if kinds == {str} and all(_WORD.fullmatch(item) for item in value):
+        return Choices(tuple(value))
+    raise ValueError(value)
+
+
+def _number_or_word(text: str) -> Value:
+    return int(text) if _WHOLE.fullmatch(text) else text
+
+
+def parameters(value: object) -> object:
+    """`NAME=8,32` or a list of such texts (several in one text are apart by blanks), as Choices by name."""
+    if isinstance(value, str):
+        value = value.split()
+    if isinstance(value, list | tuple):
+        pairs = [_pair(item) for item in value]
+        value = dict(pairs)
+        if len(value) < len(pairs):
+            raise ValueError(pairs)
+    if not isinstance(value, dict) or not all(_PARAMETER.fullmatch(str(name)) for name in value):
+        raise ValueError(value)
+    return {str(name): choices(found) for name, found in value.items()}
+
+
+def _pair(value: object) -> tuple[str, object]:
+    name, equals, values = str(value).partition("=")
+    if not equals:
+        raise ValueError(value)
+    return name.strip(), values
+
+
+def aims(value: object) -> object:
+    """`throughput,p99` as a tuple of different words."""
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split(",")]
+    if isinstance(value, list | tuple) and len(set(value)) < len(value):
+        raise ValueError(value)
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _count(text: str) -> int:

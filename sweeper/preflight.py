@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import os
 import resource
@@ -9,11 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweeper.config import StudySettings
+import yaml
+
 from sweeper.errors import UsageError
+from sweeper.runtime_parameters import POOL_SIZE, SERVER_PROCESSES, TUNABLE
+from sweeper.study_settings import OptimizeSettings, StudySettings
 
 ARTIFACTS = (".pkl", ".joblib", ".ubj", ".json")
 OPEN_FILES_BESIDES_USERS = 200
+SEARCHED_OTHERWISE = {POOL_SIZE: "--workers", SERVER_PROCESSES: "--processes"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +115,46 @@ def _shown(path: Path | None) -> str:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
         return str(path)
+
+
+def check_tuned(settings: OptimizeSettings, target: Target) -> None:
+    """Each tuned parameter is one that the server reads. Raises UsageError: to sweep a no-op helps nobody."""
+    declared = _declared(target.code_dir)
+    for name, choices in settings.tune.items():
+        given = f"--tune {name}={choices.text}"
+        if name in SEARCHED_OTHERWISE:
+            raise UsageError(f"{given}: search it with {SEARCHED_OTHERWISE[name]}, which also checks it")
+        if settings.launcher == "command" or name in declared:
+            continue
+        if name not in TUNABLE:
+            close = difflib.get_close_matches(name, [*TUNABLE, *declared], n=1)
+            raise UsageError(
+                f"{given}: the server has no such runtime parameter"
+                + (f"; did you mean {close[0]}?" if close else "; it knows " + ", ".join(TUNABLE))
+            )
+        limits = TUNABLE[name]
+        words = [word for word in limits if isinstance(word, str)]
+        numbers = [number for number in limits if isinstance(number, int)]
+        if words and not set(choices.values) <= set(words):
+            raise UsageError(f"{given}: its values must be among {', '.join(words)}")
+        if numbers and not all(
+            isinstance(v, int) and min(numbers) <= v <= max(numbers) for v in choices.values
+        ):
+            raise UsageError(f"{given}: its values must be whole numbers from {numbers[0]} to {numbers[1]}")
+
+
+def _declared(code_dir: Path | None) -> list[str]:
+    """Runtime parameters that the model itself declares, in its model-metadata.yaml."""
+    if code_dir is None:
+        return []
+    try:
+        text = (code_dir / "model-metadata.yaml").read_text(encoding="utf-8")
+        found = yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return []
+    definitions = found.get("runtimeParameterDefinitions") if isinstance(found, dict) else None
+    names = [d.get("fieldName") for d in definitions or () if isinstance(d, dict)]
+    return [name for name in names if isinstance(name, str)]
 
 
 def check_open_files(users: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
+from sweeper.findings.wording import Names
 from sweeper.records import Configuration, Objective, RunRecord, Severity, Verdict
 from sweeper.statistics.candidates import valid_runs
 from sweeper.statistics.decision import Decision, Rule, Standing, State
@@ -25,31 +26,32 @@ def no_valid_run(records: Sequence[RunRecord]) -> str:
 
 def grounds(decision: Decision, answer: Configuration, rule: Rule) -> list[str]:
     """What is shown, then what that means for the smaller and for the larger counts."""
+    names = _names(decision)
     smaller = [s for s in decision.standings if s.configuration < answer]
     larger = [s for s in decision.standings if s.configuration > answer]
-    who = _workers(answer.workers) + ("" if smaller else ", the smallest count tried,")
+    who = names.full(answer) + ("" if smaller else f", the smallest {names.kind} tried,")
     slo = "" if rule.slo_p99_ms is None else f" with p99 within {rule.slo_p99_ms:g} ms"
     clauses = [
-        f"{who} {'gives' if answer.workers == 1 else 'give'} {_aim(rule)}{slo} "
+        f"{who} {names.verb(answer, 'gives', 'give')} {_aim(rule)}{slo} "
         f"({_percent(rule.confidence)} confidence)"
     ]
     behind = _by_gap(smaller)
     if behind:
-        clauses.append(f"{_list(behind)} {'does' if len(behind) == 1 else 'do'} not")
-    clauses += _ruled_out(smaller)
+        clauses.append(f"{names.all(behind)} {'does' if len(behind) == 1 else 'do'} not")
+    clauses += _ruled_out(smaller, names)
     if decision.smaller_unsettled:
-        names = _list([c.workers for c in decision.smaller_unsettled])
+        unsettled = names.all(decision.smaller_unsettled)
         needed = decision.blocks_needed
         how = f" (about {needed} blocks would tell)" if needed else ""
-        clauses.append(f"whether {names} would do as well is not settled{how}")
-    good = [s.configuration.workers for s in larger if s.state is not State.EXCLUDED]
+        clauses.append(f"whether {unsettled} would do as well is not settled{how}")
+    good = [s.configuration for s in larger if s.state is not State.EXCLUDED]
     if good:
-        clauses.append(f"{_list(good)} would buy nothing that matters")
+        clauses.append(f"{names.all(good)} would buy nothing that matters")
     worse = _by_gap(larger)
     if worse:
-        clauses.append(f"{_list(worse)} {'is' if len(worse) == 1 else 'are'} worse")
-    clauses += _ruled_out(larger)
-    if not larger and smaller:
+        clauses.append(f"{names.all(worse)} {'is' if len(worse) == 1 else 'are'} worse")
+    clauses += _ruled_out(larger, names)
+    if not larger and smaller and names.kind == "count":
         clauses.append(f"{answer.workers} is the largest count tried, so more may do better still")
     return clauses
 
@@ -64,27 +66,30 @@ def shortfall(complete: bool, blocks: int) -> str:
 
 
 def undecided(decision: Decision, rule: Rule, complete: bool) -> str:
+    names = _names(decision)
     unsettled = [s for s in decision.standings if s.state is State.UNSETTLED]
     if not unsettled:
-        broke = [s.configuration.workers for s in decision.standings if s.feasible is State.EXCLUDED]
+        broke = [s.configuration for s in decision.standings if s.feasible is State.EXCLUDED]
         behind = _by_gap(decision.standings)
+        out = ", ".join(_ruled_out(decision.standings, names))
         return (
-            f"nothing is left: {', '.join(_ruled_out(decision.standings))}, and {_list(behind)} had been "
-            f"dropped as worse; run a new study without {_list(broke)}."
+            f"nothing is left: {out}, and {names.all(behind)} had been dropped as worse; run a new study "
+            f"without {names.all(broke)}."
         )
-    counts = [s.configuration.workers for s in unsettled]
+    open_ones = [s.configuration for s in unsettled]
     confidence = f"at {_percent(rule.confidence)} confidence"
-    if len(counts) == 1:
+    if len(open_ones) == 1:
         clauses = [
-            f"only {counts[0]} is not ruled out, but that it gives {_aim(rule)} is not shown {confidence}"
+            f"only {names.short(open_ones[0])} is not ruled out, but that it gives {_aim(rule)} is not shown "
+            f"{confidence}"
         ]
     else:
         clauses = [
-            f"which of {_list(counts)} give {_aim(rule)} is not settled {confidence}",
-            f"the fewest not ruled out is {counts[0]}",
+            f"which of {names.all(open_ones)} give {_aim(rule)} is not settled {confidence}",
+            f"the fewest not ruled out is {names.short(open_ones[0])}",
         ]
     obstacles = [s for s in unsettled if s.why]
-    clauses += [f"{s.configuration.workers}: {s.why}" for s in obstacles]
+    clauses += [f"{names.short(s.configuration)}: {s.why}" for s in obstacles]
     if not complete:
         clauses.append("the study is not finished")
     elif any(s.gap is None for s in obstacles):
@@ -114,29 +119,35 @@ def nearest_miss(decision: Decision, records: Sequence[RunRecord], rule: Rule) -
         excess = max(0.0, error_rate(runs) - rule.max_error_rate)
         return (excess, statistics.fmean(run.latency.p99_ms for run in runs))
 
+    names = _names(decision)
     nearest = min(decision.standings, key=badness)
     limits = [f"an error rate of at most {_percent(rule.max_error_rate)}"]
     if rule.slo_p99_ms is not None:
         limits.append(f"p99 within {rule.slo_p99_ms:g} ms")
+    kind = "worker count" if names.kind == "count" else names.kind
     return (
-        f"no worker count keeps {' and '.join(limits)}; the nearest miss is "
-        f"{_workers(nearest.configuration.workers)}: {nearest.why}."
+        f"no {kind} keeps {' and '.join(limits)}; the nearest miss is {names.full(nearest.configuration)}: "
+        f"{nearest.why}."
     )
 
 
-def _by_gap(standings: Sequence[Standing]) -> list[int]:
+def _names(decision: Decision) -> Names:
+    return Names([s.configuration for s in decision.standings])
+
+
+def _by_gap(standings: Sequence[Standing]) -> list[Configuration]:
     """Excluded because another one is better."""
     return [
-        s.configuration.workers
-        for s in standings
-        if s.state is State.EXCLUDED and s.feasible is not State.EXCLUDED
+        s.configuration for s in standings if s.state is State.EXCLUDED and s.feasible is not State.EXCLUDED
     ]
 
 
-def _ruled_out(standings: Sequence[Standing]) -> list[str]:
+def _ruled_out(standings: Sequence[Standing], names: Names) -> list[str]:
     """Excluded because of errors, the SLO or a dead server."""
     return [
-        f"{s.configuration.workers} is ruled out ({s.why})" for s in standings if s.feasible is State.EXCLUDED
+        f"{names.short(s.configuration)} is ruled out ({s.why})"
+        for s in standings
+        if s.feasible is State.EXCLUDED
     ]
 
 
@@ -147,14 +158,3 @@ def _aim(rule: Rule) -> str:
 
 def _percent(share: float) -> str:
     return f"{round(share * 100, 6):g}%"
-
-
-def _workers(count: int) -> str:
-    return "1 worker" if count == 1 else f"{count} workers"
-
-
-def _list(values: Sequence[int]) -> str:
-    texts = [str(value) for value in values]
-    if len(texts) < 2:
-        return "".join(texts)
-    return ", ".join(texts[:-1]) + " and " + texts[-1]

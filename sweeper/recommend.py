@@ -14,7 +14,7 @@ from sweeper.findings.pool import pool_ignored
 from sweeper.findings.study import study_findings
 from sweeper.findings.why import cause
 from sweeper.reason import grounds, nearest_miss, no_valid_run, shortfall, undecided
-from sweeper.records import Configuration, Finding, RunRecord, Severity, Verdict
+from sweeper.records import DRUMS_DEFAULT, Configuration, Finding, RunRecord, Severity, Verdict
 from sweeper.statistics.candidates import candidate, valid_runs
 from sweeper.statistics.decision import Decision, Rule, State, decide
 from sweeper.statistics.feasibility import error_rate
@@ -24,8 +24,8 @@ from sweeper.statistics.sequential import MIN_VALID_BLOCKS, valid_blocks
 @dataclass(frozen=True, slots=True)
 class StudyFacts:
     """What the recommendation needs of a study besides its runs. `eliminated` maps to the block after
-    which a configuration was dropped. `default_workers` is DRUM's pool size, which the answer is confirmed
-    beside; `not_confirmed` says why a confirmation that was asked for cannot be."""
+    which a configuration was dropped. The answer is confirmed beside the `reference`; `not_confirmed` says
+    why a confirmation that was asked for cannot be."""
 
     name: str
     configurations: tuple[Configuration, ...]
@@ -34,7 +34,7 @@ class StudyFacts:
     cores_shared: bool
     complete: bool
     environment: dict[str, object]
-    default_workers: int = 4
+    reference: Configuration = DRUMS_DEFAULT
     users: int | None = None
     not_confirmed: str = ""
 
@@ -50,9 +50,9 @@ def recommend(facts: StudyFacts, records: Sequence[RunRecord]) -> Recommendation
     blocks = valid_blocks(records, decision, facts.eliminated)
     ignored = _pool_ignored(records)
     if ignored is not None:
-        status, workers, reason = Status.INCONCLUSIVE, None, f"{ignored.message}."
+        status, answer, reason = Status.INCONCLUSIVE, None, f"{ignored.message}."
     else:
-        status, workers, reason = _verdict(decision, facts, blocks, records)
+        status, answer, reason = _verdict(decision, facts, blocks, records)
     seen = picture(
         records,
         server_cores(facts.environment, facts.cores_shared),
@@ -62,22 +62,21 @@ def recommend(facts: StudyFacts, records: Sequence[RunRecord]) -> Recommendation
     findings = study_findings(records, facts.cores_shared, rule.objective, rule.confidence, seen=seen)
     if ignored is not None and all(finding.code != ignored.code for finding in findings):
         findings = (ignored, *findings)
-    if workers is not None and facts.not_confirmed:
+    if answer is not None and facts.not_confirmed:
         findings = (
             *findings,
-            Finding("not-confirmed", Severity.INFO, facts.not_confirmed, {"workers": workers}),
+            Finding("not-confirmed", Severity.INFO, facts.not_confirmed, {"workers": answer.workers}),
         )
     candidates = tuple(
         candidate(s, records, facts.eliminated.get(s.configuration), rule.confidence)
         for s in decision.standings
     )
-    answer = decision.answer if workers is not None else None
     return Recommendation(
         study=facts.name,
         status=status,
-        workers=workers,
+        configuration=answer,
         tied=() if ignored else tied(decision),
-        smaller_unsettled=tuple(c.workers for c in decision.smaller_unsettled) if workers else (),
+        smaller_unsettled=tuple(c.workers for c in decision.smaller_unsettled) if answer else (),
         objective=rule.objective,
         tolerance=rule.tolerance,
         confidence=rule.confidence,
@@ -95,7 +94,7 @@ def recommend(facts: StudyFacts, records: Sequence[RunRecord]) -> Recommendation
         cause=None if ignored is not None else _cause(seen, decision, answer, records, rule),
         confirmation=None
         if answer is None
-        else confirmation(open_loop, answer, facts.default_workers, candidates, facts.users),
+        else confirmation(open_loop, answer, facts.reference, candidates, facts.users),
     )
 
 
@@ -142,7 +141,7 @@ def _pool_ignored(records: Sequence[RunRecord]) -> Finding | None:
 
 def _verdict(
     decision: Decision, facts: StudyFacts, blocks: int, records: Sequence[RunRecord]
-) -> tuple[Status, int | None, str]:
+) -> tuple[Status, Configuration | None, str]:
     measured = any(record.figures is not None for record in records)
     if measured and all(standing.feasible is State.EXCLUDED for standing in decision.standings):
         return Status.INFEASIBLE, None, nearest_miss(decision, records, facts.rule)
@@ -155,4 +154,4 @@ def _verdict(
     if not firm:
         clauses.append(f"provisional, because {shortfall(facts.complete, blocks)}")
     status = Status.RECOMMENDED if firm else Status.PROVISIONAL
-    return status, decision.answer.workers, f"{'; '.join(clauses)}."
+    return status, decision.answer, f"{'; '.join(clauses)}."

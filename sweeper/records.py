@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import total_ordering
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,13 +39,30 @@ class Objective(StrEnum):
     P99 = "p99"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@total_ordering
+@dataclass(frozen=True, slots=True)
 class Configuration:
-    """One point of the search space."""
+    """One point of the search space. `parameters` are further runtime parameters of DRUM, by name.
+
+    In order of what they take: each process holds the model once more, and then threads count.
+    """
 
     workers: int
     model_threads: int = 1
     processes: int = 1
+    parameters: tuple[tuple[str, int | str], ...] = ()
+
+    def __lt__(self, other: Configuration) -> bool:
+        return self._frugality < other._frugality
+
+    @property
+    def native_threads(self) -> int:
+        """What the cores may see at once: every worker brings its model's own threads."""
+        return self.processes * self.workers * self.model_threads
+
+    @property
+    def _frugality(self) -> tuple[object, ...]:
+        return self.processes, self.native_threads, self.workers, self.parameters
 
     @property
     def label(self) -> str:
@@ -53,7 +71,11 @@ class Configuration:
             parts.append(f"model_threads={self.model_threads}")
         if self.processes != 1:
             parts.append(f"processes={self.processes}")
+        parts += [f"{name}={value}" for name, value in self.parameters]
         return " ".join(parts)
+
+
+DRUMS_DEFAULT = Configuration(workers=4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +93,8 @@ class RunPlan:
     """One run as planned: the `position`-th of its block. `sentinel` marks the reference's second run.
 
     With `arrivals_per_s` it is an open-loop run of the confirmation (None: users in a closed loop), and
-    `block` counts the confirmation's rounds. Such runs never decide.
+    `block` counts the confirmation's rounds; with `search` it is one of the search, and `block` counts the
+    rounds of that. Such runs never decide.
     """
 
     run_id: str
@@ -80,6 +103,7 @@ class RunPlan:
     configuration: Configuration
     sentinel: bool = False
     arrivals_per_s: float | None = None
+    search: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,8 @@ from sweeper.under_load import Parts, RunSettings, State
 class StudyPlan:
     """What a study will do, fixed before its first run.
 
-    With `confirm` the answer is confirmed by open-loop runs beside the reference; `not_confirmed` says why
+    The `reference` is DRUM's default, or what of the configurations comes closest to it. With `confirm` the
+    answer is confirmed by open-loop runs beside it; `not_confirmed` says why
     that cannot be where it was asked for.
     """
 
@@ -36,7 +37,7 @@ class StudyPlan:
     configurations: tuple[Configuration, ...]
     rule: Rule
     seed: int
-    reference_workers: int
+    reference: Configuration
     run: RunSettings
     fingerprint: str
     environment: dict[str, object]
@@ -50,7 +51,7 @@ class StudyPlan:
 
     def block(self, number: int, eliminated: Mapping[Configuration, int]) -> tuple[RunPlan, ...]:
         gone = {c for c, after in eliminated.items() if after < number}
-        return block_plan(self.configurations, gone, number, self.seed, self.reference_workers)
+        return block_plan(self.configurations, gone, number, self.seed, self.reference)
 
     @property
     def runs_at_most(self) -> int:
@@ -59,12 +60,11 @@ class StudyPlan:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a study stands, for people who watch it. `runs_left` counts to the next planned look, in the
-    confirmation to its end."""
+    """Where a study stands, for people who watch it: `runs_left` is how many there are to `until`."""
 
     runs_done: int
     runs_left: int
-    next_look: int
+    until: str
     run_s: float
 
     @property
@@ -98,7 +98,7 @@ class _Course:
 
     def look(self, block: int) -> Mapping[Configuration, str]:
         """Look after a whole block; whom that drops from the blocks to come, and why."""
-        if _hopeless(self.records):
+        if hopeless(self.records):
             self.finished = True
             return {}
         seen = look(self.records, self.plan.configurations, self.plan.rule, self.eliminated, block)
@@ -114,13 +114,11 @@ class _Course:
 
     def confirmation(self) -> tuple[RunPlan, ...]:
         """The open-loop runs that follow from the decision; none before it, or where it names no count."""
-        answer = self.recommendation().workers if self.finished and self.plan.confirm else None
-        if answer is None:
+        answer = self.recommendation().configuration if self.finished and self.plan.confirm else None
+        rate = None if answer is None else arrival_rate(self.records, answer)
+        if answer is None or rate is None:
             return ()
-        winner = next(c for c in self.plan.configurations if c.workers == answer)
-        rate = arrival_rate(self.records, winner)
-        default = replace(winner, workers=self.plan.reference_workers)
-        return () if rate is None else confirmation_plan(winner, default, rate)
+        return confirmation_plan(answer, self.plan.reference, rate)
 
 
 def study_facts(plan: StudyPlan, eliminated: Mapping[Configuration, int], complete: bool) -> StudyFacts:
@@ -132,7 +130,7 @@ def study_facts(plan: StudyPlan, eliminated: Mapping[Configuration, int], comple
         cores_shared=plan.run.cores_shared,
         complete=complete,
         environment=plan.environment,
-        default_workers=plan.reference_workers,
+        reference=plan.reference,
         users=plan.users,
         not_confirmed=plan.not_confirmed,
     )
@@ -150,15 +148,15 @@ def run_study(plan: StudyPlan, parts: Parts, store: RunStore, observer: Observer
         runs = plan.block(block, course.eliminated)
         course.records += [recorded[run.run_id] for run in runs if run.run_id in recorded]
         missing = [run for run in runs if run.run_id not in recorded]
-        if not any(_no_op(record) for record in course.records):
+        if not any(is_no_op(record) for record in course.records):
             progress = _progress(course, len(missing), block)
             with closing(_make(missing, course, progress, parts, store, observer)) as made:
                 for record in made:
                     course.records.append(record)
-                    if _no_op(record):
+                    if is_no_op(record):
                         break
         course.records.sort(key=lambda record: (record.plan.block, record.plan.position))
-        if any(_no_op(record) for record in course.records):
+        if any(is_no_op(record) for record in course.records):
             course.finished = True
             return course.recommendation()
         dropped = course.look(block)
@@ -182,7 +180,7 @@ def _confirm(
             course.confirming.append(recorded[run.run_id])
         else:
             left = sum(1 for later in runs[position:] if later.run_id not in recorded)
-            progress = _progress(course, left, course.plan.max_blocks)
+            progress = replace(_progress(course, left, course.plan.max_blocks), until="the end")
             course.confirming += _make([run], course, progress, parts, store, observer)
 
 
@@ -193,7 +191,7 @@ def answer_so_far(plan: StudyPlan, records: Sequence[RunRecord]) -> Recommendati
     for block in range(1, plan.max_blocks + 1):
         runs = [recorded.get(run.run_id) for run in plan.block(block, course.eliminated)]
         course.records += [record for record in runs if record is not None]
-        if any(_no_op(record) for record in course.records):
+        if any(is_no_op(record) for record in course.records):
             course.finished = True
             break
         if None in runs:
@@ -215,16 +213,26 @@ def _make(
     store: RunStore,
     observer: Observer,
 ) -> Generator[RunRecord, None, None]:
+    if runs:
+        observer.runs_started(runs, progress)
+        plan = course.plan
+        settings = replace(plan.run, interleave=plan.run.interleave and may_interleave(course.records))
+        yield from make_runs(runs, settings, plan.fingerprint, parts, store, observer)
+
+
+def make_runs(
+    runs: Sequence[RunPlan],
+    settings: RunSettings,
+    fingerprint: str,
+    parts: Parts,
+    store: RunStore,
+    observer: Observer,
+) -> Generator[RunRecord, None, None]:
     """Make runs side by side; each is durable before the next one's record comes."""
-    if not runs:
-        return
-    observer.runs_started(runs, progress)
-    plan = course.plan
-    settings = replace(plan.run, interleave=plan.run.interleave and may_interleave(course.records))
     results = run_side_by_side(runs, settings, parts, store.run_directory, observer.run_state)
     with closing(results):
         for result in results:
-            record = replace(result.record, fingerprint=plan.fingerprint)
+            record = replace(result.record, fingerprint=fingerprint)
             store.save(record, result.requests, result.samples)
             observer.run_finished(record)
             yield record
@@ -241,16 +249,16 @@ def _progress(course: _Course, runs: int, block: int) -> Progress:
     return Progress(
         runs_done=len(made),
         runs_left=runs + (next_look - block) * (live + extra),
-        next_look=next_look,
+        until=f"the look after block {next_look}",
         run_s=sum(times) / len(times) if times else plan.run.expected_s,
     )
 
 
-def _no_op(record: RunRecord) -> bool:
+def is_no_op(record: RunRecord) -> bool:
     return any(finding.code == "pool-size-not-applied" for finding in record.findings)
 
 
-def _hopeless(records: Sequence[RunRecord]) -> bool:
+def hopeless(records: Sequence[RunRecord]) -> bool:
     """After a whole block: nothing ran at all, or the worker count demonstrably does nothing."""
     return all(r.verdict is Verdict.FAILED for r in records) or pool_ignored(records) is not None
 

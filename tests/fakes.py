@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sweeper.answers import Recommendation
+from sweeper.answers import Recommendation, Search
 from sweeper.errors import LoadError, ServerStartError
 from sweeper.interfaces import LoadProgress
 from sweeper.records import (
@@ -575,6 +575,7 @@ class Watching:
         self.finished: list[RunRecord] = []
         self.blocks: list[tuple[int, Recommendation]] = []
         self.dropped: list[tuple[Configuration, int, str]] = []
+        self.rounds: list[tuple[int, Search]] = []
 
     def runs_started(self, plans: Sequence[RunPlan], progress: Progress) -> None:
         self.progress.append(progress)
@@ -590,3 +591,6 @@ class Watching:
 
     def eliminated(self, configuration: Configuration, block: int, why: str) -> None:
         self.dropped.append((configuration, block, why))
+
+    def round_finished(self, number: int, so_far: Search) -> None:
+        self.rounds.append((number, so_far))

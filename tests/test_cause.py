@@ -408,7 +408,12 @@ def test_the_figures_are_in_the_json_and_come_back() -> None:
     seen = answer(study(CPU_BOUND))
     document = json.loads(json.dumps(to_json_dict(seen), allow_nan=False))
     behind = document["cause"]
-    assert behind["compared_with"] == {"workers": 4, "model_threads": 1, "processes": 1}
+    assert behind["compared_with"] == {
+        "workers": 4,
+        "model_threads": 1,
+        "processes": 1,
+        "parameters": {},
+    }
     assert (behind["server_cores"], behind["cores_shared"], behind["answered"]) == (2.0, True, True)
     assert [row["workers"] for row in behind["figures"]] == [1, 4, 8, 16, 32]
     assert [row["native_threads"] for row in behind["figures"]] == [1, 4, 8, 16, 32]

@@ -54,7 +54,7 @@ CLOSED = (beside(4, 60.0, 1500.0), beside(8, 64.0, 1340.0))
 
 
 def said(*runs: RunRecord, answer: int = 8, users: int | None = 100) -> Confirmation:
-    seen = confirmation(runs, Configuration(answer), 4, CLOSED, users)
+    seen = confirmation(runs, Configuration(answer), Configuration(4), CLOSED, users)
     assert seen is not None
     return seen
 
@@ -131,7 +131,7 @@ def test_what_the_sentence_says(runs: list[RunRecord], words: str) -> None:
 def test_the_answer_may_be_the_default_or_a_single_worker() -> None:
     alone = said(opened(4, 1), opened(4, 2), answer=4).sentence
     assert "4 workers, DRUM's default, answer with p99 200 ms (200 to 200); the closed-loop p99" in alone
-    one = confirmation([opened(1, 1), opened(4, 1)], Configuration(1), 4, CLOSED, 1)
+    one = confirmation([opened(1, 1), opened(4, 1)], Configuration(1), Configuration(4), CLOSED, 1)
     assert one is not None
     assert " 1 worker answers with p99 200 ms, 4 workers, DRUM's default, with p99 200 ms;" in one.sentence
     assert one.configurations[0].closed_latency_ms == {}  # 1 was not a candidate here
@@ -163,8 +163,8 @@ def test_suspect_runs_serve_only_where_there_is_no_valid_one() -> None:
 
 
 def test_without_open_loop_runs_there_is_nothing_to_say() -> None:
-    assert confirmation([], EIGHT, 4, CLOSED, 100) is None
-    assert confirmation([opened(4, 1)], EIGHT, 4, CLOSED, 100) is None
+    assert confirmation([], EIGHT, Configuration(4), CLOSED, 100) is None
+    assert confirmation([opened(4, 1)], EIGHT, Configuration(4), CLOSED, 100) is None
 
 
 # --- rate and plan --------------------------------------------------------------------------------------

@@ -54,7 +54,7 @@ FOUR = Candidate(
 RECOMMENDED = Recommendation(
     study="xgb-1",
     status=Status.RECOMMENDED,
-    workers=4,
+    configuration=Configuration(4),
     tied=(4, 8),
     smaller_unsettled=(2,),
     objective=Objective.THROUGHPUT,
@@ -104,7 +104,15 @@ CANDIDATE_KEYS = [
     "involuntary_switches_per_request",
     "run_delay_ms_per_request",
 ]
-ADDED_TOP_KEYS = ["complete", "blocks_needed", "host_speed", "cause", "confirmation"]
+ADDED_TOP_KEYS = [
+    "complete",
+    "blocks_needed",
+    "host_speed",
+    "cause",
+    "confirmation",
+    "configuration",
+    "search",
+]
 ADDED_CANDIDATE_KEYS = [
     "model_threads",
     "processes",
@@ -114,6 +122,7 @@ ADDED_CANDIDATE_KEYS = [
     "relative_to_best",
     "cpu_ms_per_request",
     "p99_is_lower_bound",
+    "parameters",
 ]
 
 # --- any recommendation at all -----------------------------------------------------------------------------
@@ -205,7 +214,7 @@ def recommendations(figures: st.SearchStrategy[float]) -> st.SearchStrategy[Reco
         Recommendation,
         study=st.text(),
         status=st.sampled_from(Status),
-        workers=st.none() | st.integers(1, 10**6),
+        configuration=st.none() | st.builds(Configuration, st.integers(1, 10**6)),
         tied=tuples_of_counts,
         smaller_unsettled=tuples_of_counts,
         objective=st.sampled_from(Objective),
@@ -295,7 +304,9 @@ def test_json_takes_numpy_numbers_paths_and_tuples() -> None:
         "dir": Path("models/xgboost"),
         "load": (np.float32(0.5), {1: "one"}),
     }
-    document = json.loads(to_json(replace(RECOMMENDED, environment=environment, workers=np.int64(4))))
+    document = json.loads(
+        to_json(replace(RECOMMENDED, environment=environment, configuration=Configuration(np.int64(4))))
+    )
     assert document["environment"] == {
         "cores": 2,
         "idle": None,
@@ -415,10 +426,17 @@ def test_damage_deeper_down_is_named(change: Any, sentence: str) -> None:
 @pytest.mark.parametrize(
     "rec",
     [
-        replace(RECOMMENDED, status=Status.INCONCLUSIVE, workers=None, reason="4 and 8 are too close."),
-        replace(RECOMMENDED, status=Status.INCONCLUSIVE, workers=2, reason="2 is the fewest not excluded"),
-        replace(RECOMMENDED, status=Status.INFEASIBLE, workers=None, reason="none\nkeeps p99 below 500 ms"),
-        replace(RECOMMENDED, status=Status.RECOMMENDED, workers=None, reason=""),
+        replace(RECOMMENDED, status=Status.INCONCLUSIVE, configuration=None, reason="4 and 8 are too close."),
+        replace(
+            RECOMMENDED,
+            status=Status.INCONCLUSIVE,
+            configuration=Configuration(2),
+            reason="2 is the fewest not excluded",
+        ),
+        replace(
+            RECOMMENDED, status=Status.INFEASIBLE, configuration=None, reason="none\nkeeps p99 below 500 ms"
+        ),
+        replace(RECOMMENDED, status=Status.RECOMMENDED, configuration=None, reason=""),
     ],
     ids=lambda rec: f"{rec.status}-{rec.workers}",
 )
@@ -451,10 +469,36 @@ def test_provisional_counts_can_be_pasted_and_say_so() -> None:
     assert "xgb-1: provisional, 4 threads" in to_env(replace(RECOMMENDED, status=Status.PROVISIONAL))
 
 
-def test_what_was_measured_with_is_only_said_where_it_is_one_thing() -> None:
+def test_the_threads_it_was_measured_with_are_those_of_the_answer() -> None:
     other = replace(FOUR, configuration=Configuration(4, model_threads=2))
-    assert "OMP_NUM_THREADS" not in to_env(replace(RECOMMENDED, candidates=(FOUR, other)))
-    assert "OMP_NUM_THREADS=2" in to_env(replace(RECOMMENDED, candidates=(other,)))
+    both = replace(RECOMMENDED, candidates=(FOUR, other))
+    assert "OMP_NUM_THREADS=1" in to_env(both)
+    assert "OMP_NUM_THREADS=2" in to_env(replace(both, configuration=other.configuration))
+
+
+def test_everything_that_was_searched_can_be_pasted() -> None:
+    """Processes and tuned parameters beside the threads, numbers as numbers and words as words."""
+    answer = Configuration(
+        8, 2, 3, (("DRUM_FASTAPI_EXECUTOR_QUEUE_DEPTH", 32), ("DRUM_UVICORN_LOOP", "uvloop"))
+    )
+    found = replace(RECOMMENDED, configuration=answer)
+    values = {
+        "DRUM_FASTAPI_EXECUTOR_WORKERS": 8,
+        "CUSTOM_MODEL_WORKERS": 3,
+        "DRUM_FASTAPI_EXECUTOR_QUEUE_DEPTH": 32,
+        "DRUM_UVICORN_LOOP": "uvloop",
+    }
+    assert to_json_dict(found)["runtime_parameters"] == values
+    assert from_json_dict(to_json_dict(found)).configuration == answer
+    for name, value in values.items():
+        kind = "string" if isinstance(value, str) else "numeric"
+        payload = json.dumps({"type": kind, "payload": value})
+        assert f"export MLOPS_RUNTIME_PARAM_{name}='{payload}'" in to_env(found).splitlines()
+    pair = to_drum_yaml(found)
+    assert yaml.safe_load(pair.values) == values
+    definitions = yaml.safe_load(pair.definitions)["runtimeParameterDefinitions"]
+    assert {d["fieldName"]: d["defaultValue"] for d in definitions} == values
+    assert {d["fieldName"]: d["type"] for d in definitions}["DRUM_UVICORN_LOOP"] == "string"
 
 
 hostile = st.text() | st.sampled_from(
@@ -473,7 +517,9 @@ hostile = st.text() | st.sampled_from(
     ]
 )
 pasteable = st.builds(
-    lambda study, reason, workers: replace(RECOMMENDED, study=study, reason=reason, workers=workers),
+    lambda study, reason, workers: replace(
+        RECOMMENDED, study=study, reason=reason, configuration=Configuration(workers)
+    ),
     hostile,
     hostile,
     st.integers(1, 10**6),
@@ -523,9 +569,9 @@ def test_drum_yaml_is_a_pair_that_belongs_together() -> None:
 
 
 def test_drum_yaml_declares_room_for_the_count() -> None:
-    (definition,) = yaml.safe_load(to_drum_yaml(replace(RECOMMENDED, workers=2000)).definitions)[
-        "runtimeParameterDefinitions"
-    ]
+    (definition,) = yaml.safe_load(
+        to_drum_yaml(replace(RECOMMENDED, configuration=Configuration(2000))).definitions
+    )["runtimeParameterDefinitions"]
     assert definition["maxValue"] == 2000
 
 

@@ -22,7 +22,7 @@ import pytest
 import yaml
 
 from sweeper.answers import Recommendation, Status
-from sweeper.records import Objective
+from sweeper.records import Configuration, Objective
 from sweeper.report.formats import to_drum_yaml, to_env
 from sweeper.training import ModelKind, ModelSpec, TrainedModel, build, train
 
@@ -48,7 +48,7 @@ def recommending(workers: int) -> Recommendation:
     return Recommendation(
         study="it's a study",
         status=Status.RECOMMENDED,
-        workers=workers,
+        configuration=Configuration(workers),
         tied=(workers,),
         smaller_unsettled=(),
         objective=Objective.THROUGHPUT,

@@ -22,7 +22,14 @@ PEAK = {1: 80.0, 4: 110.0, 8: 140.0, 16: 115.0, 32: 90.0}
 
 def planned(workers: tuple[int, ...] = tuple(PLATEAU), rule: Rule | None = None, seed: int = 0) -> StudyPlan:
     return StudyPlan(
-        "study", configurations(*workers), rule or Rule(), seed, 4, RunSettings(cores_shared=False), "abc", {}
+        name="study",
+        configurations=configurations(*workers),
+        rule=rule or Rule(),
+        seed=seed,
+        reference=Configuration(4),
+        run=RunSettings(cores_shared=False),
+        fingerprint="abc",
+        environment={},
     )
 
 
@@ -221,7 +228,7 @@ def test_the_watcher_is_told_how_much_is_left() -> None:
     assert len(watching.finished) == len(store.saved)
     first, last = watching.progress[0], watching.progress[-1]
     assert [progress.runs_done for progress in watching.progress] == [0, 6, 12]
-    assert (first.runs_left, first.next_look) == (18, 3)
+    assert (first.runs_left, first.until) == (18, "the look after block 3")
     assert last.runs_left == 4  # 1 is dropped, and with it the reference's second run
     assert first.left_s > last.left_s > 0
 

@@ -19,6 +19,7 @@ from sweeper.report.table import (
     headline,
     why,
 )
+from sweeper.report.trials import search_lines, trials_table
 
 FORMATS = ("text", "json", "env", "drum-yaml")
 WIDTH = 130  # columns the table needs when nobody's terminal says otherwise
@@ -52,11 +53,16 @@ def print_recommendation(where: Where, output: str) -> int:
 
 def print_text(recommendation: Recommendation, where: Where) -> None:
     out = console()
-    out.print(candidates_table(recommendation))
-    out.print()
+    if recommendation.search is not None:
+        out.print(trials_table(recommendation.search))
+        out.print()
+    if recommendation.candidates:
+        out.print(candidates_table(recommendation))
+        out.print()
     lines = [headline(recommendation), recommendation.reason]
     paragraph = why(recommendation)
     lines += ([paragraph] if paragraph else []) + [basis(recommendation)]
+    lines += search_lines(recommendation)
     lines += confirmation_lines(recommendation)
     lines += findings_lines(recommendation)
     command = f"sweeper recommend {recommendation.study}{where.flags}"

@@ -55,8 +55,8 @@ def register(app: typer.Typer) -> None:
     ) -> int:
         """Compare worker counts in randomised blocks and recommend the smallest that is as good as any."""
         flags = dict(locals())
-        from sweeper.cli.measuring import run_grid
+        from sweeper.cli.measuring import measure
         from sweeper.cli.where import Where
 
         where = Where.from_flags(study, studies_dir, storage, config, allow_drift)
-        return run_grid(flags, where, dry_run=dry_run, as_json=json)
+        return measure("grid", flags, where, dry_run=dry_run, as_json=json)

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.status import Status as Spinner
 
-from sweeper.answers import Recommendation
+from sweeper.answers import Recommendation, Search
 from sweeper.records import Configuration, RunPlan, RunRecord
 from sweeper.report.table import candidates_table, duration, outlook, run_line, stage
+from sweeper.report.trials import trials_table
 from sweeper.study import Progress
 from sweeper.under_load import State
 
@@ -42,11 +43,10 @@ class Live:
         self._spent_s[plan.run_id] = elapsed_s
         progress = self._progress
         left_s = max(0.0, progress.left_s - sum(self._spent_s.values()))
-        ahead = "the end" if plan.arrivals_per_s is not None else f"the look after block {progress.next_look}"
         side_by_side = f" ({len(self._spent_s)} runs take turns)" if len(self._spent_s) > 1 else ""
         text = (
             f"{stage(plan)}{side_by_side}, {plan.configuration.label}: {state.value}, {elapsed_s:.0f} s   "
-            f"about {duration(left_s)} to {ahead}"
+            f"about {duration(left_s)} to {progress.until}"
         )
         if self._spinner is None:
             self._spinner = self._console.status(text)
@@ -67,6 +67,16 @@ class Live:
         self._console.print()
         self._console.print(candidates_table(so_far))
         self._print(outlook(so_far))
+        self._console.print()
+
+    def round_finished(self, number: int, so_far: Search) -> None:
+        left = so_far.wanted - sum(1 for trial in so_far.trials if trial.runs)
+        self._console.print()
+        self._console.print(trials_table(so_far))
+        self._print(
+            f"search round {number}: {len(so_far.trials)} of {so_far.wanted} configurations tried"
+            + ("" if left else "; the best ones go on to fresh blocks once each has had its runs")
+        )
         self._console.print()
 
     def eliminated(self, configuration: Configuration, block: int, why: str) -> None:

@@ -15,10 +15,11 @@ from pathlib import Path
 from sweeper import preflight
 from sweeper.answers import Recommendation
 from sweeper.cli.answering import console, exit_code, print_text
+from sweeper.cli.dry_run import describe
 from sweeper.cli.live import Live
-from sweeper.cli.planning import describe, environment_differences, plan_of
+from sweeper.cli.planning import environment_differences, plan_of
 from sweeper.cli.where import VARIABLES, Where, answer, stored_settings
-from sweeper.config import ON_OR_OFF, StudySettings, combine, differences, settings
+from sweeper.config import combine, differences, settings
 from sweeper.errors import UsageError
 from sweeper.launch import (
     CommandLauncher,
@@ -29,10 +30,12 @@ from sweeper.launch import (
     place_cores,
 )
 from sweeper.load import LocustGenerator
+from sweeper.optimization import OptimizePlan, run_optimization
 from sweeper.report import formats
 from sweeper.store.database import Database, StoredStudy
 from sweeper.store.study_store import StudyStore
 from sweeper.study import StudyPlan, run_study
+from sweeper.study_settings import ON_OR_OFF, OptimizeSettings, StudySettings
 from sweeper.telemetry import ProbedHostSpeed, ProcTelemetry, host_fingerprint, require_proc
 from sweeper.under_load import Parts
 
@@ -56,18 +59,27 @@ class SystemClock:
 class Prepared:
     """A study that has passed every check and has not touched anything yet."""
 
-    plan: StudyPlan
+    plan: StudyPlan | OptimizePlan
     settings: StudySettings
     parts: Parts
     existing: StoredStudy | None
 
+    @property
+    def blocks(self) -> StudyPlan:
+        """The plan of the blocks that decide."""
+        return self.plan.blocks if isinstance(self.plan, OptimizePlan) else self.plan
 
-def run_grid(flags: Mapping[str, object], where: Where, *, dry_run: bool, as_json: bool) -> int:
-    """`sweeper grid`: check, run or resume, print the answer. Returns the exit code."""
+    @property
+    def name(self) -> str:
+        return self.blocks.name
+
+
+def measure(command: str, flags: Mapping[str, object], where: Where, *, dry_run: bool, as_json: bool) -> int:
+    """`sweeper grid` and its kin: check, run or resume, print the answer. Returns the exit code."""
     require_proc()
     flags = {name: value for name, value in flags.items() if value is not False or name in ON_OR_OFF}
     file, file_name = where.settings_file()
-    given = combine(flags, os.environ, file, file_name, VARIABLES)
+    given = combine(flags, os.environ, file, file_name, VARIABLES, command)
     existing = where.find_existing()
     if existing is not None:
         changed = differences(stored_settings(existing), given)
@@ -88,7 +100,7 @@ def run_grid(flags: Mapping[str, object], where: Where, *, dry_run: bool, as_jso
     except KeyboardInterrupt:
         sys.stderr.write(
             "\nsweeper: interrupted; every finished run is saved; to go on: "
-            f"sweeper grid --study {prepared.plan.name}{where.flags}\n"
+            f"sweeper {command} --study {prepared.name}{where.flags}\n"
         )
         return 130
     return _print(recommendation, where, as_json)
@@ -107,6 +119,8 @@ def _prepare(chosen: StudySettings, where: Where, existing: StoredStudy | None) 
     preflight.check_open_files(chosen.users)
     preflight.check_studies_dir(where.studies_dir)
     target = preflight.find_target(chosen, MODELS_DIR)
+    if isinstance(chosen, OptimizeSettings):
+        preflight.check_tuned(chosen, target)
     placement = place_cores(
         frozenset(os.sched_getaffinity(0)), _cores(chosen.server_cpus), _cores(chosen.load_cpus)
     )
@@ -176,7 +190,7 @@ def _new_name(chosen: StudySettings, where: Where) -> str:
     what = chosen.model or (Path(chosen.code_dir).name if chosen.code_dir else None) or chosen.launcher
     what = "xgboost" if what == "fastapi" else what
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    name = f"grid-{what}-{stamp}"
+    name = f"{chosen.COMMAND}-{what}-{stamp}"
     return name if not (where.studies_dir / name).exists() else f"{name}-{os.getpid()}"
 
 
@@ -186,7 +200,7 @@ def _cores(cores: tuple[int, ...] | None) -> frozenset[int] | None:
 
 def _check_drum(launcher: DrumLauncher, folder: Path, plan: StudyPlan) -> None:
     """Start it once, before anything is swept: a DRUM without the FastAPI server has no such pool."""
-    server = launcher.start(plan.configurations[0], folder / "drum-check.log")
+    server = launcher.start(plan.reference, folder / "drum-check.log")
     try:
         server.wait_ready(plan.run.start_timeout_s)
         launcher.check_pool_applied(server)
@@ -195,27 +209,41 @@ def _check_drum(launcher: DrumLauncher, folder: Path, plan: StudyPlan) -> None:
 
 
 def _run(prepared: Prepared, where: Where) -> Recommendation:
-    plan, parts = prepared.plan, prepared.parts
+    parts = prepared.parts
     database = Database(where.storage)
-    store = StudyStore(database, where.studies_dir, plan.name)
+    store = StudyStore(database, where.studies_dir, prepared.name)
     try:
         store.lock()
         if isinstance(parts.launcher, DrumLauncher):
-            _check_drum(parts.launcher, store.folder, plan)
+            _check_drum(parts.launcher, store.folder, prepared.blocks)
         if prepared.existing is None:
             store.create(
                 StoredStudy(
-                    plan.name,
+                    prepared.name,
                     parts.clock.utc_now(),
                     prepared.settings.plain(),
-                    dict(plan.environment),
+                    dict(prepared.blocks.environment),
                     complete=False,
                 )
             )
         with Live(console(stderr=True)) as live:
-            recommendation = run_study(plan, parts, store, live)
+            recommendation = _studied(prepared.plan, parts, store, live, where.storage)
         store.save_recommendation(formats.to_json_dict(recommendation), complete=recommendation.complete)
         return recommendation
     finally:
         store.close()
         database.close()
+
+
+def _studied(
+    plan: StudyPlan | OptimizePlan, parts: Parts, store: StudyStore, live: Live, storage: str
+) -> Recommendation:
+    if isinstance(plan, StudyPlan):
+        return run_study(plan, parts, store, live)
+    from sweeper.search.optuna_log import OptunaLog
+
+    log = OptunaLog(storage, plan.blocks.name, plan.search.space, plan.search.objectives)
+    try:
+        return run_optimization(plan, parts, store, live, log)
+    finally:
+        log.close()

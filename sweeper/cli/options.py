@@ -40,7 +40,7 @@ ServerCommand: TypeAlias = Annotated[
     str | None,
     option(
         "With --launcher command: any command line; {host} {port} {workers} {code_dir} {model_threads} "
-        "are filled in.",
+        "{processes} are filled in.",
         TARGET,
         None,
         "'…'",
@@ -48,6 +48,34 @@ ServerCommand: TypeAlias = Annotated[
 ]
 ReadyPath: TypeAlias = Annotated[
     str | None, option("Answers 200 once the server is ready.", TARGET, "/ping/", "PATH")
+]
+WorkersSpan: TypeAlias = Annotated[
+    str | None, option("Worker counts to search: a range or a list.", TARGET, "1..64", "SPAN")
+]
+ThreadsSpan: TypeAlias = Annotated[
+    str | None, option("Native threads per prediction to search, such as 1..4.", TARGET, "1", "SPAN")
+]
+ProcessesSpan: TypeAlias = Annotated[
+    str | None,
+    option("Server processes to search (CUSTOM_MODEL_WORKERS), such as 1..2.", TARGET, "1", "SPAN"),
+]
+Tune: TypeAlias = Annotated[
+    list[str] | None,
+    option(
+        "Another runtime parameter of DRUM, such as NAME=8,32,128 or NAME=1..64; may be given again.",
+        TARGET,
+        None,
+        "NAME=SPAN",
+    ),
+]
+Trials: TypeAlias = Annotated[
+    str | None, option("Different configurations to try.", TIME, "20, or all there are", "N")
+]
+SearchWindow: TypeAlias = Annotated[
+    str | None, option("The measured part of a run of the search.", TIME, "5s", "TIME")
+]
+Objectives: TypeAlias = Annotated[
+    str | None, option("throughput, p99, or throughput,p99.", RULE, "throughput", "NAME")
 ]
 ModelThreads: TypeAlias = Annotated[
     str | None, option("Native threads per prediction (OMP_NUM_THREADS and kin).", TARGET, "1", "N")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
-from sweeper.config import REFERENCE_WORKERS, StudySettings
-from sweeper.report.table import duration
-from sweeper.search.confirmation_plan import ROUNDS
+from sweeper.optimization import OptimizePlan
+from sweeper.search.rounds import SearchSpace
 from sweeper.study import StudyPlan
+from sweeper.study_settings import GridSettings, OptimizeSettings, StudySettings
 from sweeper.under_load import RunSettings
 
 NOT_CONFIRMED = (
@@ -18,16 +19,18 @@ NOT_CONFIRMED = (
 )
 
 
-def plan_of(name: str, settings: StudySettings, environment: Mapping[str, object]) -> StudyPlan:
+def plan_of(
+    name: str, settings: StudySettings, environment: Mapping[str, object]
+) -> StudyPlan | OptimizePlan:
     """`environment` is the study's fingerprint with the placement of server and load (environment.json)."""
     placement, cores = environment.get("placement"), environment.get("cores")
     shared = not isinstance(placement, dict) or bool(placement.get("shared", True))
-    return StudyPlan(
+    blocks = StudyPlan(
         name=name,
-        configurations=settings.configurations,
+        configurations=settings.configurations if isinstance(settings, GridSettings) else (),
         rule=settings.rule,
         seed=settings.seed,
-        reference_workers=REFERENCE_WORKERS,
+        reference=settings.reference,
         run=RunSettings(
             window_s=settings.window,
             warmup_s=settings.warmup,
@@ -45,6 +48,16 @@ def plan_of(name: str, settings: StudySettings, environment: Mapping[str, object
         users=settings.users,
         not_confirmed=NOT_CONFIRMED if settings.confirm and settings.locustfile is not None else "",
     )
+    if not isinstance(settings, OptimizeSettings):
+        return blocks
+    search = SearchSpace(
+        space=settings.space,
+        reference=settings.reference,
+        objectives=settings.objectives,
+        trials=settings.trials,
+        seed=settings.seed,
+    )
+    return OptimizePlan(search, replace(blocks.run, window_s=settings.search_window), blocks)
 
 
 def fingerprint(environment: Mapping[str, object]) -> str:
@@ -76,43 +89,3 @@ def _flat(value: Mapping[str, object], prefix: str = "") -> dict[str, object]:
 def _short(value: object) -> str:
     text = "absent" if value is None else str(value)
     return text if len(text) <= 40 else text[:12] + "…"
-
-
-def describe(plan: StudyPlan, settings: StudySettings) -> str:
-    """The plan and its time, for --dry-run."""
-    rule, looks = plan.rule, plan.rule.looks
-    run_s = plan.run.expected_s
-    first = sum(len(plan.block(number, {})) for number in range(1, looks[0] + 1))
-    lines = [
-        f"study        {plan.name}",
-        f"compares     workers {', '.join(str(c.workers) for c in plan.configurations)}"
-        f" (launcher {settings.launcher}, {settings.users} users)",
-        f"one run      fresh server, warm-up from {settings.warmup:g} s, window of {settings.window:g} s; "
-        f"about {duration(run_s)}",
-        f"blocks       at least {looks[0]}, at most {looks[-1]}; looks after {_list(looks)}; their runs "
-        + ("take turns of half a second" if plan.run.interleave else "are made one after another"),
-        f"decision     smallest count within {rule.tolerance:.0%} of the best {rule.objective.value}, "
-        f"{rule.confidence:.0%} confidence"
-        + (f", p99 within {rule.slo_p99_ms:g} ms" if rule.slo_p99_ms is not None else ""),
-    ]
-    for number in range(1, looks[0] + 1):
-        order = ", ".join(str(run.configuration.workers) for run in plan.block(number, {}))
-        lines.append(f"block {number:<6} {order}")
-    if plan.confirm:
-        lines.append(
-            f"then         the answer and {plan.reference_workers} workers with requests at random moments, "
-            f"{ROUNDS} runs each"
-        )
-    elif plan.not_confirmed:
-        lines.append(f"then         nothing: {plan.not_confirmed}")
-    confirming = 2 * ROUNDS if plan.confirm else 0
-    most = plan.runs_at_most + confirming
-    lines.append(
-        f"time         about {duration(first * run_s)} to the first look, "
-        f"{duration(most * run_s)} at most ({first} to {most} runs)"
-    )
-    return "\n".join(lines)
-
-
-def _list(values: tuple[int, ...]) -> str:
-    return ", ".join(str(value) for value in values)

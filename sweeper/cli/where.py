@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweeper.answers import Recommendation
-from sweeper.config import ENVIRONMENT_PREFIX, Given, StudySettings, settings
+from sweeper.config import ENVIRONMENT_PREFIX, Given, settings
 from sweeper.errors import StoreError, UsageError
 from sweeper.store.database import Database, StoredStudy
+from sweeper.study_settings import StudySettings
 
 VARIABLES = ("study", "studies_dir", "storage", "config")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -120,7 +121,7 @@ def _variable(name: str) -> str | None:
 def stored_settings(study: StoredStudy) -> StudySettings:
     """A stored study's settings, as validated today."""
     try:
-        return settings(Given(study.settings, {}))
+        return settings(Given(study.settings, {}, str(study.settings.get("command", "grid"))))
     except UsageError as error:
         raise StoreError(f"study '{study.name}' has settings this sweeper does not know: {error}") from None
 
@@ -128,10 +129,13 @@ def stored_settings(study: StoredStudy) -> StudySettings:
 def answer(where: Where) -> Recommendation:
     """The answer of a recorded study, from its records alone."""
     from sweeper.cli.planning import plan_of
+    from sweeper.optimization import OptimizePlan, optimization_so_far
     from sweeper.study import answer_so_far
 
     study = where.find()
     with _opened(where) as database:
         records = database.runs(study.name)
     plan = plan_of(study.name, stored_settings(study), study.environment)
+    if isinstance(plan, OptimizePlan):
+        return optimization_so_far(plan, records)
     return answer_so_far(plan, records)

@@ -63,8 +63,7 @@ class Shown:
 
     @property
     def native_threads(self) -> int:
-        """What the cores may see at once: every handler brings its model's own threads."""
-        return self.threads * self.configuration.model_threads
+        return self.configuration.native_threads
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,13 +55,22 @@ class Names:
     """Configurations by their worker count where that tells them apart, else by their label."""
 
     def __init__(self, configurations: Iterable[Configuration]) -> None:
-        self._plain = len({(c.model_threads, c.processes) for c in configurations}) < 2
+        self._plain = len({(c.model_threads, c.processes, c.parameters) for c in configurations}) < 2
+
+    @property
+    def kind(self) -> str:
+        """What is told apart: counts (of workers), or whole configurations."""
+        return "count" if self._plain else "configuration"
 
     def short(self, configuration: Configuration) -> str:
         return str(configuration.workers) if self._plain else configuration.label
 
     def full(self, configuration: Configuration) -> str:
         return workers(configuration.workers) if self._plain else configuration.label
+
+    def verb(self, configuration: Configuration, singular: str, plural: str) -> str:
+        """What goes with `full`."""
+        return plural if self._plain and configuration.workers != 1 else singular
 
     def all(self, configurations: Sequence[Configuration]) -> str:
         return several([self.short(configuration) for configuration in configurations])

@@ -15,10 +15,11 @@ from urllib.parse import urlsplit
 
 from sweeper.errors import PoolNotAppliedError, UsageError
 from sweeper.interfaces import RunningServer
-from sweeper.launch.environment import POOL_SIZE, SERVER_TYPE, runtime_parameter
+from sweeper.launch.environment import runtime_parameter
 from sweeper.launch.http_get import get
 from sweeper.launch.launchers import LaunchOptions, ServerLauncher, existing_folder
 from sweeper.records import Configuration
+from sweeper.runtime_parameters import POOL_SIZE, SERVER_TYPE
 
 _INFO_TIMEOUT_S = 10.0
 

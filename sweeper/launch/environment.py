@@ -7,10 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from sweeper.records import Configuration
-
-POOL_SIZE = "DRUM_FASTAPI_EXECUTOR_WORKERS"
-SERVER_PROCESSES = "CUSTOM_MODEL_WORKERS"
-SERVER_TYPE = "DRUM_SERVER_TYPE"
+from sweeper.runtime_parameters import POOL_SIZE, SERVER_PROCESSES
 
 NATIVE_THREADS = (
     "OMP_NUM_THREADS",
@@ -37,10 +34,16 @@ def runtime_parameter(name: str, value: float | str) -> dict[str, str]:
 
 
 def server_environment(base: Mapping[str, str], configuration: Configuration) -> dict[str, str]:
-    """`base` with the configuration's pool, processes and native threads, whatever `base` says of these."""
-    environment = {name: value for name, value in base.items() if name not in (POOL_SIZE, SERVER_PROCESSES)}
-    environment |= runtime_parameter(POOL_SIZE, configuration.workers)
-    environment |= runtime_parameter(SERVER_PROCESSES, configuration.processes)
+    """`base` with the configuration's pool, processes, native threads and further runtime parameters,
+    whatever `base` says of these."""
+    parameters = {
+        POOL_SIZE: configuration.workers,
+        SERVER_PROCESSES: configuration.processes,
+        **dict(configuration.parameters),
+    }
+    environment = {name: value for name, value in base.items() if name not in parameters}
+    for name, value in parameters.items():
+        environment |= runtime_parameter(name, value)
     environment |= dict.fromkeys(NATIVE_THREADS, str(configuration.model_threads))
     return environment
 

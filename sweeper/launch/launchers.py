@@ -105,7 +105,7 @@ class FastApiLauncher(ServerLauncher):
 
 
 class CommandLauncher(ServerLauncher):
-    """Any command line, with {host}, {port}, {workers}, {code_dir} and {model_threads} filled in."""
+    """Any command line, with the placeholders of template.py filled in."""
 
     def __init__(
         self, command: str, code_dir: Path | None = None, options: LaunchOptions | None = None
@@ -132,6 +132,7 @@ class CommandLauncher(ServerLauncher):
                 "workers": configuration.workers,
                 "code_dir": self._code_dir,
                 "model_threads": configuration.model_threads,
+                "processes": configuration.processes,
             }
         )
 

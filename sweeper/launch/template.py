@@ -9,7 +9,7 @@ from string import Formatter
 
 from sweeper.errors import UsageError
 
-PLACEHOLDERS = ("host", "port", "workers", "code_dir", "model_threads")
+PLACEHOLDERS = ("host", "port", "workers", "code_dir", "model_threads", "processes")
 _FLAG = "--server-command"
 
 

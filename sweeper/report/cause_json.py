@@ -7,6 +7,7 @@ import dataclasses
 from sweeper.answers import Cause, CauseClause, CauseFigures
 from sweeper.report.json_fields import (
     configuration,
+    configuration_object,
     flag,
     interval,
     interval_object,
@@ -28,7 +29,7 @@ def cause_object(cause: Cause) -> dict[str, object]:
     return {
         "summary": cause.summary,
         "answered": cause.answered,
-        "compared_with": dataclasses.asdict(cause.compared_with),
+        "compared_with": configuration_object(cause.compared_with),
         "server_cores": cause.server_cores,
         "cores_shared": cause.cores_shared,
         "clauses": [dataclasses.asdict(clause) for clause in cause.clauses],
@@ -44,7 +45,7 @@ def _figures_object(figures: CauseFigures) -> dict[str, object]:
     }
     ratios = {name: interval_object(ratio) for name, ratio in figures.relative.items()}
     return {
-        **dataclasses.asdict(figures.configuration),
+        **configuration_object(figures.configuration),
         **plain,
         "relative": {name: ratio for name, ratio in ratios.items() if ratio is not None},
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sweeper.answers import Confirmation, Confirmed
 from sweeper.report.json_fields import (
     configuration,
+    configuration_object,
     flag,
     interval,
     interval_object,
@@ -32,9 +33,7 @@ def confirmation_object(confirmation: Confirmation) -> dict[str, object]:
 
 def _confirmed_object(one: Confirmed) -> dict[str, object]:
     return {
-        "workers": one.configuration.workers,
-        "model_threads": one.configuration.model_threads,
-        "processes": one.configuration.processes,
+        **configuration_object(one.configuration),
         "runs": one.runs,
         "measured_runs": one.measured_runs,
         "failed_runs": one.failed_runs,

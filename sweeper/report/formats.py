@@ -18,18 +18,20 @@ from sweeper.answers import Recommendation
 from sweeper.errors import UsageError
 from sweeper.records import Configuration
 from sweeper.report.recommendation_json import (
-    PARAMETER,
     from_json_dict,
-    pasteable_workers,
+    runtime_parameters,
     to_json,
     to_json_dict,
 )
+from sweeper.runtime_parameters import POOL_SIZE, SERVER_PROCESSES
 
 __all__ = ["DrumYaml", "from_json_dict", "to_drum_yaml", "to_env", "to_json", "to_json_dict"]
 
 VALUES_FILE = "runtime-params.yaml"
 METADATA_FILE = "model-metadata.yaml"
-MAX_WORKERS = 512  # the bound we declare, and the count itself where that is higher; DRUM knows none
+MOST = {POOL_SIZE: 512, SERVER_PROCESSES: 199}
+"""The bounds we declare, or the number itself where that is higher; DRUM knows none for the first."""
+DESCRIPTIONS = {POOL_SIZE: "Threads for synchronous predictions", SERVER_PROCESSES: "Server processes"}
 COMMENT_WIDTH = 108
 
 
@@ -61,50 +63,57 @@ class DrumYaml:
 
 
 def to_env(rec: Recommendation) -> str:
-    """Lines for a POSIX shell: comments with what the count rests on, then one `export`.
+    """Lines for a POSIX shell: comments with what the answer rests on, then one `export` for each parameter.
 
-    Raises UsageError when the study gives no count to paste.
+    Raises UsageError when the study gives no answer to paste.
     """
-    workers = _workers(rec)
-    value = json.dumps({"type": "numeric", "payload": workers})
-    export = f"export MLOPS_RUNTIME_PARAM_{PARAMETER}={shlex.quote(value)}"
-    return "\n".join([*_comments(_remarks(rec, workers)), export, ""])
+    exports = [
+        f"export MLOPS_RUNTIME_PARAM_{name}="
+        + shlex.quote(json.dumps({"type": _type(value), "payload": value}))
+        for name, value in _parameters(rec).items()
+    ]
+    return "\n".join([*_comments(_remarks(rec)), *exports, ""])
 
 
 def to_drum_yaml(rec: Recommendation) -> DrumYaml:
-    """The values file and the declaration for DRUM; raises UsageError when there is no count to paste."""
-    workers = _workers(rec)
-    definition: dict[str, object] = {
-        "fieldName": PARAMETER,
-        "type": "numeric",
-        "defaultValue": workers,
-        "minValue": 1,
-        "maxValue": max(MAX_WORKERS, workers),
-        "description": "Threads for synchronous predictions",
+    """The values file and the declaration for DRUM; raises UsageError when there is no answer to paste."""
+    parameters = _parameters(rec)
+    definitions: dict[str, object] = {
+        "runtimeParameterDefinitions": [_definition(name, value) for name, value in parameters.items()]
     }
-    definitions: dict[str, object] = {"runtimeParameterDefinitions": [definition]}
     metadata: dict[str, object] = {"name": "model", "type": "inference", "targetType": "regression"}
     return DrumYaml(
-        values=_dump({PARAMETER: workers}),
+        values=_dump(dict(parameters)),
         metadata=_dump(metadata | definitions),
         definitions=_dump(definitions),
-        remarks=tuple(_remarks(rec, workers)),
+        remarks=tuple(_remarks(rec)),
     )
 
 
-def _workers(rec: Recommendation) -> int:
-    workers = pasteable_workers(rec)
-    if workers is None:
+def _type(value: int | str) -> str:
+    return "string" if isinstance(value, str) else "numeric"
+
+
+def _definition(name: str, value: int | str) -> dict[str, object]:
+    definition: dict[str, object] = {"fieldName": name, "type": _type(value), "defaultValue": value}
+    if name in MOST and isinstance(value, int):
+        definition |= {"minValue": 1, "maxValue": max(MOST[name], value)}
+    return definition | {"description": DESCRIPTIONS.get(name, "As measured with the rest")}
+
+
+def _parameters(rec: Recommendation) -> dict[str, int | str]:
+    parameters = runtime_parameters(rec)
+    if not parameters:
         reason = _one_line(rec.reason).rstrip(".") or "it names no worker count"
         raise UsageError(
             f"study {_one_line(rec.study)} has no recommendation ({rec.status}): {reason}; nothing to paste"
         )
-    return workers
+    return parameters
 
 
-def _remarks(rec: Recommendation, workers: int) -> list[str]:
+def _remarks(rec: Recommendation) -> list[str]:
     remarks = [
-        f"sweeper, study {rec.study}: {rec.status}, {workers} threads for synchronous predictions",
+        f"sweeper, study {rec.study}: {rec.status}, {rec.workers} threads for synchronous predictions",
         rec.reason,
         f"Rests on {rec.blocks} block{'' if rec.blocks == 1 else 's'}; objective {rec.objective}, "
         f"tolerance {rec.tolerance:.3g}, confidence {rec.confidence:.3g}",
@@ -113,9 +122,8 @@ def _remarks(rec: Recommendation, workers: int) -> list[str]:
         remarks.append("Not told apart from the best: " + ", ".join(map(str, rec.tied)))
     if rec.smaller_unsettled:
         remarks.append("Smaller and not settled: " + ", ".join(map(str, rec.smaller_unsettled)))
-    measured = {c.configuration for c in rec.candidates if c.configuration.workers == workers}
-    if len(measured) == 1:
-        remarks.append(_measured_with(measured.pop()))
+    if rec.configuration is not None:
+        remarks.append(_measured_with(rec.configuration))
     remarks.append("Only DRUM's FastAPI server uses it: released DRUM up to 1.18.1 has none and ignores it")
     return remarks
 

@@ -87,12 +87,29 @@ def tuple_of(read: Callable[[object], T]) -> Callable[[object], tuple[T, ...]]:
     return read_all
 
 
+def configuration_object(configuration: Configuration) -> dict[str, object]:
+    return {
+        "workers": configuration.workers,
+        "model_threads": configuration.model_threads,
+        "processes": configuration.processes,
+        "parameters": dict(configuration.parameters),
+    }
+
+
 def configuration(data: Mapping[str, object], default: Any = _MISSING) -> Configuration:
     """The keys of a configuration in `data`; `default=1` reads files from before all were written."""
     return Configuration(
         workers=take(data, "workers", whole),
         model_threads=take(data, "model_threads", whole, default),
         processes=take(data, "processes", whole, default),
+        parameters=take(data, "parameters", _parameters, ()),
+    )
+
+
+def _parameters(value: object) -> tuple[tuple[str, int | str], ...]:
+    found = mapping(value)
+    return tuple(
+        (name, item if isinstance(item, str) else whole(item)) for name, item in sorted(found.items())
     )
 
 

@@ -16,11 +16,12 @@ import numpy as np
 
 from sweeper.answers import Candidate, HostSpeedUse, Recommendation, Status
 from sweeper.errors import StoreError
-from sweeper.records import Finding, Objective, Severity
+from sweeper.records import Configuration, Finding, Objective, Severity
 from sweeper.report.cause_json import cause_object, read_cause
 from sweeper.report.confirmation_json import confirmation_object, read_confirmation
 from sweeper.report.json_fields import (
     configuration,
+    configuration_object,
     evidence,
     flag,
     interval,
@@ -36,14 +37,22 @@ from sweeper.report.json_fields import (
     tuple_of,
     whole,
 )
+from sweeper.report.search_json import read_search, search_object
+from sweeper.runtime_parameters import POOL_SIZE, SERVER_PROCESSES
 
 SCHEMA_VERSION = 1
-PARAMETER = "DRUM_FASTAPI_EXECUTOR_WORKERS"
 
 
-def pasteable_workers(rec: Recommendation) -> int | None:
-    """The worker count a deployment may be given; None unless the study recommends one."""
-    return rec.workers if rec.status in (Status.RECOMMENDED, Status.PROVISIONAL) else None
+def runtime_parameters(rec: Recommendation) -> dict[str, int | str]:
+    """What a deployment is to be given, by name; empty unless the study recommends something.
+
+    Processes are DRUM's own default where they are 1, and not named then.
+    """
+    answer = rec.configuration
+    if answer is None or rec.status not in (Status.RECOMMENDED, Status.PROVISIONAL):
+        return {}
+    processes = {} if answer.processes == 1 else {SERVER_PROCESSES: answer.processes}
+    return {POOL_SIZE: answer.workers, **processes, **dict(answer.parameters)}
 
 
 def to_json(rec: Recommendation) -> str:
@@ -53,7 +62,6 @@ def to_json(rec: Recommendation) -> str:
 
 def to_json_dict(rec: Recommendation) -> dict[str, Any]:
     """The object of recommendation.json: keys in the order of the schema, plain JSON types only."""
-    workers = pasteable_workers(rec)
     document = {
         "schema_version": SCHEMA_VERSION,
         "study": rec.study,
@@ -80,12 +88,14 @@ def to_json_dict(rec: Recommendation) -> dict[str, Any]:
             for finding in rec.findings
         ],
         "environment": rec.environment,
-        "runtime_parameters": {} if workers is None else {PARAMETER: workers},
+        "runtime_parameters": runtime_parameters(rec),
         "complete": rec.complete,
         "blocks_needed": rec.blocks_needed,
         "host_speed": None if rec.host_speed is None else dataclasses.asdict(rec.host_speed),
         "cause": None if rec.cause is None else cause_object(rec.cause),
         "confirmation": None if rec.confirmation is None else confirmation_object(rec.confirmation),
+        "configuration": None if rec.configuration is None else configuration_object(rec.configuration),
+        "search": None if rec.search is None else search_object(rec.search),
     }
     return {key: _plain(value) for key, value in document.items()}
 
@@ -111,6 +121,7 @@ def _candidate_object(candidate: Candidate) -> dict[str, object]:
         "relative_to_best": interval_object(candidate.relative_to_best),
         "cpu_ms_per_request": candidate.cpu_ms_per_request,
         "p99_is_lower_bound": candidate.p99_is_lower_bound,
+        "parameters": dict(candidate.configuration.parameters),
     }
 
 
@@ -146,7 +157,7 @@ def from_json_dict(data: object) -> Recommendation:
     return Recommendation(
         study=take(document, "study", text),
         status=take(document, "status", lambda value: Status(text(value))),
-        workers=take(document, "workers", maybe(whole)),
+        configuration=_answer(document),
         tied=take(document, "tied", tuple_of(whole)),
         smaller_unsettled=take(document, "smaller_unsettled", tuple_of(whole)),
         objective=take(document, "objective", lambda value: Objective(text(value))),
@@ -165,7 +176,16 @@ def from_json_dict(data: object) -> Recommendation:
         host_speed=take(document, "host_speed", maybe(_host_speed), default=None),
         cause=take(document, "cause", maybe(read_cause), default=None),
         confirmation=take(document, "confirmation", maybe(read_confirmation), default=None),
+        search=take(document, "search", maybe(read_search), default=None),
     )
+
+
+def _answer(document: Mapping[str, object]) -> Configuration | None:
+    """Files of the first sweepers name its worker count only."""
+    workers = take(document, "workers", maybe(whole))
+    if workers is None or "configuration" not in document:
+        return None if workers is None else Configuration(workers)
+    return configuration(take(document, "configuration", mapping))
 
 
 def _host_speed(data: object) -> HostSpeedUse:

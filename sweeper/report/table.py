@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 
 from rich.table import Table
 
 from sweeper.answers import Candidate, Confirmed, HostSpeedUse, Interval, Recommendation, Status
-from sweeper.records import RunPlan, RunRecord, Severity
+from sweeper.findings.wording import Names
+from sweeper.records import Configuration, RunPlan, RunRecord, Severity
+from sweeper.report.recommendation_json import runtime_parameters
 
 
 def candidates_table(recommendation: Recommendation) -> Table:
@@ -23,8 +26,9 @@ def candidates_table(recommendation: Recommendation) -> Table:
         box=None,
         pad_edge=False,
     )
+    parts = varied([candidate.configuration for candidate in recommendation.candidates])
     columns = (
-        "workers",
+        *parts,
         "runs",
         "requests/s",
         "behind",
@@ -39,7 +43,7 @@ def candidates_table(recommendation: Recommendation) -> Table:
     for name in columns:
         table.add_column(name, justify="left" if name == "" else "right", no_wrap=True)
     for candidate in recommendation.candidates:
-        table.add_row(*_cells(candidate, recommendation))
+        table.add_row(*_cells(candidate, recommendation, parts))
     return table
 
 
@@ -48,16 +52,38 @@ def _blocks(recommendation: Recommendation) -> str:
     return f"{count} valid block{'' if count == 1 else 's'}"
 
 
-def _cells(candidate: Candidate, recommendation: Recommendation) -> tuple[str, ...]:
+def varied(configurations: Iterable[Configuration]) -> dict[str, Callable[[Configuration], object]]:
+    """What tells these configurations apart, by the heading it has in a table: the workers, and whatever else
+    is not the same for all."""
+    seen = tuple(configurations)
+    parts: dict[str, Callable[[Configuration], object]] = {
+        "workers": lambda c: c.workers,
+        "model threads": lambda c: c.model_threads,
+        "processes": lambda c: c.processes,
+    }
+    for name in sorted({name for c in seen for name, _ in c.parameters}):
+        parts[name] = lambda c, name=name: dict(c.parameters).get(name)  # type: ignore[misc]
+    return {
+        name: part for name, part in parts.items() if name == "workers" or len({part(c) for c in seen}) > 1
+    }
+
+
+def _cells(
+    candidate: Candidate,
+    recommendation: Recommendation,
+    parts: dict[str, Callable[[Configuration], object]],
+) -> tuple[str, ...]:
     # Before the end there is none: what looks best after a block nobody planned to look at is no answer.
-    chosen = recommendation.complete and candidate.configuration.workers == recommendation.workers
+    chosen = recommendation.complete and candidate.configuration == recommendation.configuration
     p99 = _latency(candidate, "p99")
     if p99 != "-" and candidate.p99_is_lower_bound:
         p99 = f"≥ {p99}"
     switches = candidate.voluntary_switches_per_request
     involuntary = candidate.involuntary_switches_per_request
+    first, *rest = (str(part(candidate.configuration)) for part in parts.values())
     return (
-        f"{'→ ' if chosen else ''}{candidate.configuration.workers}",
+        ("→ " if chosen else "") + first,
+        *rest,
         _runs(candidate),
         _with_half_width(candidate.rps),
         _behind(candidate.relative_to_best),
@@ -122,12 +148,21 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def headline(recommendation: Recommendation) -> str:
-    status, workers = recommendation.status, recommendation.workers
+    status = recommendation.status
     if status is Status.RECOMMENDED:
-        return f"Recommended: DRUM_FASTAPI_EXECUTOR_WORKERS={workers}"
+        return f"Recommended: {_settings(recommendation)}"
     if status is Status.PROVISIONAL:
-        return f"Provisional: DRUM_FASTAPI_EXECUTOR_WORKERS={workers}"
+        return f"Provisional: {_settings(recommendation)}"
     return {Status.INCONCLUSIVE: "No recommendation", Status.INFEASIBLE: "No worker count will do"}[status]
+
+
+def _settings(recommendation: Recommendation) -> str:
+    """The runtime parameters to set; the native threads are an environment variable beside them."""
+    answer = recommendation.configuration
+    parameters = [f"{name}={value}" for name, value in runtime_parameters(recommendation).items()]
+    if answer is not None and answer.model_threads != 1:
+        parameters.append(f"OMP_NUM_THREADS={answer.model_threads}")
+    return " ".join(parameters)
 
 
 def basis(recommendation: Recommendation) -> str:
@@ -147,11 +182,11 @@ def basis(recommendation: Recommendation) -> str:
 
 def outlook(recommendation: Recommendation) -> str:
     """How far a study under way is from its decision, in one line."""
-    opened = [c.configuration.workers for c in recommendation.candidates if c.state == "unsettled"]
+    opened = [c.configuration for c in recommendation.candidates if c.state == "unsettled"]
     if not opened:
         return "Every value is settled; at least 3 valid blocks make it firm."
-    names = ", ".join(str(count) for count in opened[:-1]) + (" and " if len(opened) > 1 else "")
-    text = f"{names}{opened[-1]} {'is' if len(opened) == 1 else 'are'} not settled yet"
+    names = Names(c.configuration for c in recommendation.candidates)
+    text = f"{names.all(opened)} {'is' if len(opened) == 1 else 'are'} not settled yet"
     if recommendation.blocks < 2:
         return f"{text}: it takes two blocks to know the noise."
     if recommendation.blocks_needed is None:
@@ -221,8 +256,9 @@ def _spread(interval: Interval) -> str:
 
 
 def stage(plan: RunPlan) -> str:
-    """Where in a study a run belongs: `block 3`, or `open loop 1` in the confirmation."""
-    return f"{'block' if plan.arrivals_per_s is None else 'open loop'} {plan.block}"
+    """Where in a study a run belongs: `search 1`, `block 3`, or `open loop 1` in the confirmation."""
+    what = "open loop" if plan.arrivals_per_s is not None else "search" if plan.search else "block"
+    return f"{what} {plan.block}"
 
 
 def run_line(record: RunRecord) -> str:

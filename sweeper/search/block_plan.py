@@ -15,7 +15,7 @@ def block_plan(
     eliminated: Collection[Configuration],
     block: int,
     seed: int,
-    reference_workers: int,
+    reference: Configuration,
 ) -> tuple[RunPlan, ...]:
     """The runs of one block (counted from 1), in order.
 
@@ -26,7 +26,7 @@ def block_plan(
     live = [c for c in sorted(configurations) if c not in eliminated]
     entries = [(configuration, False) for configuration in live]
     if len(live) >= SENTINEL_FROM:
-        entries += [(c, True) for c in live if c.workers == reference_workers]
+        entries += [(c, True) for c in live if c == reference]
     random.Random(f"{seed}:{block}").shuffle(entries)
     return tuple(
         RunPlan(run_id("b", block, position, configuration), block, position, configuration, sentinel)
@@ -35,8 +35,11 @@ def block_plan(
 
 
 def run_id(kind: str, block: int, position: int, configuration: Configuration) -> str:
-    """`b03-02-w8`: the second run of the third block; `kind` is b for blocks, c for the confirmation."""
+    """`b03-02-w8`: the second run of the third block; `kind` is s for the search, b for blocks, c for the
+    confirmation."""
     name = f"{kind}{block:02d}-{position:02d}-w{configuration.workers}"
     if configuration.model_threads != 1:
         name += f"-t{configuration.model_threads}"
-    return name if configuration.processes == 1 else f"{name}-p{configuration.processes}"
+    if configuration.processes != 1:
+        name += f"-p{configuration.processes}"
+    return "".join([name, *(f"-{value}" for _, value in configuration.parameters)])

@@ -40,7 +40,8 @@ class BlockModel:
 
     `effects` has shape (k,) in the order of `configurations`; `unscaled` (k, k) is their part of the
     pseudo-inverse of X'X, `estimable` (k, k) says which pairs share a chain of blocks. `slopes` are
-    the covariates' coefficients, `slope_errors` their standard errors (inf where not estimable).
+    the covariates' coefficients, `slope_errors` their standard errors (inf where not estimable), `means` the
+    plain means of each configuration's values.
     """
 
     configurations: tuple[Configuration, ...]
@@ -51,6 +52,7 @@ class BlockModel:
     degrees_of_freedom: int
     slopes: tuple[float, ...]
     slope_errors: tuple[float, ...] = ()
+    means: tuple[float, ...] = ()
 
     def contrast(self, this: int, other: int) -> Contrast:
         """`other` minus `this`, both indices into `configurations`."""
@@ -99,6 +101,10 @@ def fit(observations: Sequence[Observation]) -> BlockModel:
         degrees_of_freedom=freedom,
         slopes=tuple(float(slope) for slope in coefficients[count + len(blocks) :] / scales),
         slope_errors=_slope_errors(inverse, count + len(blocks), scales, deviation),
+        means=tuple(
+            float(mean)
+            for mean in np.bincount(row_configuration, weights=values) / np.bincount(row_configuration)
+        ),
     )
 
 

@@ -72,6 +72,8 @@ def flat(record: RunRecord) -> dict[str, Any]:
         "started_at": record.started_at,
         "elapsed_s": round(record.elapsed_s, 3),
         "arrivals_per_s": plan.arrivals_per_s,
+        "search": plan.search,
+        "parameters": " ".join(f"{name}={value}" for name, value in plan.configuration.parameters),
     }
     names = [field.name for field in dataclasses.fields(RunFigures) if field.name != "latency"]
     latency = [field.name for field in dataclasses.fields(LatencyFigures)]
@@ -81,11 +83,26 @@ def flat(record: RunRecord) -> dict[str, Any]:
     return row
 
 
+def parameters_to_json(parameters: tuple[tuple[str, int | str], ...]) -> str | None:
+    return json.dumps(dict(parameters)) if parameters else None
+
+
+def _parameters_from_json(text: str | None) -> tuple[tuple[str, int | str], ...]:
+    return tuple(json.loads(text).items()) if text else ()
+
+
 def plan_of(row: Any) -> RunPlan:
-    """The plan of a stored row with the columns of `sweeper_runs`; older tables lack the last one."""
-    configuration = Configuration(row.workers, row.model_threads, row.processes)
-    arrivals = getattr(row, "arrivals_per_s", None)
-    return RunPlan(row.run_id, row.block, row.position, configuration, bool(row.sentinel), arrivals)
+    """The plan of a stored row with the columns of `sweeper_runs`; older tables lack the last ones."""
+    parameters = _parameters_from_json(getattr(row, "parameters", None))
+    return RunPlan(
+        run_id=row.run_id,
+        block=row.block,
+        position=row.position,
+        configuration=Configuration(row.workers, row.model_threads, row.processes, parameters),
+        sentinel=bool(row.sentinel),
+        arrivals_per_s=getattr(row, "arrivals_per_s", None),
+        search=bool(getattr(row, "search", None)),
+    )
 
 
 def record_of(row: Any) -> RunRecord:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from sweeper.errors import StoreError
 from sweeper.records import RunRecord
-from sweeper.store.codec import figures_to_json, findings_to_json, record_of
+from sweeper.store.codec import figures_to_json, findings_to_json, parameters_to_json, record_of
 
 SCHEMA_VERSION = 1
 
@@ -51,7 +51,12 @@ _runs = sa.Table(
     sa.Column("findings", sa.Text, nullable=False),
     sa.Column("fingerprint", sa.String(64), nullable=False),
     sa.Column("arrivals_per_s", sa.Float),
+    sa.Column("search", sa.Boolean),
+    sa.Column("parameters", sa.Text),
 )
+_LATE = ("arrivals_per_s", "search", "parameters")
+"""Columns of `sweeper_runs` that came after version 1. A reader does without them, a writer adds them; an
+older sweeper passes them over, so that the version stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,7 @@ class Database:
                 "be like sqlite:///studies/studies.db"
             ) from error
         self._begin = "BEGIN"
-        self._late_columns = True
+        self._missing: frozenset[str] = frozenset()
         if self._is_sqlite:
             event.listen(self._engine, "connect", _make_durable)
             event.listen(self._engine, "begin", lambda connection: connection.exec_driver_sql(self._begin))
@@ -110,22 +115,17 @@ class Database:
             )
 
     def _catch_up(self, create: bool) -> None:
-        """`arrivals_per_s` came after version 1: a reader does without it, a writer adds it.
-
-        An older sweeper passes the new column over, so that the version stays.
-        """
         with self._transaction("open") as connection:
-            self._late_columns = _has_late_column(connection)
-        if self._late_columns or not create:
+            self._missing = _missing(connection)
+        if not self._missing or not create:
             return
         self._begin = "BEGIN IMMEDIATE"
         with self._transaction("write to") as connection:
-            if not _has_late_column(connection):
-                late = _runs.c.arrivals_per_s
-                kind = late.type.compile(self._engine.dialect)
-                connection.exec_driver_sql(f"ALTER TABLE {_runs.name} ADD COLUMN {late.name} {kind}")
+            for name in sorted(_missing(connection)):
+                kind = _runs.c[name].type.compile(self._engine.dialect)
+                connection.exec_driver_sql(f"ALTER TABLE {_runs.name} ADD COLUMN {name} {kind}")
         self._begin = "BEGIN"
-        self._late_columns = True
+        self._missing = frozenset()
 
     @property
     def _is_sqlite(self) -> bool:
@@ -196,14 +196,20 @@ class Database:
                     findings=findings_to_json(record.findings),
                     fingerprint=record.fingerprint,
                     arrivals_per_s=plan.arrivals_per_s,
+                    search=plan.search,
+                    parameters=parameters_to_json(plan.configuration.parameters),
                 )
             )
 
     def runs(self, study: str) -> tuple[RunRecord, ...]:
-        """A study's runs in the order they were made: the blocks, then the rounds of the confirmation."""
-        late = _runs.c.arrivals_per_s
-        columns = [c for c in _runs.c if c is not late or self._late_columns]
-        order = [late.is_not(None)] if self._late_columns else []
+        """A study's runs in the order they were made: the rounds of the search, the blocks, then the rounds
+        of the confirmation."""
+        columns = [c for c in _runs.c if c.name not in self._missing]
+        order: list[sa.ColumnElement[Any]] = []
+        if "search" not in self._missing:
+            order.append(sa.case((_runs.c.search.is_(True), 0), else_=1))
+        if "arrivals_per_s" not in self._missing:
+            order.append(_runs.c.arrivals_per_s.is_not(None))
         query = sa.select(*columns).where(_runs.c.study == study)
         query = query.order_by(*order, _runs.c.block, _runs.c.position)
         with self._transaction("read") as connection:
@@ -228,12 +234,12 @@ def _version(connection: sa.Connection) -> int | None:
     return version
 
 
-def _has_late_column(connection: sa.Connection) -> bool:
+def _missing(connection: sa.Connection) -> frozenset[str]:
+    """Late columns that the table of runs, if there is one, does not have yet."""
     inspector = sa.inspect(connection)
     if not inspector.has_table(_runs.name):
-        return True
-    late = _runs.c.arrivals_per_s.name
-    return any(column["name"] == late for column in inspector.get_columns(_runs.name))
+        return frozenset()
+    return frozenset(_LATE) - {column["name"] for column in inspector.get_columns(_runs.name)}
 
 
 def _study_of(row: Any) -> StoredStudy:

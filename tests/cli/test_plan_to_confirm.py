@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from sweeper.cli.dry_run import describe
 from sweeper.cli.main import main
-from sweeper.cli.planning import NOT_CONFIRMED, describe, plan_of
+from sweeper.cli.planning import NOT_CONFIRMED, plan_of
 from sweeper.config import combine, settings
 from sweeper.study import StudyPlan
 
@@ -16,6 +17,7 @@ from sweeper.study import StudyPlan
 def planned(**flags: object) -> tuple[StudyPlan, list[str]]:
     chosen = settings(combine(flags, {}, {}))
     plan = plan_of("s", chosen, {})
+    assert isinstance(plan, StudyPlan)
     return plan, describe(plan, chosen).splitlines()
 
 

@@ -10,6 +10,7 @@ import pytest
 from sweeper.cli.main import main
 
 GRID = ["grid", "--code-dir", "model"]
+OPTIMIZE = ["optimize", "--code-dir", "model"]
 COMMAND = ["grid", "--launcher", "command", "--data", "rows.csv"]
 
 # arguments -> words the sentence must hold: what, which value, what would be right
@@ -82,6 +83,35 @@ CASES: list[tuple[list[str], list[str]]] = [
     ([*COMMAND, "--server-command", "true {port} {wokers}"], ["{wokers}"]),
     ([*COMMAND, "--server-command", "true 'quote {port}"], ["--server-command", "quot"]),
     (["grid", "--launcher", "command", "--server-command", "true {port}"], ["--data"]),
+    ([*GRID, "--workers", "1..64"], ["--workers", "'1..64'", "1,4,8,16,32"]),
+    ([*GRID, "--trials", "5"], ["--trials"]),
+    ([*GRID, "--config", "search.toml"], ["search.toml", "sweeper optimize"]),
+    ([*OPTIMIZE, "--workers", ""], ["--workers", "''", "1..64"]),
+    ([*OPTIMIZE, "--workers", ".."], ["--workers", "'..'", "1..64"]),
+    ([*OPTIMIZE, "--workers", "64..1"], ["--workers", "'64..1'", "1..64"]),
+    ([*OPTIMIZE, "--workers", "0..8"], ["--workers", "'0..8'", "1 to 1024"]),
+    ([*OPTIMIZE, "--model-threads", "4..1"], ["--model-threads", "'4..1'", "1..4"]),
+    ([*OPTIMIZE, "--processes", "0"], ["--processes", "'0'", "1..2"]),
+    ([*OPTIMIZE, "--trials", "0"], ["--trials", "'0'", "1 to 1000"]),
+    ([*OPTIMIZE, "--trials", "-3"], ["--trials", "'-3'"]),
+    ([*OPTIMIZE, "--objective", "latency"], ["--objective", "'latency'", "throughput,p99"]),
+    ([*OPTIMIZE, "--search-window", "1s"], ["--search-window", "'1s'", "2s"]),
+    ([*OPTIMIZE, "--tune", "QUEUE"], ["--tune", "NAME=8,32,128"]),
+    ([*OPTIMIZE, "--tune", "A=1..4", "--tune", "A=8"], ["--tune", "different"]),
+    (
+        [*OPTIMIZE, "--tune", "DRUM_FASTAPI_EXECUTOR_QUEUE_DEPHT=8,32"],
+        [
+            "--tune",
+            "DRUM_FASTAPI_EXECUTOR_QUEUE_DEPHT=8,32",
+            "did you mean DRUM_FASTAPI_EXECUTOR_QUEUE_DEPTH",
+        ],
+    ),
+    ([*OPTIMIZE, "--tune", "DRUM_FASTAPI_EXECUTOR_WORKERS=1..8"], ["--tune", "--workers"]),
+    ([*OPTIMIZE, "--tune", "CUSTOM_MODEL_WORKERS=1,2"], ["--tune", "--processes"]),
+    ([*OPTIMIZE, "--tune", "DRUM_UVICORN_LOOP=gevent"], ["--tune", "auto, asyncio, uvloop"]),
+    ([*OPTIMIZE, "--tune", "DRUM_UVICORN_LIMIT_CONCURRENCY=0,8"], ["--tune", "1 to 1000000"]),
+    ([*OPTIMIZE, "--tune", "DRUM_UVICORN_KEEP_ALIVE=auto"], ["--tune", "whole numbers from 0"]),
+    ([*OPTIMIZE, "--storage", "mysql://somewhere"], ["--storage", "mysql://somewhere", "sqlite:///"]),
     (["recommend"], ["no study", "sweeper grid"]),
     (["recommend", "absent"], ["no study"]),
     (["recommend", "--format", "yaml"], ["--format 'yaml'", "drum-yaml"]),
@@ -111,6 +141,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "broken.toml": "workers = [1,\n",
         "typo.toml": "wokers = [1, 4]\n",
         "range.toml": "users = 0\n",
+        "search.toml": 'command = "optimize"\ntrials = 5\n',
         "unsure.toml": 'confirm = "perhaps"\n',
         "syntax.py": "def broken(:\n",
     }

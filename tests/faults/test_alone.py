@@ -213,7 +213,7 @@ def test_a_fault_of_the_study_trips_its_code_and_no_other(code: str) -> None:
     fault = STUDY_FAULTS[code]
     settings = RunSettings(cores_shared=fault.cores_shared)
     plan = StudyPlan(
-        "study", configurations(*fault.workers), Rule(), 0, 4, settings, "abc", {},
+        "study", configurations(*fault.workers), Rule(), 0, Configuration(4), settings, "abc", {},
         not_confirmed=fault.not_confirmed,
     )  # fmt: skip
     answer = run_study(plan, World(fault.script).parts(), MemoryStore(), Watching())

@@ -81,7 +81,7 @@ def block(
 ) -> list[RunRecord]:
     return [
         RunRecord(plan, verdict(), "", 20.0, measure(WORKERS.index(plan.configuration.workers), number))
-        for plan in block_plan(ALL, eliminated, number, 0, REFERENCE)
+        for plan in block_plan(ALL, eliminated, number, 0, Configuration(REFERENCE))
     ]
 
 

@@ -1,0 +1,108 @@
+"""The trials of a search as a table, and what they say in words."""
+
+from __future__ import annotations
+
+from rich.table import Table
+
+from sweeper.answers import Recommendation, Search, Trial
+from sweeper.findings.wording import Names
+from sweeper.records import Objective
+from sweeper.report.table import milliseconds, varied
+
+UNITS = {Objective.THROUGHPUT: "requests/s", Objective.P99: "p99 ms"}
+SHOWN_AT_MOST = 30
+
+
+def trials_table(search: Search) -> Table:
+    """The best trials first; figures with the host's changes taken out, for comparison with each other."""
+    tried = [trial for trial in search.trials if trial.runs]
+    parts = varied([trial.configuration for trial in tried])
+    headings = [UNITS[objective] for objective in search.objectives]
+    if Objective.P99 not in search.objectives:
+        headings.append(UNITS[Objective.P99])
+    table = Table(
+        title=f"search: {len(tried)} of {search.wanted} configurations",
+        title_justify="left",
+        caption="the host's changes are taken out; these figures choose the finalists, they do not decide",
+        caption_justify="left",
+        box=None,
+        pad_edge=False,
+    )
+    for name in ("trial", *parts, "runs", *headings, "errors", ""):
+        table.add_column(name, justify="left" if name == "" else "right", no_wrap=True)
+    ranked = sorted(tried, key=lambda trial: _rank(trial, search))
+    for trial in ranked[:SHOWN_AT_MOST]:
+        figures = [_figure(value, o) for value, o in zip(trial.values, search.objectives, strict=False)]
+        figures += ["-"] * (len(search.objectives) - len(figures))
+        if Objective.P99 not in search.objectives:
+            figures.append("-" if trial.p99_ms is None else milliseconds(trial.p99_ms))
+        table.add_row(
+            str(trial.number),
+            *(str(part(trial.configuration)) for part in parts.values()),
+            str(trial.runs),
+            *figures,
+            "-" if trial.error_rate is None else f"{trial.error_rate:.1%}",
+            _remark(trial, search),
+        )
+    return table
+
+
+def _rank(trial: Trial, search: Search) -> tuple[bool, float]:
+    if not trial.values:
+        return True, 0.0
+    sign = -1 if search.objectives[0] is Objective.THROUGHPUT else 1
+    return False, sign * trial.values[0]
+
+
+def _figure(value: float, objective: Objective) -> str:
+    return f"{value:,.1f}" if objective is Objective.THROUGHPUT else milliseconds(value)
+
+
+def _remark(trial: Trial, search: Search) -> str:
+    remarks = []
+    if trial.configuration in search.finalists:
+        remarks.append("finalist")
+    if len(search.objectives) > 1 and trial.number in search.front:
+        remarks.append("on the front")
+    if trial.stopped:
+        remarks.append(f"given up: {trial.stopped}")
+    elif not trial.measured_runs:
+        remarks.append("no figures")
+    return ", ".join(remarks)
+
+
+def search_lines(recommendation: Recommendation) -> tuple[str, ...]:
+    """What the search did, in a line or two; nothing without one."""
+    search = recommendation.search
+    if search is None:
+        return ()
+    tried = [trial for trial in search.trials if trial.runs]
+    runs = sum(trial.runs for trial in tried)
+    given_up = sum(1 for trial in tried if trial.stopped)
+    known = ", all there are" if search.wanted >= search.space_size else f" of {search.space_size:,}"
+    lines = [
+        f"Search: {len(tried)} configurations{known}, {runs} runs with those of the finalists' blocks"
+        + (f", {given_up} given up early" if given_up else "")
+        + "."
+    ]
+    trade = _trade(search, recommendation)
+    return (*lines, trade) if trade else tuple(lines)
+
+
+def _trade(search: Search, recommendation: Recommendation) -> str:
+    """With two objectives: what the other end of the front would cost."""
+    answer = recommendation.configuration
+    own = next((trial for trial in search.trials if trial.configuration == answer), None)
+    if len(search.objectives) < 2 or own is None or not own.values:
+        return ""
+    on_front = [trial for trial in search.trials if trial.number in search.front]
+    sign = 1 if search.objectives[1] is Objective.THROUGHPUT else -1
+    other = max(on_front, key=lambda trial: sign * trial.values[1], default=None)
+    if other is None or other.configuration == answer:
+        return f"Front: nothing tried has a better {search.objectives[1]} than the answer."
+    names = Names(trial.configuration for trial in search.trials)
+    first, second = (f"{(b - a) / a:+.0%}" for a, b in zip(own.values, other.values, strict=True))
+    return (
+        f"Front: the answer is chosen by {search.objectives[0]}; {names.full(other.configuration)} would "
+        f"give {second} {search.objectives[1]} for {first} {search.objectives[0]} (figures of all runs)."
+    )
