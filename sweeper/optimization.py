@@ -79,7 +79,8 @@ class _Course:
         )
 
     def finalists(self) -> tuple[Configuration, ...]:
-        return finalists(self.trials(), self.plan.search.reference, self.plan.blocks.rule)
+        search = self.plan.search
+        return finalists(self.trials(), search.reference, self.plan.blocks.rule, search.objectives)
 
     def search(self, later: Sequence[RunRecord] = (), planned: Sequence[RunPlan] = ()) -> Search:
         search, found = self.plan.search, self.trials(later, planned)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import httpx
 import optuna
 import pytest
 from optuna.trial import TrialState
 
 from sweeper.answers import Search
 from sweeper.errors import StoreError, UsageError
+from sweeper.launch.ports import free_port
 from sweeper.optimization import OptimizePlan, run_optimization
 from sweeper.records import Objective, RunRecord
 from sweeper.search.optuna_log import OptunaLog
@@ -77,7 +83,7 @@ def test_one_trial_is_one_configuration_with_all_its_runs(tmp_path: Path) -> Non
     assert {t.state for t in study.trials} <= {TrialState.COMPLETE, TrialState.PRUNED}
     best = max((t for t in study.trials if t.state is TrialState.COMPLETE), key=lambda t: t.value or 0)
     assert study.best_trial.number == best.number
-    assert study.user_attrs["objectives"] == ["requests_per_s"]
+    assert study.metric_names == ["requests_per_s"]
 
 
 def test_the_limits_are_constraints(tmp_path: Path) -> None:
@@ -210,3 +216,45 @@ def test_nothing_is_kept_twice(tmp_path: Path) -> None:
     log.close()
     assert seen
     assert all(seen)
+
+
+def test_optuna_dashboard_shows_it(tmp_path: Path) -> None:
+    """The real dashboard, asked by its own API."""
+    logged(tmp_path, planned(objectives=BOTH, trials=5))
+    port = free_port()
+    program = Path(sys.executable).with_name("optuna-dashboard")
+    process = subprocess.Popen(
+        [program, url(tmp_path), "--host", "127.0.0.1", "--port", str(port), "--quiet"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        (study,) = asked(port, "/api/studies")["study_summaries"]
+        assert (study["study_name"], study["directions"]) == ("study", ["maximize", "minimize"])
+        detail = asked(port, f"/api/studies/{study['study_id']}")
+    finally:
+        process.kill()
+        process.wait()
+    assert detail["objective_names"] == ["requests_per_s", "p99_ms"]
+    assert len(detail["trials"]) == 5
+    for trial in detail["trials"]:
+        assert trial["state"] == "Complete"
+        assert [param["name"] for param in trial["params"]] == ["workers"]
+        assert len(trial["values"]) == 2
+        assert {"p99_ms", "cpu_cores", "verdicts"} <= {attribute["key"] for attribute in trial["user_attrs"]}
+
+
+def asked(port: int, path: str, timeout_s: float = 60.0) -> dict[str, Any]:
+    """The answer of a server that may still be starting."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            answer = httpx.get(f"http://127.0.0.1:{port}{path}", timeout=10.0)
+        except httpx.TransportError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+            continue
+        answer.raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found

@@ -72,7 +72,7 @@ class Live:
     def round_finished(self, number: int, so_far: Search) -> None:
         left = so_far.wanted - sum(1 for trial in so_far.trials if trial.runs)
         self._console.print()
-        self._console.print(trials_table(so_far))
+        self._console.print(trials_table(so_far, most=8))
         self._print(
             f"search round {number}: {len(so_far.trials)} of {so_far.wanted} configurations tried"
             + ("" if left else "; the best ones go on to fresh blocks once each has had its runs")

@@ -10,11 +10,10 @@ from sweeper.records import Objective
 from sweeper.report.table import milliseconds, varied
 
 UNITS = {Objective.THROUGHPUT: "requests/s", Objective.P99: "p99 ms"}
-SHOWN_AT_MOST = 30
 
 
-def trials_table(search: Search) -> Table:
-    """The best trials first; figures with the host's changes taken out, for comparison with each other."""
+def trials_table(search: Search, most: int = 30) -> Table:
+    """The best trials first, `most` of them; figures with the host's changes taken out."""
     tried = [trial for trial in search.trials if trial.runs]
     parts = varied([trial.configuration for trial in tried])
     headings = [UNITS[objective] for objective in search.objectives]
@@ -23,7 +22,7 @@ def trials_table(search: Search) -> Table:
     table = Table(
         title=f"search: {len(tried)} of {search.wanted} configurations",
         title_justify="left",
-        caption="the host's changes are taken out; these figures choose the finalists, they do not decide",
+        caption="the host's changes taken out; they choose the finalists and decide nothing",
         caption_justify="left",
         box=None,
         pad_edge=False,
@@ -31,7 +30,7 @@ def trials_table(search: Search) -> Table:
     for name in ("trial", *parts, "runs", *headings, "errors", ""):
         table.add_column(name, justify="left" if name == "" else "right", no_wrap=True)
     ranked = sorted(tried, key=lambda trial: _rank(trial, search))
-    for trial in ranked[:SHOWN_AT_MOST]:
+    for trial in ranked[:most]:
         figures = [_figure(value, o) for value, o in zip(trial.values, search.objectives, strict=False)]
         figures += ["-"] * (len(search.objectives) - len(figures))
         if Objective.P99 not in search.objectives:

@@ -7,11 +7,12 @@ no more runs of it can come, because Optuna lets nobody change it afterwards.
 from __future__ import annotations
 
 import statistics
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import optuna
-from optuna.exceptions import OptunaError
+from optuna.exceptions import ExperimentalWarning, OptunaError
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
@@ -66,7 +67,9 @@ class OptunaLog:
                     "another name"
                 )
             study.set_user_attr(_OURS, True)
-            study.set_user_attr("objectives", [_METRICS[objective] for objective in self._objectives])
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExperimentalWarning)
+                study.set_metric_names([_METRICS[objective] for objective in self._objectives])
         return study
 
     def _fits(self, search: Search) -> bool:

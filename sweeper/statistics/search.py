@@ -203,19 +203,29 @@ def front(found: Sequence[Trial], objectives: Sequence[Objective]) -> tuple[int,
     return tuple(t.number for t in candidates if not any(beaten(t, other) for other in candidates))
 
 
-def finalists(found: Sequence[Trial], reference: Configuration, rule: Rule) -> tuple[Configuration, ...]:
+def finalists(
+    found: Sequence[Trial], reference: Configuration, rule: Rule, objectives: Sequence[Objective]
+) -> tuple[Configuration, ...]:
     """The three best, the reference, and, because that is what is looked for, the one that takes the least
-    among those within the tolerance of the best. Trials that were given up, or that break a limit, are left
-    out while others are left.
+    among those within the tolerance of the best; of a second objective the best one, too.
+
+    Trials that were given up, or that break a limit, are left out while others are left.
     """
-    sign = 1 if rule.objective is Objective.THROUGHPUT else -1
     measured = [t for t in found if t.values]
     hopeful = [t for t in measured if not t.stopped and t.keeps_limits]
     hopeful = hopeful or [t for t in measured if not t.stopped] or measured
-    ranked = sorted(hopeful, key=lambda t: (-sign * t.values[0], t.configuration))
-    chosen = [trial.configuration for trial in ranked[:BEST]]
-    if ranked:
-        best = math.log(ranked[0].values[0])
-        close = [t for t in ranked if sign * (best - math.log(t.values[0])) <= rule.margin]
-        chosen.append(min(t.configuration for t in close))
-    return tuple(sorted({reference, *chosen}))
+    chosen = {reference}
+    for place, objective in enumerate(objectives):
+        ranked = sorted(hopeful, key=lambda t: (-_gain(t, place, objective), t.configuration))
+        chosen |= {t.configuration for t in ranked[: BEST if place == 0 else 1]}
+        if ranked and place == 0:
+            best = _gain(ranked[0], place, objective)
+            close = [t for t in ranked if best - _gain(t, place, objective) <= rule.margin]
+            chosen.add(min(t.configuration for t in close))
+    return tuple(sorted(chosen))
+
+
+def _gain(trial: Trial, place: int, objective: Objective) -> float:
+    """The log of an objective's value, more is better."""
+    log = math.log(trial.values[place])
+    return log if objective is Objective.THROUGHPUT else -log

@@ -157,12 +157,13 @@ def test_with_two_objectives_one_good_one_is_enough_to_go_on() -> None:
     assert seen[2].stopped != ""
     numbers = {seen[workers].number for workers in (1, 4, 8)}
     assert set(front(tuple(seen.values()), BOTH)) == numbers
+    assert [c.workers for c in finalists(tuple(seen.values()), FOUR, Rule(), BOTH)] == [1, 4, 8]
 
 
 def test_the_finalists_are_the_best_the_reference_and_the_smallest_that_would_do() -> None:
     levels = {4: 100.0, 6: 138.0, 8: 139.0, 16: 141.0, 24: 140.0, 32: 139.5, 1: 60.0}
     found = tuple(of(searched(levels, noise=0.001)).values())
-    assert [c.workers for c in finalists(found, FOUR, Rule())] == [4, 6, 16, 24, 32]
+    assert [c.workers for c in finalists(found, FOUR, Rule(), BOTH[:1])] == [4, 6, 16, 24, 32]
 
 
 def test_what_was_given_up_is_a_finalist_only_where_nothing_else_is_left() -> None:
@@ -172,9 +173,9 @@ def test_what_was_given_up_is_a_finalist_only_where_nothing_else_is_left() -> No
     ]
     found = tuple(of(records).values())
     assert all(trial.stopped for trial in found)
-    assert [c.workers for c in finalists(found, FOUR, Rule())] == [4, 8]
+    assert [c.workers for c in finalists(found, FOUR, Rule(), BOTH[:1])] == [4, 8]
     more = tuple(of([*records, run(2, 1, figures(rps=50))]).values())
-    assert [c.workers for c in finalists(more, FOUR, Rule())] == [2, 4]
+    assert [c.workers for c in finalists(more, FOUR, Rule(), BOTH[:1])] == [2, 4]
 
 
 def test_later_blocks_refine_the_figures_on_the_same_scale() -> None:
