@@ -45,7 +45,9 @@ def trials(
         if record is not None:
             own.append(record)
     seen = _Seen(runs, reference, rule, tuple(objectives), wanted)
-    given_up = seen.given_up()
+    # By the runs of the search alone: what the final blocks say of a finalist does not give it up.
+    searched = {c: [record for record in own if record.plan.search] for c, own in runs.items()}
+    given_up = _Seen(searched, reference, rule, tuple(objectives), wanted).given_up()
     return tuple(
         seen.trial(number, configuration, given_up.get(configuration, ""))
         for number, configuration in enumerate(runs)
