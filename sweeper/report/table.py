@@ -19,8 +19,8 @@ def candidates_table(recommendation: Recommendation) -> Table:
         title=f"{recommendation.study}: {_blocks(recommendation)}",
         title_justify="left",
         caption=(
-            f"±: {recommendation.confidence:.0%} interval over runs, from 3 on. behind: how far below the best "
-            "other value, interval at this look"
+            f"±: {recommendation.confidence:.0%} interval over runs, from 3 on. behind: how far below the "
+            "best other value, interval at this look"
         ),
         caption_justify="left",
         box=None,
