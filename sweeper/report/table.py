@@ -262,11 +262,11 @@ def stage(plan: RunPlan) -> str:
     return f"{what} {plan.block}"
 
 
-def run_line(record: RunRecord) -> str:
-    """One finished run in one line."""
+def run_line(record: RunRecord, label_width: int = 12) -> str:
+    """One finished run in one line; `label_width` is that of the longest label beside it."""
     figures = record.figures
     codes = ", ".join(finding.code for finding in record.findings if finding.severity != "info")
-    name = f"{stage(record.plan)}  {record.configuration.label:<12}"
+    name = f"{stage(record.plan)}  {record.configuration.label:<{label_width}}"
     if figures is None:
         why = record.findings[0].message if record.findings else ""
         return f"{name} {record.verdict.value}  {codes}: {why}"
