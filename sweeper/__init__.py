@@ -1,3 +1,28 @@
-"""sweeper: how many threads should this model server run?"""
+"""sweeper: how many threads should this model server run?
+
+`load_study` and `StudyData` are for people's own Python; they are imported when first used, so that
+`import sweeper` takes next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sweeper.cli.loading import load_study
+    from sweeper.store.study_data import StudyData
 
 __version__ = "0.1.0"
+__all__ = ["StudyData", "__version__", "load_study"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "load_study":
+        from sweeper.cli.loading import load_study
+
+        return load_study
+    if name == "StudyData":
+        from sweeper.store.study_data import StudyData
+
+        return StudyData
+    raise AttributeError(f"module 'sweeper' has no attribute '{name}'")

@@ -125,6 +125,12 @@ class StudySettings(BaseModel, ABC):
         """DRUM's default, or what of this study comes closest to it."""
 
     @property
+    def subject(self) -> str:
+        """What is measured, in a word: the model, the code folder, or that it is somebody's own command."""
+        folder = (self.code_dir or "").rstrip("/").rpartition("/")[2].strip(".")
+        return self.model or folder or ("command" if self.launcher == "command" else "xgboost")
+
+    @property
     def rule(self) -> Rule:
         return Rule(
             objective=self.objectives[0],

@@ -187,10 +187,8 @@ def _git_commit() -> str | None:
 
 
 def _new_name(chosen: StudySettings, where: Where) -> str:
-    what = chosen.model or (Path(chosen.code_dir).name if chosen.code_dir else None) or chosen.launcher
-    what = "xgboost" if what == "fastapi" else what
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    name = f"{chosen.COMMAND}-{what}-{stamp}"
+    name = f"{chosen.COMMAND}-{chosen.subject}-{stamp}"
     return name if not (where.studies_dir / name).exists() else f"{name}-{os.getpid()}"
 
 

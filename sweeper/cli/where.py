@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sweeper.answers import Recommendation
 from sweeper.config import ENVIRONMENT_PREFIX, Given, settings
 from sweeper.errors import StoreError, UsageError
+from sweeper.records import RunRecord
 from sweeper.store.database import Database, StoredStudy
 from sweeper.study_settings import StudySettings
 
@@ -64,14 +66,19 @@ class Where:
     def database_file(self) -> Path:
         return Path(self.storage.removeprefix("sqlite:///"))
 
-    def find(self) -> StoredStudy:
-        """The study named, or the newest. Raises UsageError when there is none."""
-        if not self.database_file.is_file():
-            raise UsageError(f"there is no study yet in {self.database_file}: make one with sweeper grid")
-        with _opened(self) as database:
-            found = database.studies()
+    def all(self) -> tuple[StoredStudy, ...]:
+        """Every study there, oldest first. Raises UsageError when there is none."""
+        found: tuple[StoredStudy, ...] = ()
+        if self.database_file.is_file():
+            with _opened(self) as database:
+                found = database.studies()
         if not found:
             raise UsageError(f"there is no study yet in {self.database_file}: make one with sweeper grid")
+        return found
+
+    def find(self) -> StoredStudy:
+        """The study named, or the newest. Raises UsageError when there is none."""
+        found = self.all()
         if self.study is None:
             return found[-1]
         for study in found:
@@ -101,6 +108,15 @@ class Where:
             raise UsageError(f"--config '{self.config}' is not valid TOML: {error}") from None
 
 
+@contextmanager
+def nothing_lost() -> Iterator[None]:
+    """What fails in here fails where nothing was measured, and so is wrong use (exit code 2)."""
+    try:
+        yield
+    except StoreError as error:
+        raise UsageError(str(error)) from None
+
+
 class _opened:
     """The database of a place, closed on leaving."""
 
@@ -124,6 +140,13 @@ def stored_settings(study: StoredStudy) -> StudySettings:
         return settings(Given(study.settings, {}, str(study.settings.get("command", "grid"))))
     except UsageError as error:
         raise StoreError(f"study '{study.name}' has settings this sweeper does not know: {error}") from None
+
+
+def records_of(where: Where) -> tuple[RunRecord, ...]:
+    """The runs of a recorded study."""
+    name = where.find().name
+    with _opened(where) as database:
+        return database.runs(name)
 
 
 def answer(where: Where) -> Recommendation:

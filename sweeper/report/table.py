@@ -84,7 +84,7 @@ def _cells(
     return (
         ("→ " if chosen else "") + first,
         *rest,
-        _runs(candidate),
+        run_counts(candidate.runs, candidate.suspect_runs, candidate.failed_runs),
         _with_half_width(candidate.rps, candidate.runs),
         _behind(candidate.relative_to_best),
         _latency(candidate, "p50"),
@@ -97,12 +97,13 @@ def _cells(
     )
 
 
-def _runs(candidate: Candidate) -> str:
-    text = str(candidate.runs)
-    if candidate.suspect_runs:
-        text += f" +{candidate.suspect_runs} suspect"
-    if candidate.failed_runs:
-        text += f" +{candidate.failed_runs} failed"
+def run_counts(valid: int, suspect: int, failed: int) -> str:
+    """The valid runs, and what there is besides: `12 +1 suspect`."""
+    text = str(valid)
+    if suspect:
+        text += f" +{suspect} suspect"
+    if failed:
+        text += f" +{failed} failed"
     return text
 
 

@@ -7,6 +7,7 @@ import json
 import math
 from typing import Any
 
+from sweeper.errors import StoreError
 from sweeper.records import (
     Configuration,
     Finding,
@@ -17,6 +18,9 @@ from sweeper.records import (
     Severity,
     Verdict,
 )
+
+OTHERWISE = {"processes": "server_processes"}
+"""Figures whose name a setting of the configuration has, and what they are called beside it."""
 
 
 def figures_to_json(figures: RunFigures | None) -> str | None:
@@ -78,7 +82,7 @@ def flat(record: RunRecord) -> dict[str, Any]:
     names = [field.name for field in dataclasses.fields(RunFigures) if field.name != "latency"]
     latency = [field.name for field in dataclasses.fields(LatencyFigures)]
     figures = record.figures
-    row.update({name: getattr(figures, name) if figures else None for name in names})
+    row.update({OTHERWISE.get(name, name): getattr(figures, name) if figures else None for name in names})
     row.update({f"latency_{name}": getattr(figures.latency, name) if figures else None for name in latency})
     return row
 
@@ -106,6 +110,14 @@ def plan_of(row: Any) -> RunPlan:
 
 
 def record_of(row: Any) -> RunRecord:
+    """A stored row as it was. Raises StoreError where somebody else has written to it."""
+    try:
+        return _record_of(row)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"run {row.run_id} of study '{row.study}' is damaged: {error!r}") from error
+
+
+def _record_of(row: Any) -> RunRecord:
     return RunRecord(
         plan=plan_of(row),
         verdict=Verdict(row.verdict),

@@ -6,7 +6,7 @@ Tables are prefixed `sweeper_`: Optuna's own (`studies`, `trials`, …) may live
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -243,10 +243,11 @@ def _missing(connection: sa.Connection) -> frozenset[str]:
 
 
 def _study_of(row: Any) -> StoredStudy:
-    settings: Mapping[str, Any] = json.loads(row.settings)
-    return StoredStudy(
-        row.name, row.created_at, dict(settings), json.loads(row.environment), bool(row.complete)
-    )
+    try:
+        settings, environment = dict(json.loads(row.settings)), dict(json.loads(row.environment))
+    except (TypeError, ValueError) as error:
+        raise StoreError(f"study '{row.name}' is damaged in the database: {error}") from error
+    return StoredStudy(row.name, row.created_at, settings, environment, bool(row.complete))
 
 
 def _make_durable(connection: Any, _record: Any) -> None:

@@ -6,7 +6,9 @@ import dataclasses
 from pathlib import Path
 
 import pandas as pd
+from pyarrow import ArrowException
 
+from sweeper.errors import StoreError
 from sweeper.records import RequestLog, TelemetrySample
 
 
@@ -48,5 +50,11 @@ def write_telemetry(path: Path, samples: tuple[TelemetrySample, ...]) -> None:
     pd.DataFrame(rows, columns=names).to_parquet(path, index=False)
 
 
-def read_telemetry(path: Path) -> pd.DataFrame:
-    return pd.read_parquet(path)
+def read_table(path: Path) -> pd.DataFrame:
+    """One of these files as it is. Raises StoreError where it is missing or damaged."""
+    try:
+        return pd.read_parquet(path)
+    except FileNotFoundError:
+        raise StoreError(f"there is no {path}: it was removed, or is on the host that made the run") from None
+    except (OSError, ArrowException) as error:
+        raise StoreError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error

@@ -156,7 +156,7 @@ def test_telemetry_comes_back_and_what_is_unavailable_is_null(tmp_path: Path) ->
         for second in range(3)
     )  # fmt: skip
     tables.write_telemetry(tmp_path / "t.parquet", samples)
-    frame = tables.read_telemetry(tmp_path / "t.parquet")
+    frame = tables.read_table(tmp_path / "t.parquet")
     assert list(frame.columns) == [field.name for field in dataclasses.fields(SAMPLE)]
     assert frame["at_s"].tolist() == [0.0, 1.0, 2.0]
     assert frame["server_voluntary_switches"].tolist() == [2**53, 2**53 + 1, 2**53 + 2]
@@ -243,6 +243,6 @@ def test_kill_9_leaves_exactly_the_runs_that_were_acknowledged_or_one_more(
             folder = store.folder / "runs" / item.plan.run_id
             again = tables.read_requests(folder / "requests.parquet", folder / "client.parquet")
             assert len(again.started_s) == 3
-            assert len(tables.read_telemetry(folder / "telemetry.parquet")) == 1
+            assert len(tables.read_table(folder / "telemetry.parquet")) == 1
         csv_rows = (store.folder / "runs.csv").read_text().splitlines()
         assert len(csv_rows) - 1 in (len(blocks), len(blocks) - 1)

@@ -1,0 +1,38 @@
+"""Prints the studies of a place."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+
+from sweeper.cli.answering import console
+from sweeper.cli.loading import recorded
+from sweeper.cli.where import Where, nothing_lost, stored_settings
+from sweeper.errors import SweeperError
+from sweeper.report.studies import Listed, studies_object, studies_table, troubles
+from sweeper.store.database import StoredStudy
+
+
+def print_studies(where: Where, *, as_json: bool) -> int:
+    with nothing_lost():
+        listed = [_listed(study, where) for study in reversed(where.all())]
+    if as_json:
+        sys.stdout.write(json.dumps(studies_object(listed), ensure_ascii=False) + "\n")
+        return 0
+    out = console()
+    out.print(studies_table(listed))
+    for line in troubles(listed):
+        out.print(line, markup=False, soft_wrap=True)
+    return 0
+
+
+def _listed(study: StoredStudy, where: Where) -> Listed:
+    """One that cannot be read is listed as such: the others can."""
+    command = str(study.settings.get("command", "grid"))
+    try:
+        measured = stored_settings(study).subject
+        found = recorded(replace(where, study=study.name))
+    except SweeperError as error:
+        return Listed(study.name, command, "-", study.created_at, trouble=str(error))
+    return Listed(study.name, command, measured, study.created_at, found.records, found.recommendation)
