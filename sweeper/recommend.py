@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from sweeper.answers import Cause, HostSpeedUse, Recommendation, Status
 from sweeper.confirmation import confirmation, split
 from sweeper.findings.cores import server_cores
+from sweeper.findings.hosts import several_hosts
 from sweeper.findings.picture import Picture, picture
 from sweeper.findings.pool import pool_ignored
 from sweeper.findings.study import study_findings
@@ -62,6 +63,9 @@ def recommend(facts: StudyFacts, records: Sequence[RunRecord]) -> Recommendation
     findings = study_findings(records, facts.cores_shared, rule.objective, rule.confidence, seen=seen)
     if ignored is not None and all(finding.code != ignored.code for finding in findings):
         findings = (ignored, *findings)
+    several = several_hosts(records, facts.reference)
+    if several is not None:
+        findings = (several, *findings)
     if answer is not None and facts.not_confirmed:
         findings = (
             *findings,

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 import pytest
 
 from sweeper.answers import Recommendation, Search, Status
+from sweeper.course import StudyPlan
 from sweeper.optimization import OptimizePlan, optimization_so_far, run_optimization
 from sweeper.records import Configuration, Objective, RunRecord
 from sweeper.search.rounds import SearchSpace
 from sweeper.space import Choices, Dimension, Space
 from sweeper.statistics.rule import Rule
-from sweeper.study import StudyPlan
 from sweeper.under_load import RunSettings
 from tests.fakes import Behaviour, MemoryStore, Script, Watching, World, generator
 

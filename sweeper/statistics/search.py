@@ -39,7 +39,7 @@ def trials(
     plans = [record.plan for record in records if record.plan.arrivals_per_s is None]
     made = {record.plan.run_id: record for record in records}
     runs: dict[Configuration, list[RunRecord]] = {reference: []} if plans or planned else {}
-    for plan in sorted([*plans, *planned], key=lambda plan: (not plan.search, plan.block, plan.position)):
+    for plan in sorted([*plans, *planned], key=lambda plan: (not plan.search, plan.block_key, plan.position)):
         own = runs.setdefault(plan.configuration, [])
         record = made.pop(plan.run_id, None)
         if record is not None:
@@ -178,7 +178,8 @@ class _Measured:
 
     def __init__(self, record: RunRecord, figures: RunFigures) -> None:
         self.record, self.figures = record, figures
-        self.block = record.plan.block + (0 if record.plan.search else _AFTER_THE_SEARCH)
+        block, attempt = record.plan.block_key
+        self.block = (block + (0 if record.plan.search else _AFTER_THE_SEARCH), attempt)
 
 
 def _fit(runs: Mapping[Configuration, Sequence[RunRecord]], objective: Objective) -> BlockModel | None:
