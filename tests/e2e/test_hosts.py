@@ -1,4 +1,4 @@
-"""Three hosts on one study in PostgreSQL, one of them killed: nothing lost, nothing doubled, the right answer.
+"""Three hosts on one study in PostgreSQL, one of them killed: nothing lost or doubled, the right answer.
 
 The hosts are network namespaces of this machine: a loopback and a measuring lock of their own, and the
 database's socket, which is a file. They disturb each other; a server that sleeps bears that.
@@ -89,14 +89,11 @@ class Hosts:
 
     def claims(self) -> dict[tuple[int, int], tuple[str, list[str]]]:
         """Host and run ids of each claim by block and attempt."""
-        found = self.rows("SELECT block, attempt, host, plan FROM sweeper_claims")
-        return {
-            (int(str(block)), int(str(attempt))): (
-                str(host),
-                [run["run_id"] for run in json.loads(str(plan))],
-            )
-            for block, attempt, host, plan in found
-        }
+        found: dict[tuple[int, int], tuple[str, list[str]]] = {}
+        for block, attempt, host, plan in self.rows("SELECT block, attempt, host, plan FROM sweeper_claims"):
+            ids = [run["run_id"] for run in json.loads(str(plan))]
+            found[int(str(block)), int(str(attempt))] = (str(host), ids)
+        return found
 
 
 @pytest.fixture
@@ -172,8 +169,9 @@ def test_three_hosts_make_one_study_and_one_of_them_is_killed(hosts: Hosts, fold
 
 
 def unfinished(hosts: Hosts) -> tuple[str, int]:
+    """The host and the number of the first block that is not whole."""
     runs = hosts.runs()
-    for (block, _), (host, run_ids) in sorted(hosts.claims().items(), reverse=True):
+    for (block, _), (host, run_ids) in sorted(hosts.claims().items()):
         if not set(run_ids) <= set(runs):
             return host, block
     raise AssertionError("every block is finished already")
