@@ -143,3 +143,22 @@ def test_whatever_the_interleaving_all_hosts_find_the_same_finalists(seed: int) 
     chance.shuffle(shuffled)
     again = dataclasses.replace(seen, records=tuple(shuffled), claims=seen.claims[::-1])
     assert shared_optimization_so_far(plan, again) == answer
+
+
+def test_a_round_made_again_for_a_lost_host_keeps_the_numbers_of_the_trials() -> None:
+    """Others watch the trials by number, and a run that came first need not be the first of its round."""
+    plan, table = planned(), Table()
+    claim = table.take("a", lambda seen: next_round(plan, "a", seen))
+    assert claim is not None
+    table.add(recorded(claim.runs[-1], "a"))
+    before = [t.configuration for t in search_so_far(plan, table.seen()).trials(planned=claim.runs)]
+    table.silent.add("a")
+    again = table.take("b", lambda seen: next_round(plan, "b", seen))
+    assert again is not None
+    assert (again.block, again.attempt) == (1, 1)
+    assert [run.configuration for run in again.runs] == [run.configuration for run in claim.runs]
+    after = [t.configuration for t in search_so_far(plan, table.seen()).trials(planned=again.runs)]
+    assert after == before
+    for run in again.runs:
+        table.add(recorded(run, "b"))
+    assert [t.configuration for t in search_so_far(plan, table.seen()).trials()] == before

@@ -22,7 +22,9 @@ from sweeper.store.codec import record_of, row_of
 
 UNREACHABLE_AFTER_S = 10
 LOST_CONNECTION_AFTER_S = 30
-"""How long PostgreSQL may be silent on a connection before both ends take it for lost."""
+"""How long a connection to PostgreSQL may be silent before either end takes it for lost."""
+STUCK_AFTER_S = 120
+"""How long a transaction may stand still: a process that is stopped in the middle holds up the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,10 +233,11 @@ def _patience() -> dict[str, Any]:
 
 
 def _let_nobody_wait_for_the_dead(connection: Any, _record: Any) -> None:
-    """The server gives up on a host that vanished, and frees its locks, as soon as we would on the server."""
+    """The server gives up on a host that vanished, and frees its locks, as soon as we would on the server (on
+    its own it asks after two hours)."""
     third_s = LOST_CONNECTION_AFTER_S // 3
     with connection.cursor() as cursor:
-        cursor.execute(f"SET idle_in_transaction_session_timeout = '{LOST_CONNECTION_AFTER_S}s'")
+        cursor.execute(f"SET idle_in_transaction_session_timeout = '{STUCK_AFTER_S}s'")
         cursor.execute(f"SET tcp_keepalives_idle = {third_s}")
         cursor.execute(f"SET tcp_keepalives_interval = {third_s}")
         cursor.execute("SET tcp_keepalives_count = 2")
