@@ -7,8 +7,10 @@ import dataclasses
 import pytest
 
 from sweeper.findings.hosts import several_hosts
+from sweeper.recommend import StudyFacts, recommend
 from sweeper.records import Configuration, RunRecord, Severity, Verdict
-from tests.builders import figures, record
+from sweeper.statistics.rule import Rule
+from tests.builders import configurations, figures, record
 
 FOUR = Configuration(4)
 
@@ -45,3 +47,16 @@ def test_a_host_without_a_valid_run_of_the_reference_is_named_all_the_same() -> 
     alone = several_hosts([on("a", 1, 100.0), suspect], FOUR)
     assert alone is not None
     assert alone.evidence == {"hosts": 2}
+
+
+def test_cores_are_known_only_where_the_hosts_are_alike() -> None:
+    facts = StudyFacts("s", configurations(1, 4), Rule(), {}, False, False, {"cores": 2})
+    runs = [on("a", 1, 100.0), on("b", 2, 200.0), on("a", 1, 50.0, workers=1), on("b", 2, 100.0, workers=1)]
+    alike = recommend(facts, runs)
+    assert alike.cause is not None and alike.cause.server_cores == 2
+    unlike = [dataclasses.replace(run, fingerprint=run.host) for run in runs]
+    cause = recommend(facts, unlike).cause
+    assert cause is not None and cause.server_cores is None
+    drifted = [dataclasses.replace(run, host="", fingerprint=run.host) for run in runs]
+    cause = recommend(facts, drifted).cause
+    assert cause is not None and cause.server_cores == 2
