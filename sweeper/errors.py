@@ -31,5 +31,9 @@ class StoreError(SweeperError):
     """A study cannot be read or written (damaged file, other schema version, full disk)."""
 
 
+class ClaimLostError(SweeperError):
+    """Another host has taken over what this one was making: its runs under way count for nothing."""
+
+
 class PoolNotAppliedError(SweeperError):
     """The server does not use the worker count it was given; sweeping it would be a no-op."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from sweeper.answers import Search
+from sweeper.claims import Claim, Shared
 from sweeper.records import (
     Configuration,
     PoolStats,
@@ -168,6 +170,28 @@ class RunStore(Protocol):
     ) -> None: ...
 
     def records(self) -> tuple[RunRecord, ...]: ...
+
+
+class SharedStore(RunStore, Protocol):
+    """Where a study is kept on which several hosts work. `save` raises ClaimLostError where the claim that a
+    run belongs to was taken over meanwhile."""
+
+    @property
+    def host(self) -> str:
+        """The name of this host."""
+
+    def seen(self) -> Shared:
+        """What there is of the study now."""
+
+    def take(self, choose: Callable[[Shared], Claim | None]) -> Claim | None:
+        """Claim what `choose` names (None: nothing) of what there is, while no other host claims or records
+        anything. One that is in there already is taken up again."""
+
+    def holding(self, claim: Claim) -> AbstractContextManager[None]:
+        """Meanwhile the others know that this host is alive."""
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Meanwhile no other host claims or records anything."""
 
 
 class TrialLog(Protocol):

@@ -1,5 +1,7 @@
 """`optimize`: search in rounds, then let the finalists prove themselves in fresh blocks like those of a grid.
 
+This is what one host does by itself; shared_optimization.py is for several.
+
 The best of many noisy values looks better than it is, so that no value seen in the search is ever the answer.
 """
 
@@ -12,23 +14,14 @@ from typing import Protocol
 
 from sweeper.answers import Recommendation, Search, Trial
 from sweeper.confirmation import split
+from sweeper.course import StudyPlan, answer_so_far, hopeless, is_no_op, study_facts
 from sweeper.findings.turns import may_interleave
 from sweeper.interfaces import RunStore, TrialLog
 from sweeper.recommend import recommend
 from sweeper.records import Configuration, RunPlan, RunRecord
-from sweeper.search.rounds import SearchSpace, is_due, round_plan, rounds_left
+from sweeper.search.rounds import SearchSpace, first_round_size, is_due, round_plan, rounds_left
 from sweeper.statistics.search import finalists, front, trials
-from sweeper.study import (
-    Observer,
-    Progress,
-    StudyPlan,
-    answer_so_far,
-    hopeless,
-    is_no_op,
-    make_runs,
-    run_study,
-    study_facts,
-)
+from sweeper.study import Observer, Progress, make_runs, run_study
 from sweeper.under_load import Parts, RunSettings
 
 
@@ -52,19 +45,21 @@ class OptimizePlan:
 
 
 @dataclass(slots=True)
-class _Course:
-    """A search's state, made again from its records alone: nothing else is state."""
+class SearchCourse:
+    """A search's state, made again from its records (and claims) alone: nothing else is state. With `whole`
+    those are the records of whole rounds."""
 
     plan: OptimizePlan
     records: list[RunRecord] = field(default_factory=list)
     complete: bool = False
+    whole: list[RunRecord] | None = None
 
     @property
     def pointless(self) -> bool:
-        """The worker count demonstrably does nothing, or nothing ran at all."""
-        return any(is_no_op(record) for record in self.records) or (
-            bool(self.records) and hopeless(self.records)
-        )
+        """The worker count demonstrably does nothing, or nothing ran at all in a whole round."""
+        judged = self.records if self.whole is None else self.whole
+        enough = len(judged) >= first_round_size(self.plan.search)
+        return any(is_no_op(record) for record in self.records) or (enough and hopeless(judged))
 
     def trials(self, later: Sequence[RunRecord] = (), planned: Sequence[RunPlan] = ()) -> tuple[Trial, ...]:
         """`later` are runs of the final blocks, `planned` those of a round under way."""
@@ -117,7 +112,7 @@ def run_optimization(
 
     A recorded run is never made again, so that the same call resumes an interrupted one.
     """
-    course = _Course(plan)
+    course = SearchCourse(plan)
     recorded = {record.plan.run_id: record for record in store.records()}
     number = 0
     while not course.pointless and (runs := round_plan(plan.search, course.trials(), number + 1)):
@@ -129,7 +124,7 @@ def run_optimization(
     course.complete = True
     log.keep(course.search(), course.records, finished=False)
     answer = run_study(plan.final(course.finalists()), parts, store, observer)
-    later = _of_the_blocks(store.records())
+    later = of_the_blocks(store.records())
     answer = course.with_search(answer, later)
     log.keep(course.search(later), [*course.records, *later], finished=True)
     return answer
@@ -138,7 +133,7 @@ def run_optimization(
 def _round(
     number: int,
     runs: Sequence[RunPlan],
-    course: _Course,
+    course: SearchCourse,
     recorded: Mapping[str, RunRecord],
     parts: Parts,
     store: RunStore,
@@ -148,7 +143,7 @@ def _round(
     """Make the runs of one round that are not recorded yet."""
     plan = course.plan
     missing = [run for run in runs if run.run_id not in recorded]
-    progress = _progress(course, len(missing), len(runs))
+    progress = search_progress(course, len(missing), len(runs))
     settings = replace(
         plan.search_run, interleave=plan.search_run.interleave and may_interleave(course.records)
     )
@@ -171,7 +166,7 @@ def _round(
 def optimization_so_far(plan: OptimizePlan, records: Sequence[RunRecord]) -> Recommendation:
     """The answer that the records give, without running anything, and without asking what would come next."""
     searched = [record for record in records if record.plan.search]
-    course = _Course(plan, searched)
+    course = SearchCourse(plan, searched)
     found = course.trials()
     course.complete = len(found) >= plan.search.wanted and not any(
         is_due(trial, plan.search.reference) for trial in found
@@ -179,14 +174,14 @@ def optimization_so_far(plan: OptimizePlan, records: Sequence[RunRecord]) -> Rec
     if course.pointless or not course.complete:
         return course.answer()
     answer = answer_so_far(plan.final(course.finalists()), records)
-    return course.with_search(answer, _of_the_blocks(records))
+    return course.with_search(answer, of_the_blocks(records))
 
 
-def _of_the_blocks(records: Sequence[RunRecord]) -> list[RunRecord]:
+def of_the_blocks(records: Sequence[RunRecord]) -> list[RunRecord]:
     return [record for record in split(records)[0] if not record.plan.search]
 
 
-def _progress(course: _Course, missing: int, runs: int) -> Progress:
+def search_progress(course: SearchCourse, missing: int, runs: int) -> Progress:
     times = [record.elapsed_s for record in course.records]
     rounds = rounds_left(course.plan.search, course.trials())
     return Progress(

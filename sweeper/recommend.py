@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from sweeper.answers import Cause, HostSpeedUse, Recommendation, Status
 from sweeper.confirmation import confirmation, split
-from sweeper.findings.cores import server_cores
+from sweeper.findings.cores import Cores, server_cores
+from sweeper.findings.hosts import several_hosts
 from sweeper.findings.picture import Picture, picture
 from sweeper.findings.pool import pool_ignored
 from sweeper.findings.study import study_findings
@@ -55,13 +56,16 @@ def recommend(facts: StudyFacts, records: Sequence[RunRecord]) -> Recommendation
         status, answer, reason = _verdict(decision, facts, blocks, records)
     seen = picture(
         records,
-        server_cores(facts.environment, facts.cores_shared),
+        _cores(facts, records),
         confidence=rule.confidence,
         host_speed=decision.host_speed is not None and decision.host_speed.used,
     )
     findings = study_findings(records, facts.cores_shared, rule.objective, rule.confidence, seen=seen)
     if ignored is not None and all(finding.code != ignored.code for finding in findings):
         findings = (ignored, *findings)
+    several = several_hosts(records, facts.reference)
+    if several is not None:
+        findings = (several, *findings)
     if answer is not None and facts.not_confirmed:
         findings = (
             *findings,
@@ -96,6 +100,13 @@ def recommend(facts: StudyFacts, records: Sequence[RunRecord]) -> Recommendation
         if answer is None
         else confirmation(open_loop, answer, facts.reference, candidates, facts.users),
     )
+
+
+def _cores(facts: StudyFacts, records: Sequence[RunRecord]) -> Cores:
+    """Not known where hosts that are not alike made the runs: `facts` are of the one that began."""
+    if len({record.host for record in records}) > 1 and len({record.fingerprint for record in records}) > 1:
+        return Cores(shared=facts.cores_shared)
+    return server_cores(facts.environment, facts.cores_shared)
 
 
 def _cause(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Evidence = Mapping[str, float | int | str | bool | None]
+BlockKey = tuple[int, int]
 
 
 class Severity(StrEnum):
@@ -94,7 +95,7 @@ class RunPlan:
 
     With `arrivals_per_s` it is an open-loop run of the confirmation (None: users in a closed loop), and
     `block` counts the confirmation's rounds; with `search` it is one of the search, and `block` counts the
-    rounds of that. Such runs never decide.
+    rounds of that. Such runs never decide. `attempt` counts the hosts that were lost while they made it.
     """
 
     run_id: str
@@ -104,6 +105,12 @@ class RunPlan:
     sentinel: bool = False
     arrivals_per_s: float | None = None
     search: bool = False
+    attempt: int = 0
+
+    @property
+    def block_key(self) -> BlockKey:
+        """What shares a host and a time, and is one block to the statistics: each attempt by itself."""
+        return self.block, self.attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +284,7 @@ class RunFigures:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One run as it is kept: plan, verdict, figures (none if failed) and findings."""
+    """One run as it is kept: plan, verdict, figures (none if failed), findings; of several, which host's."""
 
     plan: RunPlan
     verdict: Verdict
@@ -286,6 +293,7 @@ class RunRecord:
     figures: RunFigures | None = None
     findings: tuple[Finding, ...] = ()
     fingerprint: str = ""
+    host: str = ""
 
     @property
     def configuration(self) -> Configuration:

@@ -7,10 +7,14 @@ once, then what measures, starts servers or waits for them, one test after anoth
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from sweeper.store.address import normalised
+from tests.postgres import Postgres, server
 
 settings.register_profile("sweeper", deadline=None, derandomize=True)
 settings.register_profile("deep", deadline=None, max_examples=3000)
@@ -26,3 +30,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         where = item.path.relative_to(here)
         if where.parts[0] in ALONE or where.name in ALONE_FILES:
             item.add_marker("alone")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    with server() as running:
+        yield running
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> str:
+    """Of a database of the test's own."""
+    return normalised(postgres.url(postgres.database()))

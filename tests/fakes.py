@@ -576,6 +576,7 @@ class Watching:
         self.blocks: list[tuple[int, Recommendation]] = []
         self.dropped: list[tuple[Configuration, int, str]] = []
         self.rounds: list[tuple[int, Search]] = []
+        self.waits: list[str] = []
 
     def runs_started(self, plans: Sequence[RunPlan], progress: Progress) -> None:
         self.progress.append(progress)
@@ -594,3 +595,6 @@ class Watching:
 
     def round_finished(self, number: int, so_far: Search) -> None:
         self.rounds.append((number, so_far))
+
+    def waiting(self, why: str) -> None:
+        self.waits.append(why)

@@ -10,13 +10,14 @@ import pytest
 
 from sweeper.answers import Candidate, Confirmation, Interval, Status
 from sweeper.confirmation import SHARE, arrival_rate, confirmation
+from sweeper.course import StudyPlan, answer_so_far
 from sweeper.findings import RunContext, run_findings
 from sweeper.records import Configuration, Finding, RunPlan, RunRecord, Severity, Verdict, Window
 from sweeper.report.table import confirmation_lines, run_line, stage
 from sweeper.search.confirmation_plan import confirmation_plan
 from sweeper.statistics.decision import Rule
 from sweeper.statistics.figures import Measurement
-from sweeper.study import StudyPlan, answer_so_far, run_study
+from sweeper.study import run_study
 from sweeper.under_load import State
 from tests.builders import SAMPLE, figures, finding, log, record, study
 from tests.fakes import Behaviour, MemoryStore, Script, Watching, World, noisy

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 import pytest
 
 from sweeper.answers import Recommendation, Search, Status
+from sweeper.course import StudyPlan
 from sweeper.optimization import OptimizePlan, optimization_so_far, run_optimization
 from sweeper.records import Configuration, Objective, RunRecord
 from sweeper.search.rounds import SearchSpace
 from sweeper.space import Choices, Dimension, Space
 from sweeper.statistics.rule import Rule
-from sweeper.study import StudyPlan
 from sweeper.under_load import RunSettings
 from tests.fakes import Behaviour, MemoryStore, Script, Watching, World, generator
 
@@ -189,6 +189,21 @@ def test_when_every_run_fails_one_round_is_enough() -> None:
     assert answer.status in (Status.INCONCLUSIVE, Status.INFEASIBLE)
     assert answer.complete
     assert "every run failed" in answer.reason or "served nothing" in answer.reason
+
+
+def test_one_failed_run_of_an_interrupted_round_is_not_all_there_is() -> None:
+    """Gone on with after the first recorded run of all had failed."""
+
+    def script(configuration: Configuration, block: int, run_id: str) -> Behaviour:
+        if configuration.workers == 64:
+            return Behaviour(dies_at_start=True)
+        return peak()(configuration, block, run_id)
+
+    _, whole, _, _ = optimized(script)
+    first = next(r for r in whole.saved if r.configuration.workers == 64)
+    assert optimization_so_far(planned(), [first]).reason.startswith("the search is not finished")
+    answer, _, _, _ = optimized(script, store=MemoryStore((first,)))
+    assert answer.status is Status.RECOMMENDED
 
 
 def test_hopeless_configurations_are_given_up_after_a_run() -> None:

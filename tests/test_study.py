@@ -9,9 +9,10 @@ from collections import Counter
 import pytest
 
 from sweeper.answers import Recommendation, Status
+from sweeper.course import StudyPlan, answer_so_far
 from sweeper.records import Configuration, RunRecord, Verdict
 from sweeper.statistics.decision import Rule
-from sweeper.study import StudyPlan, answer_so_far, run_study
+from sweeper.study import run_study
 from sweeper.under_load import RunSettings
 from tests.builders import configurations
 from tests.fakes import Behaviour, MemoryStore, Script, Watching, World, noisy

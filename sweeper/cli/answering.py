@@ -67,7 +67,7 @@ def print_text(recommendation: Recommendation, where: Where) -> None:
     lines += findings_lines(recommendation)
     command = f"sweeper recommend {recommendation.study}{where.flags}"
     if recommendation.workers is not None:
-        lines += ["", f"To paste:   {command} --format env   (or drum-yaml)"]
+        lines += ["", f"To paste:   {command} --format env   (or drum-yaml){where.password_note}"]
     runs = where.studies_dir / recommendation.study / "runs.csv"
     lines += [f"Read more:  {command} --format json; every run is in {runs}"]
     for line in lines:

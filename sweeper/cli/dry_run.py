@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from sweeper.course import StudyPlan
 from sweeper.optimization import OptimizePlan
 from sweeper.report.table import duration
 from sweeper.search.confirmation_plan import ROUNDS
 from sweeper.search.rounds import NEW, RUNS, round_plan, rounds_left
 from sweeper.statistics.search import BEST
-from sweeper.study import StudyPlan
 from sweeper.study_settings import StudySettings
 
 

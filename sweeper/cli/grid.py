@@ -48,6 +48,7 @@ def register(app: typer.Typer) -> None:
         study: o.Study = None,
         studies_dir: o.StudiesDir = None,
         storage: o.Storage = None,
+        host_name: o.HostName = None,
         config: o.ConfigFile = None,
         allow_drift: o.AllowDrift = False,
         dry_run: o.DryRun = False,
@@ -58,5 +59,5 @@ def register(app: typer.Typer) -> None:
         from sweeper.cli.measuring import measure
         from sweeper.cli.where import Where
 
-        where = Where.from_flags(study, studies_dir, storage, config, allow_drift)
+        where = Where.from_flags(study, studies_dir, storage, config, allow_drift, host_name)
         return measure("grid", flags, where, dry_run=dry_run, as_json=json)

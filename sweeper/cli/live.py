@@ -81,6 +81,9 @@ class Live:
         )
         self._console.print()
 
+    def waiting(self, why: str) -> None:
+        self._print(why)
+
     def eliminated(self, configuration: Configuration, block: int, why: str) -> None:
         self._print(f"{configuration.label} is dropped after block {block}: {why}")
 

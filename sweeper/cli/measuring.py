@@ -14,10 +14,10 @@ from pathlib import Path
 
 from sweeper import preflight
 from sweeper.answers import Recommendation
-from sweeper.cli.answering import console, exit_code, print_text
+from sweeper.cli.answering import exit_code, print_text
 from sweeper.cli.dry_run import describe
-from sweeper.cli.live import Live
-from sweeper.cli.planning import environment_differences, plan_of
+from sweeper.cli.planning import environment_differences, host_differences, plan_of
+from sweeper.cli.running import MadeMeanwhile, Prepared, run
 from sweeper.cli.where import VARIABLES, Where, answer, stored_settings
 from sweeper.config import combine, differences, settings
 from sweeper.errors import UsageError
@@ -30,11 +30,8 @@ from sweeper.launch import (
     place_cores,
 )
 from sweeper.load import LocustGenerator
-from sweeper.optimization import OptimizePlan, run_optimization
 from sweeper.report import formats
-from sweeper.store.database import Database, StoredStudy
-from sweeper.store.study_store import StudyStore
-from sweeper.study import StudyPlan, run_study
+from sweeper.store.database import StoredStudy
 from sweeper.study_settings import ON_OR_OFF, OptimizeSettings, StudySettings
 from sweeper.telemetry import ProbedHostSpeed, ProcTelemetry, host_fingerprint, require_proc
 from sweeper.under_load import Parts
@@ -55,27 +52,15 @@ class SystemClock:
         return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Prepared:
-    """A study that has passed every check and has not touched anything yet."""
-
-    plan: StudyPlan | OptimizePlan
-    settings: StudySettings
-    parts: Parts
-    existing: StoredStudy | None
-
-    @property
-    def blocks(self) -> StudyPlan:
-        """The plan of the blocks that decide."""
-        return self.plan.blocks if isinstance(self.plan, OptimizePlan) else self.plan
-
-    @property
-    def name(self) -> str:
-        return self.blocks.name
-
-
 def measure(command: str, flags: Mapping[str, object], where: Where, *, dry_run: bool, as_json: bool) -> int:
     """`sweeper grid` and its kin: check, run or resume, print the answer. Returns the exit code."""
+    try:
+        return _measure(command, flags, where, dry_run=dry_run, as_json=as_json)
+    except MadeMeanwhile:  # by another host: join that
+        return _measure(command, flags, where, dry_run=dry_run, as_json=as_json)
+
+
+def _measure(command: str, flags: Mapping[str, object], where: Where, *, dry_run: bool, as_json: bool) -> int:
     require_proc()
     flags = {name: value for name, value in flags.items() if value is not False or name in ON_OR_OFF}
     file, file_name = where.settings_file()
@@ -96,11 +81,11 @@ def measure(command: str, flags: Mapping[str, object], where: Where, *, dry_run:
         sys.stdout.write(describe(prepared.plan, chosen) + "\n")
         return 0
     try:
-        recommendation = _run(prepared, where)
+        recommendation = run(prepared, where)
     except KeyboardInterrupt:
         sys.stderr.write(
             "\nsweeper: interrupted; every finished run is saved; to go on: "
-            f"sweeper {command} --study {prepared.name}{where.flags}\n"
+            f"sweeper {command} --study {prepared.name}{where.flags}{where.host_flag}{where.password_note}\n"
         )
         return 130
     return _print(recommendation, where, as_json)
@@ -138,14 +123,23 @@ def _prepare(chosen: StudySettings, where: Where, existing: StoredStudy | None) 
     )
     environment = _environment(target, placement)
     if existing is not None and not where.allow_drift:
-        changed = environment_differences(existing.environment, environment)
-        if changed:
-            raise UsageError(
-                f"study '{existing.name}' was begun in another environment ({'; '.join(changed[:5])}): use a "
-                "new --study, or --allow-drift to go on all the same"
-            )
+        _check_environment(existing, environment, where)
     name = existing.name if existing else where.study or _new_name(chosen, where)
     return Prepared(plan_of(name, chosen, environment), chosen, parts, existing)
+
+
+def _check_environment(existing: StoredStudy, environment: dict[str, object], where: Where) -> None:
+    """It is the one the study was begun in; of a host that joins, as far as hosts must be alike."""
+    before = where.environments(existing.name) if where.shared else {}
+    joins = where.shared and where.host not in before
+    compare = host_differences if joins else environment_differences
+    begun: Mapping[str, object] = before[where.host] if where.shared and not joins else existing.environment
+    changed = compare(begun, environment)
+    if changed:
+        raise UsageError(
+            f"study '{existing.name}' was begun in another environment ({'; '.join(changed[:5])}): use a "
+            "new --study, or --allow-drift to go on all the same"
+        )
 
 
 def _launcher(
@@ -194,54 +188,3 @@ def _new_name(chosen: StudySettings, where: Where) -> str:
 
 def _cores(cores: tuple[int, ...] | None) -> frozenset[int] | None:
     return None if cores is None else frozenset(cores)
-
-
-def _check_drum(launcher: DrumLauncher, folder: Path, plan: StudyPlan) -> None:
-    """Start it once, before anything is swept: a DRUM without the FastAPI server has no such pool."""
-    server = launcher.start(plan.reference, folder / "drum-check.log")
-    try:
-        server.wait_ready(plan.run.start_timeout_s)
-        launcher.check_pool_applied(server)
-    finally:
-        server.stop()
-
-
-def _run(prepared: Prepared, where: Where) -> Recommendation:
-    parts = prepared.parts
-    database = Database(where.storage)
-    store = StudyStore(database, where.studies_dir, prepared.name)
-    try:
-        store.lock()
-        if isinstance(parts.launcher, DrumLauncher):
-            _check_drum(parts.launcher, store.folder, prepared.blocks)
-        if prepared.existing is None:
-            store.create(
-                StoredStudy(
-                    prepared.name,
-                    parts.clock.utc_now(),
-                    prepared.settings.plain(),
-                    dict(prepared.blocks.environment),
-                    complete=False,
-                )
-            )
-        with Live(console(stderr=True)) as live:
-            recommendation = _studied(prepared.plan, parts, store, live, where.storage)
-        store.save_recommendation(formats.to_json_dict(recommendation), complete=recommendation.complete)
-        return recommendation
-    finally:
-        store.close()
-        database.close()
-
-
-def _studied(
-    plan: StudyPlan | OptimizePlan, parts: Parts, store: StudyStore, live: Live, storage: str
-) -> Recommendation:
-    if isinstance(plan, StudyPlan):
-        return run_study(plan, parts, store, live)
-    from sweeper.search.optuna_log import OptunaLog
-
-    log = OptunaLog(storage, plan.blocks.name, plan.search.space, plan.search.objectives)
-    try:
-        return run_optimization(plan, parts, store, live, log)
-    finally:
-        log.close()

@@ -142,7 +142,22 @@ Study: TypeAlias = Annotated[
 ]
 StudiesDir: TypeAlias = Annotated[str | None, option("Where studies are kept.", PLACE, "studies", "DIR")]
 Storage: TypeAlias = Annotated[
-    str | None, option("The database.", PLACE, "sqlite:///STUDIES_DIR/studies.db", "URL")
+    str | None,
+    option(
+        "The database: a SQLite file, or postgresql://USER@HOST/NAME for several hosts to work on one study.",
+        PLACE,
+        "sqlite:///STUDIES_DIR/studies.db",
+        "URL",
+    ),
+]
+HostName: TypeAlias = Annotated[
+    str | None,
+    option(
+        "With PostgreSQL, where several hosts may work on one study: this one's name among them.",
+        PLACE,
+        "the machine's name",
+        "NAME",
+    ),
 ]
 ConfigFile: TypeAlias = Annotated[
     str | None,

@@ -7,9 +7,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
+from sweeper.course import StudyPlan
 from sweeper.optimization import OptimizePlan
 from sweeper.search.rounds import SearchSpace
-from sweeper.study import StudyPlan
 from sweeper.study_settings import GridSettings, OptimizeSettings, StudySettings
 from sweeper.under_load import RunSettings
 
@@ -73,6 +73,19 @@ def environment_differences(stored: Mapping[str, object], now: Mapping[str, obje
         f"{name} was {_short(old.get(name))}, is {_short(new.get(name))}"
         for name in sorted(old.keys() | new.keys())
         if old.get(name) != new.get(name)
+    )
+
+
+SHARED_FACTS = ("python", "packages", "hashes", "git_commit")
+"""What hosts that share a study must have in common. As machines they may differ: each makes whole blocks."""
+
+
+def host_differences(stored: Mapping[str, object], now: Mapping[str, object]) -> tuple[str, ...]:
+    """What keeps a host from joining a study: what is measured, or with what, is not the same. A commit says
+    something only where both are in a repository."""
+    known = [name for name in SHARED_FACTS if name != "git_commit" or (stored.get(name) and now.get(name))]
+    return environment_differences(
+        {name: stored.get(name) for name in known}, {name: now.get(name) for name in known}
     )
 
 

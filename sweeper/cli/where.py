@@ -4,32 +4,39 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import socket
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sweeper.answers import Recommendation
 from sweeper.config import ENVIRONMENT_PREFIX, Given, settings
 from sweeper.errors import StoreError, UsageError
 from sweeper.records import RunRecord
+from sweeper.store.address import SQLITE, hides, is_postgres, normalised, shown
+from sweeper.store.claim_table import environments, shared
 from sweeper.store.database import Database, StoredStudy
 from sweeper.study_settings import StudySettings
 
-VARIABLES = ("study", "studies_dir", "storage", "config")
+VARIABLES = ("study", "studies_dir", "storage", "config", "host_name")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """As asked for on the command line or in the environment. `study` None means a new or the newest one."""
+    """As asked for on the command line or in the environment. `study` None means a new or the newest one;
+    `storage` is complete, with its password, and not to be printed; `host_name` None means the machine's."""
 
     study: str | None
     studies_dir: Path
     storage: str
     config: Path | None
     allow_drift: bool
+    host_name: str | None = None
 
     @classmethod
     def from_flags(
@@ -39,41 +46,75 @@ class Where:
         storage: str | None,
         config: str | None = None,
         allow_drift: bool = False,
+        host_name: str | None = None,
     ) -> Where:
         study = study if study is not None else _variable("study")
-        if study is not None and _NAME.fullmatch(study) is None:
-            raise UsageError(
-                f"--study '{study}': must be 1 to 100 letters, digits, '.', '_' or '-', beginning with a "
-                "letter or digit"
-            )
+        if study is not None:
+            _check_name("--study", study)
+        host_name = host_name if host_name is not None else _variable("host_name")
+        if host_name is not None:
+            _check_name("--host-name", host_name)
         folder = Path(studies_dir or _variable("studies_dir") or "studies")
-        url = storage or _variable("storage") or f"sqlite:///{folder / 'studies.db'}"
-        if not url.startswith("sqlite:///") or url == "sqlite:///":
-            raise UsageError(
-                f"--storage '{url}': must be a SQLite file, such as sqlite:///studies/studies.db"
-            )
+        url = normalised(storage or _variable("storage") or f"{SQLITE}{folder / 'studies.db'}")
         file = config or _variable("config")
-        return cls(study, folder, url, Path(file) if file else None, allow_drift)
+        return cls(study, folder, url, Path(file) if file else None, allow_drift, host_name)
 
     @property
     def flags(self) -> str:
-        """What to add to another command so that it looks in the same place."""
+        """What to add to another command so that it looks in the same place; *** for a password."""
         text = "" if self.studies_dir == Path("studies") else f" --studies-dir {self.studies_dir}"
-        default = f"sqlite:///{self.studies_dir / 'studies.db'}"
-        return text if self.storage == default else f"{text} --storage {self.storage}"
+        if self.storage != f"{SQLITE}{self.studies_dir / 'studies.db'}":
+            text += f" --storage {shlex.quote(self._address)}"
+        return text
 
     @property
-    def database_file(self) -> Path:
-        return Path(self.storage.removeprefix("sqlite:///"))
+    def host_flag(self) -> str:
+        """For commands that measure: what to add so that it is the same host again."""
+        return f" --host-name {self.host_name}" if self.shared and self.host_name else ""
+
+    @property
+    def password_note(self) -> str:
+        """What to say where `flags` hides a password."""
+        return " (*** stands for the password)" if self.shared and hides(self.storage) else ""
+
+    @property
+    def shared(self) -> bool:
+        """Whether several hosts may work on a study there."""
+        return is_postgres(self.storage)
+
+    @property
+    def host(self) -> str:
+        """This host's name among those that share a study. Raises UsageError where the machine's will not
+        do."""
+        if self.host_name is None:
+            _check_name("--host-name is needed: this machine's name", socket.gethostname())
+        return self.host_name or socket.gethostname()
+
+    @property
+    def place(self) -> str:
+        """For messages: the file, or the address without its password."""
+        return self._address if self.shared else str(self._file)
+
+    @property
+    def _address(self) -> str:
+        return shown(self.storage) if self.shared else self.storage
+
+    @property
+    def _file(self) -> Path:
+        return Path(self.storage.removeprefix(SQLITE))
+
+    @property
+    def _nothing_there(self) -> bool:
+        return not self.shared and not self._file.is_file()
 
     def all(self) -> tuple[StoredStudy, ...]:
         """Every study there, oldest first. Raises UsageError when there is none."""
         found: tuple[StoredStudy, ...] = ()
-        if self.database_file.is_file():
-            with _opened(self) as database:
+        if not self._nothing_there:
+            with opened(self) as database:
                 found = database.studies()
         if not found:
-            raise UsageError(f"there is no study yet in {self.database_file}: make one with sweeper grid")
+            raise UsageError(f"there is no study yet in {self.place}: make one with sweeper grid")
         return found
 
     def find(self) -> StoredStudy:
@@ -85,14 +126,19 @@ class Where:
             if study.name == self.study:
                 return study
         names = ", ".join(study.name for study in found[-10:])
-        raise UsageError(f"there is no study '{self.study}' in {self.database_file}; there is: {names}")
+        raise UsageError(f"there is no study '{self.study}' in {self.place}; there is: {names}")
 
     def find_existing(self) -> StoredStudy | None:
         """The study named, if it is there; None for a new one."""
-        if self.study is None or not self.database_file.is_file():
+        if self.study is None or self._nothing_there:
             return None
-        with _opened(self) as database:
+        with opened(self) as database:
             return database.study(self.study)
+
+    def environments(self, study: str) -> dict[str, dict[str, Any]]:
+        """Of the hosts that share a study, by name."""
+        with opened(self) as database:
+            return environments(database, study)
 
     def settings_file(self) -> tuple[Mapping[str, object], str]:
         """What `--config` holds, and its name for messages."""
@@ -117,17 +163,23 @@ def nothing_lost() -> Iterator[None]:
         raise UsageError(str(error)) from None
 
 
-class _opened:
-    """The database of a place, closed on leaving."""
+@contextmanager
+def opened(where: Where) -> Iterator[Database]:
+    """The database of a place for reading, closed on leaving. Raises UsageError where it cannot be read."""
+    with nothing_lost():
+        database = Database(where.storage, create=False)
+        try:
+            yield database
+        finally:
+            database.close()
 
-    def __init__(self, where: Where) -> None:
-        self._database = Database(where.storage, create=False)
 
-    def __enter__(self) -> Database:
-        return self._database
-
-    def __exit__(self, *_: object) -> None:
-        self._database.close()
+def _check_name(what: str, name: str) -> None:
+    if _NAME.fullmatch(name) is None:
+        raise UsageError(
+            f"{what} '{name}': must be 1 to 100 letters, digits, '.', '_' or '-', beginning with a letter or "
+            "digit"
+        )
 
 
 def _variable(name: str) -> str | None:
@@ -145,20 +197,21 @@ def stored_settings(study: StoredStudy) -> StudySettings:
 def records_of(where: Where) -> tuple[RunRecord, ...]:
     """The runs of a recorded study."""
     name = where.find().name
-    with _opened(where) as database:
+    with opened(where) as database:
         return database.runs(name)
 
 
 def answer(where: Where) -> Recommendation:
     """The answer of a recorded study, from its records alone."""
     from sweeper.cli.planning import plan_of
-    from sweeper.optimization import OptimizePlan, optimization_so_far
-    from sweeper.study import answer_so_far
+    from sweeper.course import answer_so_far
+    from sweeper.optimization import OptimizePlan
+    from sweeper.shared_optimization import shared_optimization_so_far
 
     study = where.find()
-    with _opened(where) as database:
-        records = database.runs(study.name)
+    with opened(where) as database:
+        seen = shared(database, study.name)
     plan = plan_of(study.name, stored_settings(study), study.environment)
     if isinstance(plan, OptimizePlan):
-        return optimization_so_far(plan, records)
-    return answer_so_far(plan, records)
+        return shared_optimization_so_far(plan, seen)
+    return answer_so_far(plan, seen.records, seen.claims)

@@ -16,7 +16,7 @@ from sweeper.answers import Interval
 from sweeper.findings.cores import Cores, idle_cores
 from sweeper.findings.limits import Limits
 from sweeper.findings.pool import in_server
-from sweeper.records import Configuration, RunFigures, RunRecord, Verdict
+from sweeper.records import BlockKey, Configuration, RunFigures, RunRecord, Verdict
 from sweeper.statistics.blocks import BlockModel, Observation, fit
 from sweeper.statistics.covariates import covariates
 from sweeper.statistics.intervals import LOG_LIMIT, contrast_quantile
@@ -74,7 +74,7 @@ class Picture:
     cores: Cores
     confidence: float
     host_speed: bool
-    _runs: Mapping[Configuration, Sequence[tuple[int, RunFigures]]]
+    _runs: Mapping[Configuration, Sequence[tuple[BlockKey, RunFigures]]]
     _models: dict[str, BlockModel | None] = field(default_factory=dict)
 
     @property
@@ -143,10 +143,10 @@ def picture(
     """From the valid runs in `records`; empty without one. With `host_speed` that is taken out of what
     follows it, as the decision does where it helps."""
     cores, limits = cores or Cores(), limits or Limits()
-    runs: dict[Configuration, list[tuple[int, RunFigures]]] = {}
+    runs: dict[Configuration, list[tuple[BlockKey, RunFigures]]] = {}
     for record in records:
         if record.verdict is Verdict.VALID and record.figures is not None:
-            runs.setdefault(record.configuration, []).append((record.plan.block, record.figures))
+            runs.setdefault(record.configuration, []).append((record.plan.block_key, record.figures))
     shown = {c: _shown(c, [run for _, run in runs[c]], cores, limits) for c in sorted(runs)}
     probed = all(covariates(run) for own in runs.values() for _, run in own)
     return Picture(shown, cores, confidence, host_speed and probed, runs)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sweeper.findings.causes import gil_bound, oversubscribed
 from sweeper.findings.limits import Limits
 from sweeper.findings.picture import Picture, picture
-from sweeper.records import Configuration, Finding, Objective, RunRecord, Severity, Verdict
+from sweeper.records import BlockKey, Configuration, Finding, Objective, RunRecord, Severity, Verdict
 from sweeper.statistics.blocks import Observation, fit
 from sweeper.statistics.intervals import contrast_quantile
 from sweeper.statistics.rule import metric
@@ -72,7 +72,7 @@ def sentinel(records: Sequence[RunRecord], objective: Objective, confidence: flo
 
     Each pair is held against the residual deviation of the block model, Bonferroni over the pairs.
     """
-    pairs: dict[tuple[int, Configuration], dict[bool, float]] = {}
+    pairs: dict[tuple[BlockKey, Configuration], dict[bool, float]] = {}
     observations: list[Observation] = []
     for record in records:
         if record.verdict is not Verdict.VALID or record.figures is None:
@@ -80,8 +80,8 @@ def sentinel(records: Sequence[RunRecord], objective: Objective, confidence: flo
         value = metric(record.figures, objective)
         if value is None:
             continue
-        observations.append(Observation(record.configuration, record.plan.block, value))
-        pair = pairs.setdefault((record.plan.block, record.configuration), {})
+        observations.append(Observation(record.configuration, record.plan.block_key, value))
+        pair = pairs.setdefault((record.plan.block_key, record.configuration), {})
         pair[record.plan.sentinel] = value
     whole = {key: pair for key, pair in pairs.items() if len(pair) == 2}
     model = fit(observations) if whole else None
@@ -89,7 +89,9 @@ def sentinel(records: Sequence[RunRecord], objective: Objective, confidence: flo
         return None
     quantile = contrast_quantile((1 - confidence) / 2, len(whole), model.degrees_of_freedom)
     expected = quantile * model.residual_deviation * math.sqrt(2)
-    (block, configuration), worst = max(whole.items(), key=lambda item: abs(item[1][True] - item[1][False]))
+    ((block, _), configuration), worst = max(
+        whole.items(), key=lambda item: abs(item[1][True] - item[1][False])
+    )
     seen = abs(worst[True] - worst[False])
     if seen <= expected:
         return None

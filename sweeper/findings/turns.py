@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from sweeper.findings.limits import Limits
-from sweeper.records import Configuration, Finding, RunFigures, RunRecord, Severity
+from sweeper.records import BlockKey, Configuration, Finding, RunFigures, RunRecord, Severity
 from sweeper.statistics.figures import Measurement, completed_in
 
 BURST_S = 0.02
@@ -49,12 +49,12 @@ def may_interleave(records: Iterable[RunRecord]) -> bool:
 
     One run alone may be chance; a configuration that shows it again would never get a valid run.
     """
-    by_block: dict[int, list[bool]] = {}
+    by_block: dict[BlockKey, list[bool]] = {}
     by_configuration: Counter[Configuration] = Counter()
     for record in records:
         if record.figures is not None:
             noticed = any(finding.code == "outside-waits" for finding in record.findings)
-            by_block.setdefault(record.plan.block, []).append(noticed)
+            by_block.setdefault(record.plan.block_key, []).append(noticed)
             by_configuration[record.configuration] += noticed
     half = any(2 * sum(noticed) >= len(noticed) for noticed in by_block.values())
     return not half and all(count < 2 for count in by_configuration.values())

@@ -16,28 +16,38 @@ def block_plan(
     block: int,
     seed: int,
     reference: Configuration,
+    attempt: int = 0,
 ) -> tuple[RunPlan, ...]:
     """The runs of one block (counted from 1), in order.
 
     Where five or more configurations are live, the reference runs twice: two runs of the same thing,
     apart in time, show what this study calls a difference when there is none (an A/A pair). The same
-    arguments always give the same plan, so that a resumed study continues it.
+    arguments always give the same plan, so that a resumed study continues it. Where a host was lost, another
+    one makes the block in a further `attempt`.
     """
     live = [c for c in sorted(configurations) if c not in eliminated]
     entries = [(configuration, False) for configuration in live]
     if len(live) >= SENTINEL_FROM:
         entries += [(c, True) for c in live if c == reference]
-    random.Random(f"{seed}:{block}").shuffle(entries)
+    random.Random(f"{seed}:{block}" + (f":{attempt}" if attempt else "")).shuffle(entries)
     return tuple(
-        RunPlan(run_id("b", block, position, configuration), block, position, configuration, sentinel)
+        RunPlan(
+            run_id("b", block, position, configuration, attempt),
+            block,
+            position,
+            configuration,
+            sentinel,
+            attempt=attempt,
+        )
         for position, (configuration, sentinel) in enumerate(entries, start=1)
     )
 
 
-def run_id(kind: str, block: int, position: int, configuration: Configuration) -> str:
+def run_id(kind: str, block: int, position: int, configuration: Configuration, attempt: int = 0) -> str:
     """`b03-02-w8`: the second run of the third block; `kind` is s for the search, b for blocks, c for the
-    confirmation."""
-    name = f"{kind}{block:02d}-{position:02d}-w{configuration.workers}"
+    confirmation. `b03a1-02-w8`: the same after the host that had begun the block was lost."""
+    again = f"a{attempt}" if attempt else ""
+    name = f"{kind}{block:02d}{again}-{position:02d}-w{configuration.workers}"
     if configuration.model_threads != 1:
         name += f"-t{configuration.model_threads}"
     if configuration.processes != 1:

@@ -9,7 +9,7 @@ ROUNDS = 2
 
 
 def confirmation_plan(
-    answer: Configuration, default: Configuration, arrivals_per_s: float
+    answer: Configuration, default: Configuration, arrivals_per_s: float, attempt: int = 0
 ) -> tuple[RunPlan, ...]:
     """Each once a round, the order turned round from one round to the next: a host that gets slower or
     faster all the while does so for both alike. Only one where they are the same."""
@@ -19,11 +19,12 @@ def confirmation_plan(
         order = once if number % 2 else once[::-1]
         plans += [
             RunPlan(
-                run_id("c", number, position, configuration),
+                run_id("c", number, position, configuration, attempt),
                 number,
                 position,
                 configuration,
                 arrivals_per_s=arrivals_per_s,
+                attempt=attempt,
             )
             for position, configuration in enumerate(order, start=1)
         ]

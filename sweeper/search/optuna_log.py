@@ -44,6 +44,7 @@ class OptunaLog:
 
     def keep(self, search: Search, runs: Sequence[RunRecord], *, finished: bool) -> None:
         with self._errors():
+            self._study = self._open()  # another host may have made it anew
             if not self._fits(search):
                 optuna.delete_study(study_name=self._name, storage=self._storage)
                 self._study = self._open()

@@ -61,6 +61,11 @@ def round_plan(search: SearchSpace, found: Sequence[Trial], number: int) -> tupl
     )
 
 
+def first_round_size(search: SearchSpace) -> int:
+    """How many runs the first round has."""
+    return min(NEW + 1, search.wanted)
+
+
 def is_due(trial: Trial, reference: Configuration) -> bool:
     """Whether it has runs to come; the reference runs in every round anyhow."""
     return trial.configuration != reference and trial.runs < RUNS and not trial.stopped
@@ -79,7 +84,7 @@ def _worth_it(trial: Trial | None) -> bool:
 def _first(search: SearchSpace) -> list[Configuration]:
     """The reference, the ends of the grid, and what else a round has room for, at random."""
     first = list(dict.fromkeys([search.reference, *search.space.ends(search.reference)]))
-    room = min(NEW + 1, search.wanted)
+    room = first_round_size(search)
     if len(first) < room:
         new, _ = propose(search.space, (), search.objectives, room, f"{search.seed}:1")
         first += [configuration for configuration in new if configuration not in first]

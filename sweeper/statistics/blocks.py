@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sweeper.records import Configuration, FloatArray
+from sweeper.records import BlockKey, Configuration, FloatArray
 
 SINGULAR = 1e-9  # singular values below this share of the largest are zero but for rounding
 
@@ -21,7 +21,7 @@ class Observation:
     """One valid run: the log of the metric, in the direction where more is better."""
 
     configuration: Configuration
-    block: int
+    block: BlockKey
     value: float
     covariates: tuple[float, ...] = ()
 

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 
 from sweeper.answers import Candidate, Interval
-from sweeper.records import Configuration, RunFigures, RunRecord, Verdict
+from sweeper.records import BlockKey, Configuration, RunFigures, RunRecord, Verdict
 from sweeper.statistics.decision import Standing
 from sweeper.statistics.feasibility import error_rate
 from sweeper.statistics.intervals import by_block, over_runs
@@ -20,9 +20,9 @@ def valid_runs(configuration: Configuration, records: Sequence[RunRecord]) -> li
     return [figures for _, figures in _valid(configuration, records)]
 
 
-def _valid(configuration: Configuration, records: Sequence[RunRecord]) -> list[tuple[int, RunFigures]]:
+def _valid(configuration: Configuration, records: Sequence[RunRecord]) -> list[tuple[BlockKey, RunFigures]]:
     return [
-        (record.plan.block, record.figures)
+        (record.plan.block_key, record.figures)
         for record in records
         if record.configuration == configuration
         and record.verdict is Verdict.VALID

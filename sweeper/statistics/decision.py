@@ -86,7 +86,7 @@ def decide(
     }
     competing = [c for c in ordered if feasible[c].state is not State.EXCLUDED]
     observations = [
-        Observation(record.configuration, record.plan.block, value, covariates(record.figures))
+        Observation(record.configuration, record.plan.block_key, value, covariates(record.figures))
         for record in records
         if record.verdict is Verdict.VALID
         and record.figures is not None

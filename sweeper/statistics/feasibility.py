@@ -29,7 +29,7 @@ def feasibility(runs: Sequence[RunRecord], rule: Rule, error: float) -> Feasibil
     died = sum(_has(record, {DIED}) for record in runs)
     if died:
         return Feasibility(State.EXCLUDED, f"its server died under load in {_of(died, len(runs))}")
-    counting = [(r.plan.block, r.figures) for r in runs if r.verdict is Verdict.VALID and r.figures]
+    counting = [(r.plan.block_key, r.figures) for r in runs if r.verdict is Verdict.VALID and r.figures]
     valid = [figures for _, figures in counting]
     if not valid:
         return _without_valid_run(runs, rule)

@@ -10,18 +10,19 @@ import numpy as np
 from scipy import stats
 
 from sweeper.answers import Interval
+from sweeper.records import BlockKey
 
 LOG_LIMIT = 300.0  # beyond exp(300) a limit says nothing, and soon overflows
 ELIMINATION_SHARE = 0.1  # of the error budget, spent on dropping hopeless configurations after block 2
 
 
-def by_block(values: Sequence[float], blocks: Sequence[int]) -> list[float]:
+def by_block(values: Sequence[float], blocks: Sequence[BlockKey]) -> list[float]:
     """Geometric mean of the figures of each block, in order of block; 0 where one of them is 0 or less.
 
     Two runs of one configuration in one block share the state of the host: limits computed as if they were
     independent are too narrow (simulated with a drift of 8%: "95%" limits that hold in 80%).
     """
-    own: dict[int, list[float]] = {}
+    own: dict[BlockKey, list[float]] = {}
     for value, block in zip(values, blocks, strict=True):
         own.setdefault(block, []).append(value)
     return [_geometric_mean(own[block]) for block in sorted(own)]

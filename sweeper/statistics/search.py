@@ -35,12 +35,14 @@ def trials(
     """One trial for each configuration in closed-loop `records` and in the round that is `planned`: the
     reference, then the others in the order of their first run.
 
-    `wanted` is how many trials there will be: what the search may err is shared among them.
+    `wanted` is how many trials there will be: what the search may err is shared among them. A round that was
+    made again for a lost host has the same configurations in the same places, and changes no numbers.
     """
     plans = [record.plan for record in records if record.plan.arrivals_per_s is None]
     made = {record.plan.run_id: record for record in records}
     runs: dict[Configuration, list[RunRecord]] = {reference: []} if plans or planned else {}
-    for plan in sorted([*plans, *planned], key=lambda plan: (not plan.search, plan.block, plan.position)):
+    planned_order = sorted([*plans, *planned], key=lambda p: (not p.search, p.block, p.position, p.attempt))
+    for plan in planned_order:
         own = runs.setdefault(plan.configuration, [])
         record = made.pop(plan.run_id, None)
         if record is not None:
@@ -182,7 +184,8 @@ class _Measured:
 
     def __init__(self, record: RunRecord, figures: RunFigures) -> None:
         self.record, self.figures = record, figures
-        self.block = record.plan.block + (0 if record.plan.search else _AFTER_THE_SEARCH)
+        block, attempt = record.plan.block_key
+        self.block = (block + (0 if record.plan.search else _AFTER_THE_SEARCH), attempt)
 
 
 def _fit(runs: Mapping[Configuration, Sequence[RunRecord]], objective: Objective) -> BlockModel | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sweeper.records import Configuration, RunRecord, Verdict
+from sweeper.records import BlockKey, Configuration, RunRecord, Verdict
 from sweeper.statistics.decision import Decision, Rule, Standing, State, decide
 
 ELIMINATION_AFTER = 2  # blocks, from which an excluded configuration is dropped
@@ -56,10 +56,10 @@ def valid_blocks(
     One that was dropped, broke a limit, or never had a valid run, is not waited for: its runs of a block may
     be suspect, and the others' are compared all the same.
     """
-    valid: dict[int, set[Configuration]] = {}
+    valid: dict[BlockKey, set[Configuration]] = {}
     for record in records:
         if record.verdict is Verdict.VALID:
-            valid.setdefault(record.plan.block, set()).add(record.configuration)
+            valid.setdefault(record.plan.block_key, set()).add(record.configuration)
     needed = [
         s.configuration
         for s in decision.standings

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from sweeper.errors import StoreError
@@ -78,6 +79,8 @@ def flat(record: RunRecord) -> dict[str, Any]:
         "arrivals_per_s": plan.arrivals_per_s,
         "search": plan.search,
         "parameters": " ".join(f"{name}={value}" for name, value in plan.configuration.parameters),
+        "host": record.host,
+        "attempt": plan.attempt,
     }
     names = [field.name for field in dataclasses.fields(RunFigures) if field.name != "latency"]
     latency = [field.name for field in dataclasses.fields(LatencyFigures)]
@@ -87,8 +90,30 @@ def flat(record: RunRecord) -> dict[str, Any]:
     return row
 
 
-def parameters_to_json(parameters: tuple[tuple[str, int | str], ...]) -> str | None:
-    return json.dumps(dict(parameters)) if parameters else None
+def row_of(record: RunRecord) -> dict[str, Any]:
+    """The columns of `sweeper_runs`, but for the study's name."""
+    plan = record.plan
+    parameters = plan.configuration.parameters
+    return {
+        "run_id": plan.run_id,
+        "block": plan.block,
+        "position": plan.position,
+        "workers": plan.configuration.workers,
+        "model_threads": plan.configuration.model_threads,
+        "processes": plan.configuration.processes,
+        "sentinel": plan.sentinel,
+        "verdict": record.verdict.value,
+        "started_at": record.started_at,
+        "elapsed_s": record.elapsed_s,
+        "figures": figures_to_json(record.figures),
+        "findings": findings_to_json(record.findings),
+        "fingerprint": record.fingerprint,
+        "arrivals_per_s": plan.arrivals_per_s,
+        "search": plan.search,
+        "parameters": json.dumps(dict(parameters)) if parameters else None,
+        "attempt": plan.attempt,
+        "host": record.host,
+    }
 
 
 def _parameters_from_json(text: str | None) -> tuple[tuple[str, int | str], ...]:
@@ -106,6 +131,7 @@ def plan_of(row: Any) -> RunPlan:
         sentinel=bool(row.sentinel),
         arrivals_per_s=getattr(row, "arrivals_per_s", None),
         search=bool(getattr(row, "search", None)),
+        attempt=getattr(row, "attempt", None) or 0,
     )
 
 
@@ -126,4 +152,19 @@ def _record_of(row: Any) -> RunRecord:
         figures=figures_from_json(row.figures),
         findings=findings_from_json(row.findings),
         fingerprint=row.fingerprint,
+        host=getattr(row, "host", None) or "",
     )
+
+
+def plans_to_json(plans: Sequence[RunPlan]) -> str:
+    """Of a claim, in order."""
+    return json.dumps([dataclasses.asdict(plan) for plan in plans], allow_nan=False)
+
+
+def plans_from_json(text: str) -> tuple[RunPlan, ...]:
+    found = []
+    for item in json.loads(text):
+        configuration = item.pop("configuration")
+        parameters = tuple((name, value) for name, value in configuration.pop("parameters"))
+        found.append(RunPlan(configuration=Configuration(**configuration, parameters=parameters), **item))
+    return tuple(found)

@@ -1,10 +1,8 @@
-"""The database: which studies there are, with which settings, and every run of theirs.
-
-Tables are prefixed `sweeper_`: Optuna's own (`studies`, `trials`, …) may live in the same file.
-"""
+"""The database: which studies there are, with which settings, and every run of theirs."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,45 +16,15 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from sweeper.errors import StoreError
 from sweeper.records import RunRecord
-from sweeper.store.codec import figures_to_json, findings_to_json, parameters_to_json, record_of
+from sweeper.store import schema
+from sweeper.store.address import is_postgres, shown
+from sweeper.store.codec import record_of, row_of
 
-SCHEMA_VERSION = 1
-
-_metadata = sa.MetaData()
-_schema = sa.Table("sweeper_schema", _metadata, sa.Column("version", sa.Integer, primary_key=True))
-_studies = sa.Table(
-    "sweeper_studies",
-    _metadata,
-    sa.Column("name", sa.String(200), primary_key=True),
-    sa.Column("created_at", sa.String(32), nullable=False),
-    sa.Column("settings", sa.Text, nullable=False),
-    sa.Column("environment", sa.Text, nullable=False),
-    sa.Column("complete", sa.Boolean, nullable=False, default=False),
-)
-_runs = sa.Table(
-    "sweeper_runs",
-    _metadata,
-    sa.Column("study", sa.String(200), sa.ForeignKey("sweeper_studies.name"), primary_key=True),
-    sa.Column("run_id", sa.String(100), primary_key=True),
-    sa.Column("block", sa.Integer, nullable=False),
-    sa.Column("position", sa.Integer, nullable=False),
-    sa.Column("workers", sa.Integer, nullable=False),
-    sa.Column("model_threads", sa.Integer, nullable=False),
-    sa.Column("processes", sa.Integer, nullable=False),
-    sa.Column("sentinel", sa.Boolean, nullable=False),
-    sa.Column("verdict", sa.String(16), nullable=False),
-    sa.Column("started_at", sa.String(32), nullable=False),
-    sa.Column("elapsed_s", sa.Float, nullable=False),
-    sa.Column("figures", sa.Text),
-    sa.Column("findings", sa.Text, nullable=False),
-    sa.Column("fingerprint", sa.String(64), nullable=False),
-    sa.Column("arrivals_per_s", sa.Float),
-    sa.Column("search", sa.Boolean),
-    sa.Column("parameters", sa.Text),
-)
-_LATE = ("arrivals_per_s", "search", "parameters")
-"""Columns of `sweeper_runs` that came after version 1. A reader does without them, a writer adds them; an
-older sweeper passes them over, so that the version stays."""
+UNREACHABLE_AFTER_S = 10
+LOST_CONNECTION_AFTER_S = 30
+"""How long a connection to PostgreSQL may be silent before either end takes it for lost."""
+STUCK_AFTER_S = 120
+"""How long a transaction may stand still: a process that is stopped in the middle holds up the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,88 +39,119 @@ class StoredStudy:
 
 
 class Database:
-    """One `studies.db`. Every method commits before it returns; errors are StoreErrors."""
+    """One SQLite file or PostgreSQL database. Every method commits before it returns; errors are
+    StoreErrors."""
 
     def __init__(self, url: str, *, create: bool = True) -> None:
+        """With `create` it is opened for writing: tables are made, and it is tried whether they can be
+        written. Else nothing is changed, and tables that are missing are empty."""
+        self._postgres = is_postgres(url)
         try:
             self._url = sa.make_url(url)
             if self._is_sqlite and self._url.database:
                 _prepare_folder(Path(self._url.database), create)
-            self._engine = sa.create_engine(self._url)
-        except (SQLAlchemyError, ModuleNotFoundError) as error:
+            self._engine = sa.create_engine(self._url, **(_patience() if self._postgres else {}))
+        except (SQLAlchemyError, ImportError, ValueError) as error:
             raise StoreError(
-                f"cannot use {self._where if hasattr(self, '_url') else url} as a database: {error}; it must "
-                "be like sqlite:///studies/studies.db"
+                f"cannot use {shown(url)} as a database: {error}; it must be like "
+                "sqlite:///studies/studies.db or postgresql://user@host/name"
             ) from error
         self._begin = "BEGIN"
         self._missing: frozenset[str] = frozenset()
         if self._is_sqlite:
             event.listen(self._engine, "connect", _make_durable)
             event.listen(self._engine, "begin", lambda connection: connection.exec_driver_sql(self._begin))
+        elif self._postgres:
+            event.listen(self._engine, "connect", _let_nobody_wait_for_the_dead)
         try:
-            self._set_up()
-            self._catch_up(create)
+            self._set_up(create)
+            if create:
+                self._try_writing()
         except BaseException:
             self.close()
             raise
 
-    def _set_up(self) -> None:
-        with self._transaction("open") as connection:
-            version = _version(connection)
-        if version is None:
-            # Two sweepers may come here at once: the first to hold the lock makes the tables.
-            self._begin = "BEGIN IMMEDIATE"
-            with self._transaction("open") as connection:
-                _metadata.create_all(connection)
-                version = _version(connection)
-                if version is None:
-                    connection.execute(_schema.insert().values(version=SCHEMA_VERSION))
-            self._begin = "BEGIN"
-        if version not in (None, SCHEMA_VERSION):
+    def _set_up(self, create: bool) -> None:
+        with self.transaction("open") as connection:
+            version = schema.version_in(connection)
+            self._empty = version is None
+            self._missing = schema.missing_from(connection)
+        if version not in (None, schema.SCHEMA_VERSION):
             raise StoreError(
-                f"{self._where} has schema version {version}, this sweeper reads {SCHEMA_VERSION}: use the "
-                "sweeper that wrote it, or another --studies-dir"
+                f"{self.where} has schema version {version}, this sweeper reads {schema.SCHEMA_VERSION}: use "
+                "the sweeper that wrote it, or another "
+                + ("--studies-dir" if self._is_sqlite else "--storage")
             )
+        if create and (self._empty or self._missing):
+            # Two sweepers may come here at once: the first to hold the lock makes the tables.
+            with self.exclusive("write to") as connection:
+                if self._empty:
+                    schema.make(connection)
+                schema.catch_up(connection)
+            self._empty, self._missing = False, frozenset()
 
-    def _catch_up(self, create: bool) -> None:
-        with self._transaction("open") as connection:
-            self._missing = _missing(connection)
-        if not self._missing or not create:
+    def _try_writing(self) -> None:
+        """A disk that is full or a database that can only be read is found before anything is measured."""
+        try:
+            with self.exclusive("write to") as connection:
+                connection.execute(schema.schema.update().values(version=schema.SCHEMA_VERSION))
+                raise _RolledBack
+        except _RolledBack:
             return
-        self._begin = "BEGIN IMMEDIATE"
-        with self._transaction("write to") as connection:
-            for name in sorted(_missing(connection)):
-                kind = _runs.c[name].type.compile(self._engine.dialect)
-                connection.exec_driver_sql(f"ALTER TABLE {_runs.name} ADD COLUMN {name} {kind}")
-        self._begin = "BEGIN"
-        self._missing = frozenset()
 
     @property
     def _is_sqlite(self) -> bool:
         return self._url.get_backend_name() == "sqlite"
 
     @property
-    def _where(self) -> str:
+    def where(self) -> str:
+        """For messages."""
         if self._is_sqlite and self._url.database:
             return self._url.database
-        return self._url.render_as_string(hide_password=True)
+        return shown(self._url.render_as_string(hide_password=False))
+
+    @property
+    def shares(self) -> bool:
+        """Whether several hosts may work on its studies."""
+        return self._postgres and not self._empty and schema.claims.name not in self._missing
 
     @contextmanager
-    def _transaction(self, doing: str) -> Iterator[sa.Connection]:
+    def transaction(self, doing: str) -> Iterator[sa.Connection]:
+        """Committed on leaving. `doing` is for the message when the database fails."""
         try:
             with self._engine.begin() as connection:
                 yield connection
         except SQLAlchemyError as error:
             cause = str(error.orig) if isinstance(error, DBAPIError) else str(error)
-            raise StoreError(f"cannot {doing} {self._where}: {cause}") from error
+            raise StoreError(f"cannot {doing} {self.where}: {' '.join(cause.split())}") from error
+
+    @contextmanager
+    def exclusive(self, doing: str, what: str = "") -> Iterator[sa.Connection]:
+        """A transaction beside which no other exclusive one on the same `what` runs, on whichever host. (On
+        SQLite none at all that writes.)"""
+        if self._postgres:
+            with self.transaction(doing) as connection:
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(lock_number(what))))
+                yield connection
+            return
+        self._begin = "BEGIN IMMEDIATE"
+        try:
+            with self.transaction(doing) as connection:
+                yield connection
+        finally:
+            self._begin = "BEGIN"
+
+    def connect(self) -> sa.Connection:
+        """A connection of the caller's own, whose statements are committed one by one."""
+        return self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
 
     def close(self) -> None:
         self._engine.dispose()
 
     def create_study(self, study: StoredStudy) -> None:
-        with self._transaction("write to") as connection:
+        with self.transaction("write to") as connection:
             connection.execute(
-                _studies.insert().values(
+                schema.studies.insert().values(
                     name=study.name,
                     created_at=study.created_at,
                     settings=json.dumps(study.settings),
@@ -163,57 +162,86 @@ class Database:
 
     def studies(self) -> tuple[StoredStudy, ...]:
         """All studies, oldest first."""
-        with self._transaction("read") as connection:
-            rows = connection.execute(sa.select(_studies).order_by(_studies.c.created_at, _studies.c.name))
+        if self._empty:
+            return ()
+        columns = schema.studies.c
+        with self.transaction("read") as connection:
+            rows = connection.execute(sa.select(schema.studies).order_by(columns.created_at, columns.name))
             return tuple(_study_of(row) for row in rows)
 
     def study(self, name: str) -> StoredStudy | None:
-        with self._transaction("read") as connection:
-            row = connection.execute(sa.select(_studies).where(_studies.c.name == name)).first()
+        if self._empty:
+            return None
+        with self.transaction("read") as connection:
+            query = sa.select(schema.studies).where(schema.studies.c.name == name)
+            row = connection.execute(query).first()
             return None if row is None else _study_of(row)
 
     def mark_complete(self, name: str) -> None:
-        with self._transaction("write to") as connection:
-            connection.execute(_studies.update().where(_studies.c.name == name).values(complete=True))
+        with self.transaction("write to") as connection:
+            studies = schema.studies
+            connection.execute(studies.update().where(studies.c.name == name).values(complete=True))
 
     def add_run(self, study: str, record: RunRecord) -> None:
-        plan = record.plan
-        with self._transaction("write to") as connection:
-            connection.execute(
-                _runs.insert().values(
-                    study=study,
-                    run_id=plan.run_id,
-                    block=plan.block,
-                    position=plan.position,
-                    workers=plan.configuration.workers,
-                    model_threads=plan.configuration.model_threads,
-                    processes=plan.configuration.processes,
-                    sentinel=plan.sentinel,
-                    verdict=record.verdict.value,
-                    started_at=record.started_at,
-                    elapsed_s=record.elapsed_s,
-                    figures=figures_to_json(record.figures),
-                    findings=findings_to_json(record.findings),
-                    fingerprint=record.fingerprint,
-                    arrivals_per_s=plan.arrivals_per_s,
-                    search=plan.search,
-                    parameters=parameters_to_json(plan.configuration.parameters),
-                )
-            )
+        with self.transaction("write to") as connection:
+            connection.execute(schema.runs.insert().values(study=study, **row_of(record)))
 
     def runs(self, study: str) -> tuple[RunRecord, ...]:
-        """A study's runs in the order they were made: the rounds of the search, the blocks, then the rounds
-        of the confirmation."""
-        columns = [c for c in _runs.c if c.name not in self._missing]
+        """A study's runs in the order they were planned: the rounds of the search, the blocks, then the
+        rounds of the confirmation."""
+        with self.transaction("read") as connection:
+            return self.runs_in(connection, study)
+
+    def runs_in(self, connection: sa.Connection, study: str) -> tuple[RunRecord, ...]:
+        """As `runs`, within a transaction."""
+        columns = schema.runs.c
         order: list[sa.ColumnElement[Any]] = []
         if "search" not in self._missing:
-            order.append(sa.case((_runs.c.search.is_(True), 0), else_=1))
+            order.append(sa.case((columns.search.is_(True), 0), else_=1))
         if "arrivals_per_s" not in self._missing:
-            order.append(_runs.c.arrivals_per_s.is_not(None))
-        query = sa.select(*columns).where(_runs.c.study == study)
-        query = query.order_by(*order, _runs.c.block, _runs.c.position)
-        with self._transaction("read") as connection:
-            return tuple(record_of(row) for row in connection.execute(query))
+            order.append(columns.arrivals_per_s.is_not(None))
+        order.append(columns.block)
+        if "attempt" not in self._missing:
+            order.append(sa.func.coalesce(columns.attempt, 0))
+        query = sa.select(*(c for c in columns if c.name not in self._missing)).where(columns.study == study)
+        rows = connection.execute(query.order_by(*order, columns.position))
+        return tuple(record_of(row) for row in rows)
+
+
+class _RolledBack(Exception):
+    pass
+
+
+def lock_number(what: str) -> int:
+    """The number of an advisory lock: 64 bits with a sign, of which other programs use none by chance."""
+    digest = hashlib.blake2b(f"sweeper {what}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, signed=True)
+
+
+def _patience() -> dict[str, Any]:
+    """How long to wait for a PostgreSQL server that does not answer (libpq's connection parameters)."""
+    return {
+        "pool_pre_ping": True,
+        "connect_args": {
+            "connect_timeout": UNREACHABLE_AFTER_S,
+            "keepalives_idle": LOST_CONNECTION_AFTER_S // 3,
+            "keepalives_interval": LOST_CONNECTION_AFTER_S // 3,
+            "keepalives_count": 2,
+            "tcp_user_timeout": LOST_CONNECTION_AFTER_S * 1000,
+        },
+    }
+
+
+def _let_nobody_wait_for_the_dead(connection: Any, _record: Any) -> None:
+    """The server gives up on a host that vanished, and frees its locks, as soon as we would on the server (on
+    its own it asks after two hours)."""
+    third_s = LOST_CONNECTION_AFTER_S // 3
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET idle_in_transaction_session_timeout = '{STUCK_AFTER_S}s'")
+        cursor.execute(f"SET tcp_keepalives_idle = {third_s}")
+        cursor.execute(f"SET tcp_keepalives_interval = {third_s}")
+        cursor.execute("SET tcp_keepalives_count = 2")
+    connection.commit()
 
 
 def _prepare_folder(path: Path, create: bool) -> None:
@@ -225,21 +253,6 @@ def _prepare_folder(path: Path, create: bool) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"cannot make the folder {path.parent}: {error.strerror or error}") from error
-
-
-def _version(connection: sa.Connection) -> int | None:
-    if not sa.inspect(connection).has_table(_schema.name):
-        return None
-    version: int | None = connection.execute(sa.select(_schema.c.version)).scalar()
-    return version
-
-
-def _missing(connection: sa.Connection) -> frozenset[str]:
-    """Late columns that the table of runs, if there is one, does not have yet."""
-    inspector = sa.inspect(connection)
-    if not inspector.has_table(_runs.name):
-        return frozenset()
-    return frozenset(_LATE) - {column["name"] for column in inspector.get_columns(_runs.name)}
 
 
 def _study_of(row: Any) -> StoredStudy:

@@ -58,9 +58,12 @@ class StudyStore:
 
     def create(self, study: StoredStudy) -> None:
         """Files first, then the row: a study in the database always has its files."""
-        durable.write(self.folder / "study.toml", tomli_w.dumps(study.settings))
-        durable.write(self.folder / "environment.json", _json(study.environment))
+        self.write_files(study.settings, study.environment)
         self._database.create_study(study)
+
+    def write_files(self, settings: dict[str, Any], environment: dict[str, Any]) -> None:
+        durable.write(self.folder / "study.toml", tomli_w.dumps(settings))
+        durable.write(self.folder / "environment.json", _json(environment))
 
     def run_directory(self, run_id: str) -> Path:
         """An empty folder for a run's logs; what an unfinished run of that name left is removed."""
@@ -87,8 +90,11 @@ class StudyStore:
             )
         durable.sync_files(directory.glob("*.log"))
         durable.sync_folder(directory)
-        self._database.add_run(self.name, record)
+        self._add(record)
         self._write_csv()
+
+    def _add(self, record: RunRecord) -> None:
+        self._database.add_run(self.name, record)
 
     def records(self) -> tuple[RunRecord, ...]:
         return self._database.runs(self.name)

@@ -11,7 +11,7 @@ from sweeper.cli.dry_run import describe
 from sweeper.cli.main import main
 from sweeper.cli.planning import NOT_CONFIRMED, plan_of
 from sweeper.config import combine, settings
-from sweeper.study import StudyPlan
+from sweeper.course import StudyPlan
 
 
 def planned(**flags: object) -> tuple[StudyPlan, list[str]]:

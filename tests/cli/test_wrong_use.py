@@ -56,6 +56,8 @@ CASES: list[tuple[list[str], list[str]]] = [
     ([*GRID, "--study", "../escape"], ["--study", "'../escape'", "letters"]),
     ([*GRID, "--study", ""], ["--study", "''", "letters"]),
     ([*GRID, "--storage", "mysql://somewhere"], ["--storage", "mysql://somewhere", "sqlite:///"]),
+    ([*GRID, "--storage", "postgresql://u:secret@h:x/d"], ["--storage", "postgresql://***@h:x/d"]),
+    ([*GRID, "--host-name", "a b"], ["--host-name 'a b'", "letters"]),
     ([*GRID, "--studies-dir", "rows.csv"], ["--studies-dir", "rows.csv", "folder"]),
     ([*GRID, "--model", "xgboost"], ["--model", "--code-dir"]),
     ([*GRID, "--config", "absent.toml"], ["--config", "absent.toml"]),

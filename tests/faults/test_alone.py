@@ -6,16 +6,18 @@ tests/fakes.py, since only there nothing else can happen on the machine. test_re
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sweeper.course import StudyPlan, answer_so_far
 from sweeper.findings import FAILING, SUSPICIOUS, verdict
 from sweeper.records import Configuration, Finding, RunPlan, Severity, Verdict
 from sweeper.statistics.decision import Rule
-from sweeper.study import StudyPlan, run_study
+from sweeper.study import run_study
 from sweeper.turns import run_side_by_side
 from sweeper.under_load import RunSettings
 from tests.builders import configurations
@@ -176,6 +178,7 @@ class StudyFault:
     cores_shared: bool = False
     not_confirmed: str = ""
     follows: frozenset[str] = frozenset()
+    hosts: tuple[str, ...] = ("",)  # which make the blocks in turn
 
 
 STUDY_FAULTS: dict[str, StudyFault] = {
@@ -202,6 +205,9 @@ STUDY_FAULTS: dict[str, StudyFault] = {
         "use fewer",
     ),
     "sentinel": StudyFault(one_of_a_pair_is_slow, (1, 2, 4, 8, 16), "run again"),
+    "several-hosts": StudyFault(
+        noisy({1: 80.0, 4: 140.0}), (1, 4), "compare the values with each other", hosts=("a", "b")
+    ),
     "shared-cores": StudyFault(
         by_workers({1: Behaviour(rps=80.0), 4: Behaviour(rps=140.0)}), (1, 4), "compare", cores_shared=True
     ),
@@ -216,7 +222,13 @@ def test_a_fault_of_the_study_trips_its_code_and_no_other(code: str) -> None:
         "study", configurations(*fault.workers), Rule(), 0, Configuration(4), settings, "abc", {},
         not_confirmed=fault.not_confirmed,
     )  # fmt: skip
-    answer = run_study(plan, World(fault.script).parts(), MemoryStore(), Watching())
+    store = MemoryStore()
+    run_study(plan, World(fault.script).parts(), store, Watching())
+    made = [
+        dataclasses.replace(record, host=fault.hosts[record.plan.block % len(fault.hosts)])
+        for record in store.saved
+    ]
+    answer = answer_so_far(plan, made)
     assert [finding.code for finding in answer.findings] == [code]
     check_message(answer.findings[0], fault.do)
     assert answer.findings[0].severity is not Severity.ERROR

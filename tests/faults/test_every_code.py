@@ -25,6 +25,7 @@ ONLY_SIMULATED = {
     "steal": "only the hypervisor can take time from a virtual machine",
     "gil-bound": "a whole study, and a server whose Python threads contend as badly on every machine",
     "oversubscribed": "a whole study, and cores that nobody else uses",
+    "several-hosts": "it says who made the runs; tests/e2e/test_hosts.py has three hosts",
     "sentinel": "a whole study, and a machine that changes in one block only",
     "shared-cores": "it says how cores are placed; nothing has to go wrong",
 }

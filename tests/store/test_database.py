@@ -180,7 +180,7 @@ def test_reading_makes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_commit_is_synced_in_full(tmp_path: Path, database: Database) -> None:
-    with database._transaction("read") as connection:
+    with database.transaction("read") as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
 

@@ -1,0 +1,151 @@
+"""From a study that has passed every check to its answer: by this host alone, or as one of several."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+from sweeper.answers import Recommendation
+from sweeper.cli.answering import console
+from sweeper.cli.live import Live
+from sweeper.cli.planning import plan_of
+from sweeper.cli.where import Where, nothing_lost
+from sweeper.course import StudyPlan
+from sweeper.launch import DrumLauncher
+from sweeper.measuring_lock import measuring_lock
+from sweeper.optimization import OptimizePlan, run_optimization
+from sweeper.report import formats
+from sweeper.search.optuna_log import OptunaLog
+from sweeper.shared_optimization import run_shared_optimization
+from sweeper.shared_study import Host, run_shared_study
+from sweeper.store.database import Database, StoredStudy
+from sweeper.store.shared_study_store import SharedStudyStore
+from sweeper.store.study_store import StudyStore
+from sweeper.study import run_study
+from sweeper.study_settings import StudySettings
+from sweeper.under_load import Parts
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Prepared:
+    """A study that has passed every check and has not touched anything yet. The plan is of this host's
+    environment."""
+
+    plan: StudyPlan | OptimizePlan
+    settings: StudySettings
+    parts: Parts
+    existing: StoredStudy | None
+
+    @property
+    def blocks(self) -> StudyPlan:
+        """The plan of the blocks that decide."""
+        return self.plan.blocks if isinstance(self.plan, OptimizePlan) else self.plan
+
+    @property
+    def name(self) -> str:
+        return self.blocks.name
+
+    @property
+    def environment(self) -> dict[str, object]:
+        return dict(self.blocks.environment)
+
+    def begun(self) -> StoredStudy:
+        """The study's row if this host is the one that makes it."""
+        at = self.parts.clock.utc_now()
+        return StoredStudy(self.name, at, self.settings.plain(), self.environment, complete=False)
+
+
+class MadeMeanwhile(Exception):
+    """Another host has made a study of this name since it was looked for."""
+
+
+def run(prepared: Prepared, where: Where) -> Recommendation:
+    """Raises UsageError for whatever is found before anything is started, MadeMeanwhile likewise."""
+    with measuring_lock():
+        return _run_shared(prepared, where) if where.shared else _run_alone(prepared, where)
+
+
+def _run_alone(prepared: Prepared, where: Where) -> Recommendation:
+    with nothing_lost():
+        database = Database(where.storage)
+    store = StudyStore(database, where.studies_dir, prepared.name)
+    try:
+        with nothing_lost():
+            store.lock()
+            _check_drum(prepared, store.folder)
+            if prepared.existing is None:
+                store.create(prepared.begun())
+        with Live(console(stderr=True)) as live:
+            recommendation = _studied(prepared, store, live, where.storage)
+        _save(recommendation, store)
+        return recommendation
+    finally:
+        store.close()
+        database.close()
+
+
+def _run_shared(prepared: Prepared, where: Where) -> Recommendation:
+    with nothing_lost():
+        database = Database(where.storage)
+    store = SharedStudyStore(database, where.studies_dir, prepared.name, where.host)
+    try:
+        with nothing_lost():
+            store.lock()
+            _check_drum(prepared, store.folder)
+            if prepared.existing is None and not store.create_unless_there(prepared.begun()):
+                raise MadeMeanwhile
+            store.join(prepared.settings.plain(), prepared.environment)
+        with Live(console(stderr=True)) as live:
+            recommendation = _shared(prepared, store, live, where.storage)
+        _save(recommendation, store)
+        return recommendation
+    finally:
+        store.close()
+        database.close()
+
+
+def _save(recommendation: Recommendation, store: StudyStore) -> None:
+    store.save_recommendation(formats.to_json_dict(recommendation), complete=recommendation.complete)
+
+
+def _check_drum(prepared: Prepared, folder: Path) -> None:
+    """Start it once, before anything is swept: a DRUM without the FastAPI server has no such pool."""
+    launcher, plan = prepared.parts.launcher, prepared.blocks
+    if not isinstance(launcher, DrumLauncher):
+        return
+    server = launcher.start(plan.reference, folder / "drum-check.log")
+    try:
+        server.wait_ready(plan.run.start_timeout_s)
+        launcher.check_pool_applied(server)
+    finally:
+        server.stop()
+
+
+def _studied(prepared: Prepared, store: StudyStore, live: Live, storage: str) -> Recommendation:
+    plan, parts = prepared.plan, prepared.parts
+    if isinstance(plan, StudyPlan):
+        return run_study(plan, parts, store, live)
+    with nothing_lost():
+        log = OptunaLog(storage, plan.blocks.name, plan.search.space, plan.search.objectives)
+    try:
+        return run_optimization(plan, parts, store, live, log)
+    finally:
+        log.close()
+
+
+def _shared(prepared: Prepared, store: SharedStudyStore, live: Live, storage: str) -> Recommendation:
+    """The plan that all hosts share goes by the environment of the one that began; how runs are made here, by
+    this one's."""
+    here, parts = prepared.blocks, prepared.parts
+    begun: Mapping[str, object] = prepared.existing.environment if prepared.existing else here.environment
+    plan = plan_of(prepared.name, prepared.settings, begun)
+    host = Host(store.host, here.run, here.fingerprint)
+    if isinstance(plan, StudyPlan):
+        return run_shared_study(plan, host, parts, store, live)
+    with nothing_lost(), store.alone():  # Optuna's tables are made once
+        log = OptunaLog(storage, plan.blocks.name, plan.search.space, plan.search.objectives)
+    try:
+        return run_shared_optimization(plan, host, parts, store, live, log)
+    finally:
+        log.close()

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sweeper.errors import UsageError
+from sweeper.measuring_lock import measuring_lock
+
+ROOT = Path(__file__).parents[1]
+HOLD = """
+import sys
+from sweeper.measuring_lock import measuring_lock
+with measuring_lock():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def hold(*before: str) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [*before, sys.executable, "-c", HOLD],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None and process.stdout.readline() == "held\n"
+    return process
+
+
+def test_one_sweeper_measures_at_a_time_and_is_named() -> None:
+    holder = hold()
+    try:
+        who = rf"another sweeper \(pid {holder.pid}\) is measuring on this machine"
+        with pytest.raises(UsageError, match=who), measuring_lock():
+            pass
+    finally:
+        os.kill(holder.pid, signal.SIGKILL)
+        holder.communicate()
+    with measuring_lock():  # a killed holder holds nothing
+        pass
+    with measuring_lock():
+        pass
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes network namespaces")
+def test_a_network_namespace_is_another_machine() -> None:
+    holder = hold("unshare", "--net")
+    with measuring_lock():
+        pass
+    holder.kill()
+    holder.communicate()
+
+
+def test_what_measuring_starts_does_not_hold_it() -> None:
+    with measuring_lock():
+        child = subprocess.Popen(["sleep", "60"])
+    with measuring_lock():
+        pass
+    child.kill()
+    child.wait()
