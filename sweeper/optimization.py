@@ -15,7 +15,6 @@ from typing import Protocol
 from sweeper.answers import Recommendation, Search, Trial
 from sweeper.confirmation import split
 from sweeper.course import StudyPlan, answer_so_far, hopeless, is_no_op, study_facts
-from sweeper.findings.turns import may_interleave
 from sweeper.interfaces import RunStore, TrialLog
 from sweeper.recommend import recommend
 from sweeper.records import Configuration, RunPlan, RunRecord
@@ -60,6 +59,12 @@ class SearchCourse:
         judged = self.records if self.whole is None else self.whole
         enough = len(judged) >= first_round_size(self.plan.search)
         return any(is_no_op(record) for record in self.records) or (enough and hopeless(judged))
+
+    @property
+    def all_made(self) -> bool:
+        """Every trial there is to be has had its runs."""
+        search, found = self.plan.search, self.trials()
+        return len(found) >= search.wanted and not any(is_due(trial, search.reference) for trial in found)
 
     def trials(self, later: Sequence[RunRecord] = (), planned: Sequence[RunPlan] = ()) -> tuple[Trial, ...]:
         """`later` are runs of the final blocks, `planned` those of a round under way."""
@@ -141,22 +146,25 @@ def _round(
     log: TrialLog,
 ) -> None:
     """Make the runs of one round that are not recorded yet."""
-    plan = course.plan
+    plan, earlier = course.plan, tuple(course.records)
     missing = [run for run in runs if run.run_id not in recorded]
     progress = search_progress(course, len(missing), len(runs))
-    settings = replace(
-        plan.search_run, interleave=plan.search_run.interleave and may_interleave(course.records)
-    )
     course.records += [recorded[run.run_id] for run in runs if run.run_id in recorded]
     if missing and not course.pointless:
         log.keep(course.search(planned=runs), course.records, finished=False)
-        observer.runs_started(missing, progress)
-        made = make_runs(missing, settings, plan.blocks.fingerprint, parts, store, observer)
+        made = make_runs(
+            missing,
+            plan.search_run,
+            earlier,
+            progress,
+            plan.blocks.fingerprint,
+            parts,
+            store,
+            observer,
+        )
         with closing(made):
             for record in made:
                 course.records.append(record)
-                if is_no_op(record):
-                    break
         log.keep(course.search(), course.records, finished=False)
     course.records.sort(key=lambda record: (record.plan.block, record.plan.position))
     if missing:
@@ -165,12 +173,8 @@ def _round(
 
 def optimization_so_far(plan: OptimizePlan, records: Sequence[RunRecord]) -> Recommendation:
     """The answer that the records give, without running anything, and without asking what would come next."""
-    searched = [record for record in records if record.plan.search]
-    course = SearchCourse(plan, searched)
-    found = course.trials()
-    course.complete = len(found) >= plan.search.wanted and not any(
-        is_due(trial, plan.search.reference) for trial in found
-    )
+    course = SearchCourse(plan, [record for record in records if record.plan.search])
+    course.complete = course.all_made
     if course.pointless or not course.complete:
         return course.answer()
     answer = answer_so_far(plan.final(course.finalists()), records)

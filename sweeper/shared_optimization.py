@@ -24,7 +24,7 @@ from sweeper.optimization import (
 )
 from sweeper.records import RunPlan, RunRecord
 from sweeper.search.block_plan import run_id
-from sweeper.search.rounds import is_due, round_plan
+from sweeper.search.rounds import round_plan
 from sweeper.shared_study import (
     LOOK_AGAIN_AFTER_S,
     Host,
@@ -97,13 +97,7 @@ def search_so_far(plan: OptimizePlan, seen: Shared) -> SearchCourse:
     rounds, under_way = seen.of(Kind.SEARCH), _under_way(seen)
     whole = [claim for claim in rounds if not seen.missing(claim)]
     course = SearchCourse(plan, seen.made(*rounds), whole=seen.made(*whole))
-    found = course.trials()
-    course.complete = (
-        not under_way
-        and not course.pointless
-        and len(found) >= plan.search.wanted
-        and not any(is_due(trial, plan.search.reference) for trial in found)
-    )
+    course.complete = not under_way and not course.pointless and course.all_made
     return course
 
 

@@ -13,9 +13,8 @@ from typing import Protocol
 
 from sweeper.answers import Recommendation
 from sweeper.claims import Claim, Kind, Shared
-from sweeper.course import Course, StudyPlan, course_so_far, is_no_op
+from sweeper.course import Course, StudyPlan, course_so_far
 from sweeper.errors import ClaimLostError
-from sweeper.findings.turns import may_interleave
 from sweeper.interfaces import SharedStore
 from sweeper.records import RunPlan, RunRecord
 from sweeper.study import Observer, Progress, make_runs, progress_of
@@ -124,19 +123,15 @@ def make(
 ) -> None:
     """Make the runs of a claim that are not recorded; those of the confirmation by themselves. Ends early
     where the server ignores the worker count, or where the claim was taken over."""
-    interleave = host.run.interleave and may_interleave(records) and claim.kind is not Kind.OPEN_LOOP
-    settings = replace(host.run, interleave=interleave)
-    observer.runs_started(missing, progress)
+    alone = claim.kind is Kind.OPEN_LOOP
+    settings = replace(host.run, interleave=host.run.interleave and not alone)
+    made = make_runs(
+        missing, settings, records, progress, host.fingerprint, parts, store, observer, host.name
+    )
     try:
-        with (
-            store.holding(claim),
-            closing(
-                make_runs(missing, settings, host.fingerprint, parts, store, observer, host.name)
-            ) as made,
-        ):
-            for record in made:
-                if is_no_op(record):
-                    break
+        with store.holding(claim), closing(made):
+            for _ in made:
+                pass
     except ClaimLostError as lost:
         observer.waiting(str(lost))
 

@@ -61,11 +61,12 @@ def run_study(plan: StudyPlan, parts: Parts, store: RunStore, observer: Observer
         missing = [run for run in runs if run.run_id not in recorded]
         if not any(is_no_op(record) for record in course.records):
             progress = progress_of(course, len(missing), block)
-            with closing(_make(missing, course, progress, parts, store, observer)) as made:
+            made = make_runs(
+                missing, plan.run, course.records, progress, plan.fingerprint, parts, store, observer
+            )
+            with closing(made):
                 for record in made:
                     course.records.append(record)
-                    if is_no_op(record):
-                        break
         course.records.sort(key=lambda record: (record.plan.block, record.plan.position))
         if any(is_no_op(record) for record in course.records):
             course.finished = True
@@ -85,41 +86,35 @@ def _confirm(
     course: Course, recorded: Mapping[str, RunRecord], parts: Parts, store: RunStore, observer: Observer
 ) -> None:
     """Make the open-loop runs that are not recorded yet, one after another."""
-    runs = course.confirmation()
+    plan, runs = course.plan, course.confirmation()
     for position, run in enumerate(runs):
         if run.run_id in recorded:
             course.confirming.append(recorded[run.run_id])
         else:
             left = sum(1 for later in runs[position:] if later.run_id not in recorded)
-            progress = replace(progress_of(course, left, course.plan.max_blocks), until="the end")
-            course.confirming += _make([run], course, progress, parts, store, observer)
-
-
-def _make(
-    runs: Sequence[RunPlan],
-    course: Course,
-    progress: Progress,
-    parts: Parts,
-    store: RunStore,
-    observer: Observer,
-) -> Generator[RunRecord, None, None]:
-    if runs:
-        observer.runs_started(runs, progress)
-        plan = course.plan
-        settings = replace(plan.run, interleave=plan.run.interleave and may_interleave(course.records))
-        yield from make_runs(runs, settings, plan.fingerprint, parts, store, observer)
+            progress = replace(progress_of(course, left, plan.max_blocks), until="the end")
+            course.confirming += make_runs(
+                [run], plan.run, course.records, progress, plan.fingerprint, parts, store, observer
+            )
 
 
 def make_runs(
     runs: Sequence[RunPlan],
     settings: RunSettings,
+    earlier: Sequence[RunRecord],
+    progress: Progress,
     fingerprint: str,
     parts: Parts,
     store: RunStore,
     observer: Observer,
     host: str = "",
 ) -> Generator[RunRecord, None, None]:
-    """Make runs side by side; each is durable before the next one's record comes."""
+    """Make runs side by side, unless `earlier` ones show that their servers notice; each is durable before
+    the next one's record comes. Ends after a run that shows that the worker count does nothing."""
+    if not runs:
+        return
+    observer.runs_started(runs, progress)
+    settings = replace(settings, interleave=settings.interleave and may_interleave(earlier))
     results = run_side_by_side(runs, settings, parts, store.run_directory, observer.run_state)
     with closing(results):
         for result in results:
@@ -127,6 +122,8 @@ def make_runs(
             store.save(record, result.requests, result.samples)
             observer.run_finished(record)
             yield record
+            if is_no_op(record):
+                return
 
 
 def progress_of(course: Course, runs: int, block: int) -> Progress:
