@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
 
 from sweeper.cli.answering import console
-from sweeper.cli.loading import recorded
+from sweeper.cli.loading import recorded_of
 from sweeper.cli.where import Where, nothing_lost, stored_settings
 from sweeper.errors import SweeperError
 from sweeper.report.studies import Listed, studies_object, studies_table, troubles
@@ -32,7 +31,7 @@ def _listed(study: StoredStudy, where: Where) -> Listed:
     command = str(study.settings.get("command", "grid"))
     try:
         measured = stored_settings(study).subject
-        found = recorded(replace(where, study=study.name))
+        found = recorded_of(study, where)
     except SweeperError as error:
         return Listed(study.name, command, "-", study.created_at, trouble=str(error))
     return Listed(study.name, command, measured, study.created_at, found.records, found.recommendation)

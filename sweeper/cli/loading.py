@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from sweeper.answers import Recommendation
-from sweeper.cli.where import Where, answer, records_of
+from sweeper.cli.where import Where, answer_of
 from sweeper.errors import UsageError
 from sweeper.records import RunRecord
 from sweeper.store.database import StoredStudy
@@ -27,9 +27,13 @@ class Recorded:
 
 def recorded(where: Where) -> Recorded:
     """The study that is named there, or the newest. Raises UsageError or StoreError where it cannot be."""
-    study = where.find()
-    named = replace(where, study=study.name)
-    return Recorded(study, where.studies_dir / study.name, records_of(named), answer(named))
+    return recorded_of(where.find(), where)
+
+
+def recorded_of(study: StoredStudy, where: Where) -> Recorded:
+    """As `recorded`, of a study that is known to be there."""
+    seen = where.seen(study.name)
+    return Recorded(study, where.studies_dir / study.name, seen.records, answer_of(study, seen))
 
 
 def load_study(path: str | os.PathLike[str], *, storage: str | None = None) -> StudyData:

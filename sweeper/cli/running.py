@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from sweeper.answers import Recommendation
@@ -62,51 +63,37 @@ class MadeMeanwhile(Exception):
 
 def run(prepared: Prepared, where: Where) -> Recommendation:
     """Raises UsageError for whatever is found before anything is started, MadeMeanwhile likewise."""
-    with measuring_lock():
-        return _run_shared(prepared, where) if where.shared else _run_alone(prepared, where)
-
-
-def _run_alone(prepared: Prepared, where: Where) -> Recommendation:
-    with nothing_lost():
-        database = Database(where.storage)
-    store = StudyStore(database, where.studies_dir, prepared.name)
-    try:
+    with measuring_lock(), ExitStack() as held:
+        with nothing_lost():
+            database = Database(where.storage)
+        held.callback(database.close)
+        store = (
+            SharedStudyStore(database, where.studies_dir, prepared.name, where.host)
+            if where.shared
+            else StudyStore(database, where.studies_dir, prepared.name)
+        )
+        held.callback(store.close)
         with nothing_lost():
             store.lock()
             _check_drum(prepared, store.folder)
-            if prepared.existing is None:
-                store.create(prepared.begun())
+            _begin(prepared, store)
         with Live(console(stderr=True)) as live:
-            recommendation = _studied(prepared, store, live, where.storage)
-        _save(recommendation, store)
+            if isinstance(store, SharedStudyStore):
+                recommendation = _shared(prepared, store, live, where.storage)
+            else:
+                recommendation = _studied(prepared, store, live, where.storage)
+        store.save_recommendation(formats.to_json_dict(recommendation), complete=recommendation.complete)
         return recommendation
-    finally:
-        store.close()
-        database.close()
 
 
-def _run_shared(prepared: Prepared, where: Where) -> Recommendation:
-    with nothing_lost():
-        database = Database(where.storage)
-    store = SharedStudyStore(database, where.studies_dir, prepared.name, where.host)
-    try:
-        with nothing_lost():
-            store.lock()
-            _check_drum(prepared, store.folder)
-            if prepared.existing is None and not store.create_unless_there(prepared.begun()):
-                raise MadeMeanwhile
-            store.join(prepared.settings.plain(), prepared.environment)
-        with Live(console(stderr=True)) as live:
-            recommendation = _shared(prepared, store, live, where.storage)
-        _save(recommendation, store)
-        return recommendation
-    finally:
-        store.close()
-        database.close()
-
-
-def _save(recommendation: Recommendation, store: StudyStore) -> None:
-    store.save_recommendation(formats.to_json_dict(recommendation), complete=recommendation.complete)
+def _begin(prepared: Prepared, store: StudyStore) -> None:
+    """Make the study unless it is there; where hosts share it, join it."""
+    if isinstance(store, SharedStudyStore):
+        if prepared.existing is None and not store.create_unless_there(prepared.begun()):
+            raise MadeMeanwhile
+        store.join(prepared.settings.plain(), prepared.environment)
+    elif prepared.existing is None:
+        store.create(prepared.begun())
 
 
 def _check_drum(prepared: Prepared, folder: Path) -> None:
@@ -128,10 +115,8 @@ def _studied(prepared: Prepared, store: StudyStore, live: Live, storage: str) ->
         return run_study(plan, parts, store, live)
     with nothing_lost():
         log = OptunaLog(storage, plan.blocks.name, plan.search.space, plan.search.objectives)
-    try:
+    with closing(log):
         return run_optimization(plan, parts, store, live, log)
-    finally:
-        log.close()
 
 
 def _shared(prepared: Prepared, store: SharedStudyStore, live: Live, storage: str) -> Recommendation:
@@ -145,7 +130,5 @@ def _shared(prepared: Prepared, store: SharedStudyStore, live: Live, storage: st
         return run_shared_study(plan, host, parts, store, live)
     with nothing_lost(), store.alone():  # Optuna's tables are made once
         log = OptunaLog(storage, plan.blocks.name, plan.search.space, plan.search.objectives)
-    try:
+    with closing(log):
         return run_shared_optimization(plan, host, parts, store, live, log)
-    finally:
-        log.close()

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.answers import Recommendation
+from sweeper.claims import Shared
 from sweeper.config import ENVIRONMENT_PREFIX, Given, settings
 from sweeper.errors import StoreError, UsageError
-from sweeper.records import RunRecord
 from sweeper.store.address import SQLITE, hides, is_postgres, normalised, shown
 from sweeper.store.claim_table import environments, shared
 from sweeper.store.database import Database, StoredStudy
@@ -140,6 +140,11 @@ class Where:
         with opened(self) as database:
             return environments(database, study)
 
+    def seen(self, study: str) -> Shared:
+        """All that is recorded of a study."""
+        with opened(self) as database:
+            return shared(database, study)
+
     def settings_file(self) -> tuple[Mapping[str, object], str]:
         """What `--config` holds, and its name for messages."""
         if self.config is None:
@@ -194,23 +199,19 @@ def stored_settings(study: StoredStudy) -> StudySettings:
         raise StoreError(f"study '{study.name}' has settings this sweeper does not know: {error}") from None
 
 
-def records_of(where: Where) -> tuple[RunRecord, ...]:
-    """The runs of a recorded study."""
-    name = where.find().name
-    with opened(where) as database:
-        return database.runs(name)
-
-
 def answer(where: Where) -> Recommendation:
     """The answer of a recorded study, from its records alone."""
+    study = where.find()
+    return answer_of(study, where.seen(study.name))
+
+
+def answer_of(study: StoredStudy, seen: Shared) -> Recommendation:
+    """The answer that what is recorded of a study gives."""
     from sweeper.cli.planning import plan_of
     from sweeper.course import answer_so_far
     from sweeper.optimization import OptimizePlan
     from sweeper.shared_optimization import shared_optimization_so_far
 
-    study = where.find()
-    with opened(where) as database:
-        seen = shared(database, study.name)
     plan = plan_of(study.name, stored_settings(study), study.environment)
     if isinstance(plan, OptimizePlan):
         return shared_optimization_so_far(plan, seen)
