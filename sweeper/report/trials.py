@@ -8,6 +8,7 @@ from sweeper.answers import Recommendation, Search, Trial
 from sweeper.findings.wording import Names
 from sweeper.records import Objective
 from sweeper.report.table import milliseconds, varied
+from sweeper.statistics.rule import SIGN
 
 UNITS = {Objective.THROUGHPUT: "requests/s", Objective.P99: "p99 ms"}
 
@@ -49,8 +50,7 @@ def trials_table(search: Search, most: int = 30) -> Table:
 def _rank(trial: Trial, search: Search) -> tuple[bool, float]:
     if not trial.values:
         return True, 0.0
-    sign = -1 if search.objectives[0] is Objective.THROUGHPUT else 1
-    return False, sign * trial.values[0]
+    return False, -SIGN[search.objectives[0]] * trial.values[0]
 
 
 def _figure(value: float, objective: Objective) -> str:
@@ -95,8 +95,8 @@ def _trade(search: Search, recommendation: Recommendation) -> str:
     if len(search.objectives) < 2 or own is None or not own.values:
         return ""
     on_front = [trial for trial in search.trials if trial.number in search.front]
-    sign = 1 if search.objectives[1] is Objective.THROUGHPUT else -1
-    other = max(on_front, key=lambda trial: sign * trial.values[1], default=None)
+    second_sign = SIGN[search.objectives[1]]
+    other = max(on_front, key=lambda trial: second_sign * trial.values[1], default=None)
     if other is None or other.configuration == answer:
         return f"Front: nothing tried has a better {search.objectives[1]} than the answer."
     names = Names(trial.configuration for trial in search.trials)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import optuna
 from optuna.exceptions import ExperimentalWarning, OptunaError
 from optuna.storages import RDBStorage
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from sweeper.answers import Search, Trial
@@ -22,6 +22,7 @@ from sweeper.errors import StoreError, UsageError
 from sweeper.records import Objective, RunFigures, RunRecord
 from sweeper.search.proposer import DIRECTIONS, distributions_of
 from sweeper.space import Space
+from sweeper.statistics.rule import in_unit
 
 _OURS = "sweeper"  # user attribute of the studies that are ours to make again
 _METRICS = {Objective.THROUGHPUT: "requests_per_s", Objective.P99: "p99_ms"}
@@ -45,13 +46,15 @@ class OptunaLog:
     def keep(self, search: Search, runs: Sequence[RunRecord], *, finished: bool) -> None:
         with self._errors():
             self._study = self._open()  # another host may have made it anew
-            if not self._fits(search):
+            there = self._study.get_trials(deepcopy=False)
+            if not self._fits(there, search):
                 optuna.delete_study(study_name=self._name, storage=self._storage)
-                self._study = self._open()
+                self._study, there = self._open(), []
             for trial in search.trials:
                 own = [run for run in runs if run.configuration == trial.configuration]
                 over = finished or (search.complete and trial.configuration not in search.finalists)
-                self._show(trial, own, over=over)
+                old = there[trial.number] if trial.number < len(there) else None
+                self._show(trial, old, own, over=over)
             self._attribute(self._study, "finalists", [c.label for c in search.finalists])
 
     def _open(self) -> optuna.Study:
@@ -73,17 +76,15 @@ class OptunaLog:
                 study.set_metric_names([_METRICS[objective] for objective in self._objectives])
         return study
 
-    def _fits(self, search: Search) -> bool:
+    def _fits(self, there: Sequence[FrozenTrial], search: Search) -> bool:
         """Whether what is there can be gone on with: the same trials in the same order, none too many."""
-        there = self._study.get_trials(deepcopy=False)
         return len(there) <= len(search.trials) and all(
             old.state is TrialState.WAITING or old.params == self._space.chosen(new.configuration)
             for old, new in zip(there, search.trials, strict=False)
         )
 
-    def _show(self, trial: Trial, runs: Sequence[RunRecord], *, over: bool) -> None:
-        there = self._study.get_trials(deepcopy=False)
-        old = there[trial.number] if trial.number < len(there) else None
+    def _show(self, trial: Trial, old: FrozenTrial | None, runs: Sequence[RunRecord], *, over: bool) -> None:
+        """`old` is what Optuna has of it, if anything."""
         if old is None:
             self._study.enqueue_trial(self._space.chosen(trial.configuration))
         if old is None or old.state is TrialState.WAITING:
@@ -96,7 +97,7 @@ class OptunaLog:
         if len(self._objectives) == 1:
             for step, figures in enumerate(measured):
                 if old is None or step not in old.intermediate_values:
-                    live.report(_seen(figures, self._objectives[0]), step)
+                    live.report(in_unit(figures, self._objectives[0]), step)
         for name, value in _attributes(trial, runs, measured).items():
             self._attribute(live, name, value)
         if over:
@@ -125,10 +126,6 @@ class OptunaLog:
         except (OptunaError, SQLAlchemyError) as error:
             cause = " ".join(str(getattr(error, "orig", None) or error).split())
             raise StoreError(f"cannot keep the Optuna study '{self._name}': {cause}") from error
-
-
-def _seen(figures: RunFigures, objective: Objective) -> float:
-    return figures.rps if objective is Objective.THROUGHPUT else figures.latency.p99_ms
 
 
 def _attributes(

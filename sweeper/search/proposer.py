@@ -28,8 +28,8 @@ def propose(
 ) -> tuple[tuple[Configuration, ...], tuple[Configuration, ...]]:
     """`wanted` configurations that were not tried yet, and those tried ones that were proposed once more.
 
-    There must be as many left in `space`. The same arguments always give the same answer: the sampler knows
-    nothing but the trials it is given here (optuna-study-like memory would differ after a resume).
+    There must be as many left in `space`. The same arguments always give the same answer, also after a
+    resume: the sampler remembers nothing but the trials it is given here.
     """
     study = _study(space, found, objectives, seed)
     distributions = distributions_of(space)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -42,8 +43,16 @@ class Rule:
         return look_error(self.confidence, len(self.looks), elimination) / 2 / max(configurations, 1)
 
 
+SIGN: Mapping[Objective, int] = {Objective.THROUGHPUT: 1, Objective.P99: -1}
+"""1 where more is better, -1 where less is."""
+
+
+def in_unit(figures: RunFigures, objective: Objective) -> float:
+    """The objective in its own unit: requests/s or ms."""
+    return figures.rps if objective is Objective.THROUGHPUT else figures.latency.p99_ms
+
+
 def metric(figures: RunFigures, objective: Objective) -> float | None:
     """The log of the objective, more is better; None when the run has no such figure."""
-    if objective is Objective.THROUGHPUT:
-        return math.log(figures.rps) if figures.rps > 0 else None
-    return -math.log(figures.latency.p99_ms) if figures.latency.p99_ms > 0 else None
+    value = in_unit(figures, objective)
+    return SIGN[objective] * math.log(value) if value > 0 else None

@@ -15,7 +15,7 @@ from sweeper.records import Configuration, Objective, RunFigures, RunPlan, RunRe
 from sweeper.statistics.blocks import BlockModel, Observation, fit
 from sweeper.statistics.feasibility import error_rate, feasibility
 from sweeper.statistics.intervals import contrast_quantile
-from sweeper.statistics.rule import Rule, State, metric
+from sweeper.statistics.rule import SIGN, Rule, State, metric
 
 FALSE_STOPS = 0.05
 """How often a search may give up a configuration that is within the tolerance of the best one."""
@@ -105,7 +105,7 @@ class _Seen:
             log = model.contrast(anchor, this).estimate + math.fsum(logs) / len(logs)
         else:
             log = model.means[this]
-        return math.exp(log if objective is Objective.THROUGHPUT else -log)
+        return math.exp(SIGN[objective] * log)
 
     def given_up(self) -> dict[Configuration, str]:
         """Who is hopeless, and why: it broke a limit, or it is further behind than the tolerance and noise
@@ -200,11 +200,10 @@ def _fit(runs: Mapping[Configuration, Sequence[RunRecord]], objective: Objective
 
 def front(found: Sequence[Trial], objectives: Sequence[Objective]) -> tuple[int, ...]:
     """Numbers of the trials that keep the limits and that no other such trial beats in every objective."""
-    signs = [1 if objective is Objective.THROUGHPUT else -1 for objective in objectives]
     candidates = [t for t in found if t.values and t.keeps_limits]
 
     def beaten(one: Trial, by: Trial) -> bool:
-        gains = [sign * (b - a) for sign, a, b in zip(signs, one.values, by.values, strict=True)]
+        gains = [SIGN[o] * (b - a) for o, a, b in zip(objectives, one.values, by.values, strict=True)]
         return min(gains) >= 0 and max(gains) > 0
 
     return tuple(t.number for t in candidates if not any(beaten(t, other) for other in candidates))
@@ -234,5 +233,4 @@ def finalists(
 
 def _gain(trial: Trial, place: int, objective: Objective) -> float:
     """The log of an objective's value, more is better."""
-    log = math.log(trial.values[place])
-    return log if objective is Objective.THROUGHPUT else -log
+    return SIGN[objective] * math.log(trial.values[place])

@@ -61,10 +61,9 @@ def findings_from_json(text: str) -> tuple[Finding, ...]:
     )
 
 
-def flat(record: RunRecord) -> dict[str, Any]:
-    """One row of `runs.csv`: names as in the records, the latency's own figures as `latency_*`."""
-    plan = record.plan
-    row: dict[str, Any] = {
+def _planned(plan: RunPlan) -> dict[str, Any]:
+    """The first columns of a run, in the database as in `runs.csv`."""
+    return {
         "run_id": plan.run_id,
         "block": plan.block,
         "position": plan.position,
@@ -72,6 +71,14 @@ def flat(record: RunRecord) -> dict[str, Any]:
         "model_threads": plan.configuration.model_threads,
         "processes": plan.configuration.processes,
         "sentinel": plan.sentinel,
+    }
+
+
+def flat(record: RunRecord) -> dict[str, Any]:
+    """One row of `runs.csv`: names as in the records, the latency's own figures as `latency_*`."""
+    plan = record.plan
+    row: dict[str, Any] = {
+        **_planned(plan),
         "verdict": record.verdict.value,
         "findings": " ".join(finding.code for finding in record.findings),
         "started_at": record.started_at,
@@ -95,13 +102,7 @@ def row_of(record: RunRecord) -> dict[str, Any]:
     plan = record.plan
     parameters = plan.configuration.parameters
     return {
-        "run_id": plan.run_id,
-        "block": plan.block,
-        "position": plan.position,
-        "workers": plan.configuration.workers,
-        "model_threads": plan.configuration.model_threads,
-        "processes": plan.configuration.processes,
-        "sentinel": plan.sentinel,
+        **_planned(plan),
         "verdict": record.verdict.value,
         "started_at": record.started_at,
         "elapsed_s": record.elapsed_s,
