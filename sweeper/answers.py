@@ -28,7 +28,8 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One configuration as the recommendation shows it."""
+    """One configuration as the recommendation shows it. `runs` are valid ones, in so many `blocks`, which are
+    what the intervals are over."""
 
     configuration: Configuration
     runs: int
@@ -47,6 +48,7 @@ class Candidate:
     involuntary_switches_per_request: float | None
     run_delay_ms_per_request: float | None
     p99_is_lower_bound: bool = False
+    blocks: int = 0
 
 
 @dataclass(frozen=True, slots=True)

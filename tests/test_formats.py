@@ -123,6 +123,7 @@ ADDED_CANDIDATE_KEYS = [
     "cpu_ms_per_request",
     "p99_is_lower_bound",
     "parameters",
+    "blocks",
 ]
 
 # --- any recommendation at all -----------------------------------------------------------------------------

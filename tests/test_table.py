@@ -33,11 +33,12 @@ def printed(recommendation: Recommendation) -> list[str]:
     return console.file.getvalue().splitlines()
 
 
-def test_two_runs_show_no_interval() -> None:
-    """Theirs would be as wide as the figure itself."""
+def test_two_blocks_show_no_interval() -> None:
+    """Theirs would be as wide as the figure itself, also where the reference has four runs in them."""
     for blocks, shown in ((2, False), (3, True)):
-        seen = answer([run for run in levels(TEN) if run.plan.block <= blocks])
-        assert all(("±" in line) is shown for line in printed(seen)[2:7])
+        runs = [run for run in levels(TEN) if run.plan.block <= blocks]
+        again = [record(4, block, figures(rps=140.0), sentinel=True) for block in range(1, blocks + 1)]
+        assert all(("±" in line) is shown for line in printed(answer([*runs, *again]))[2:7])
 
 
 def test_the_table() -> None:

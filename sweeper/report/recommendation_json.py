@@ -122,6 +122,7 @@ def _candidate_object(candidate: Candidate) -> dict[str, object]:
         "cpu_ms_per_request": candidate.cpu_ms_per_request,
         "p99_is_lower_bound": candidate.p99_is_lower_bound,
         "parameters": dict(candidate.configuration.parameters),
+        "blocks": candidate.blocks,
     }
 
 
@@ -218,6 +219,7 @@ def _candidate(data: object) -> Candidate:
         involuntary_switches_per_request=take(candidate, "involuntary_switches_per_request", maybe(number)),
         run_delay_ms_per_request=take(candidate, "run_delay_ms_per_request", maybe(number)),
         p99_is_lower_bound=take(candidate, "p99_is_lower_bound", flag, default=False),
+        blocks=take(candidate, "blocks", whole, default=0),
     )
 
 

@@ -14,12 +14,12 @@ from sweeper.report.recommendation_json import runtime_parameters
 
 
 def candidates_table(recommendation: Recommendation) -> Table:
-    """One row per configuration; intervals are of the geometric mean over runs."""
+    """One row per configuration; intervals are of the geometric mean over blocks."""
     table = Table(
         title=f"{recommendation.study}: {_blocks(recommendation)}",
         title_justify="left",
         caption=(
-            f"±: {recommendation.confidence:.0%} interval over runs, from 3 on. behind: how far below the "
+            f"±: {recommendation.confidence:.0%} interval over blocks, from 3 on. behind: how far below the "
             "best other value, interval at this look"
         ),
         caption_justify="left",
@@ -85,7 +85,7 @@ def _cells(
         ("→ " if chosen else "") + first,
         *rest,
         run_counts(candidate.runs, candidate.suspect_runs, candidate.failed_runs),
-        _with_half_width(candidate.rps, candidate.runs),
+        _with_half_width(candidate.rps, candidate.blocks),
         _behind(candidate.relative_to_best),
         _latency(candidate, "p50"),
         _latency(candidate, "p95"),
@@ -115,11 +115,11 @@ def _state(candidate: Candidate, chosen: bool) -> str:
     return {"acceptable": "as good", "excluded": "excluded", "unsettled": "unsettled"}[candidate.state]
 
 
-def _with_half_width(interval: Interval | None, runs: int) -> str:
-    """Two runs do give an interval, but one as wide as the figure itself."""
+def _with_half_width(interval: Interval | None, blocks: int) -> str:
+    """Two blocks do give an interval, but one as wide as the figure itself."""
     if interval is None:
         return "-"
-    if interval.low is None or interval.high is None or runs < 3:
+    if interval.low is None or interval.high is None or blocks < 3:
         return f"{interval.mean:.1f}"
     return f"{interval.mean:.1f} ±{max(interval.high - interval.mean, interval.mean - interval.low):.1f}"
 

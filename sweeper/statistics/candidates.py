@@ -64,6 +64,7 @@ def candidate(
         involuntary_switches_per_request=_mean([run.involuntary_switches_per_request for run in runs]),
         run_delay_ms_per_request=_mean([run.run_delay_ms_per_request for run in runs]),
         p99_is_lower_bound=any(run.latency.censored for run in runs),
+        blocks=len(set(blocks)),
     )
 
 
