@@ -149,6 +149,11 @@ def _check_together(result: StudySettings, names: Mapping[str, str]) -> None:
             f"{shown('min_blocks')} {result.min_blocks} is above {shown('max_blocks')} {result.max_blocks}: "
             "it must not be"
         )
+    if result.load_processes > result.users:
+        raise UsageError(
+            f"{shown('load_processes')} {result.load_processes} is above {shown('users')} {result.users}: "
+            "each process needs a user"
+        )
     if result.warmup > result.warmup_cap:
         raise UsageError(
             f"{shown('warmup')} {result.warmup:g}s is above {shown('warmup_cap')} {result.warmup_cap:g}s: "

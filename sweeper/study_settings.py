@@ -22,6 +22,7 @@ from sweeper.statistics.rule import Rule
 
 DEFAULT_WORKERS = (1, 4, 8, 16, 32)
 MOST_WORKERS, MOST_THREADS, MOST_PROCESSES = 1024, 256, 199
+MOST_LOAD_PROCESSES = 64
 LOOKS = (2, 3, 5, 7, 10, 14, 20, 28, 40, 56, 80)
 ON_OR_OFF = ("confirm", "interleave")  # settings that are on unless somebody turns them off
 
@@ -74,6 +75,7 @@ class StudySettings(BaseModel, ABC):
     )
     ready_path: str = Field("/ping/", pattern=r"^/\S*$", description="a path that starts with /")
     users: int = Field(100, ge=1, le=10_000, description="a whole number from 1 to 10000")
+    load_processes: int = Field(1, ge=1, le=MOST_LOAD_PROCESSES, description="a whole number from 1 to 64")
     window: Duration = Field(
         10.0, ge=2.0, le=3600.0, description="a duration from 2s to 60m, such as 10s", validate_default=True
     )

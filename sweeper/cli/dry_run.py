@@ -20,8 +20,7 @@ def _grid(plan: StudyPlan, settings: StudySettings) -> str:
     first = sum(len(plan.block(number, {})) for number in range(1, looks[0] + 1))
     lines = [
         f"study        {plan.name}",
-        f"compares     workers {', '.join(str(c.workers) for c in plan.configurations)}"
-        f" (launcher {settings.launcher}, {settings.users} users)",
+        f"compares     workers {', '.join(str(c.workers) for c in plan.configurations)} ({_with(settings)})",
         *_how(plan, settings),
     ]
     for number in range(1, looks[0] + 1):
@@ -50,7 +49,7 @@ def _optimize(plan: OptimizePlan, settings: StudySettings) -> str:
         f"study        {blocks.name}",
         "searches     "
         + ", ".join(f"{d.name} {d.choices.text}" for d in search.space.dimensions)
-        + f": {search.space.size} configurations (launcher {settings.launcher}, {settings.users} users)",
+        + f": {search.space.size} configurations ({_with(settings)})",
         f"search       {search.wanted} trials{known}, in about {rounds} rounds of up to {NEW} new ones, up "
         f"to {RUNS} runs each with windows of {plan.search_run.window_s:g} s; the reference, "
         f"{search.reference.label}, in each round",
@@ -63,6 +62,11 @@ def _optimize(plan: OptimizePlan, settings: StudySettings) -> str:
         f"{duration((most + confirming) * run_s)}",
     ]
     return "\n".join(lines)
+
+
+def _with(settings: StudySettings) -> str:
+    several = f" in {settings.load_processes} processes" if settings.load_processes > 1 else ""
+    return f"launcher {settings.launcher}, {settings.users} users{several}"
 
 
 def _how(plan: StudyPlan, settings: StudySettings) -> list[str]:

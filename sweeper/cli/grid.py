@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
         ready_path: o.ReadyPath = None,
         model_threads: o.ModelThreads = None,
         users: o.Users = None,
+        load_processes: o.LoadProcesses = None,
         locustfile: o.Locustfile = None,
         window: o.Window = None,
         warmup: o.Warmup = None,

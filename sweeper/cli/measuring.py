@@ -122,7 +122,10 @@ def _prepare(chosen: StudySettings, where: Where, existing: StoredStudy | None) 
     if isinstance(chosen, OptimizeSettings):
         preflight.check_tuned(chosen, target)
     placement = place_cores(
-        frozenset(os.sched_getaffinity(0)), _cores(chosen.server_cpus), _cores(chosen.load_cpus)
+        frozenset(os.sched_getaffinity(0)),
+        _cores(chosen.server_cpus),
+        _cores(chosen.load_cpus),
+        load_processes=chosen.load_processes,
     )
     parts = Parts(
         launcher=_launcher(chosen, target, placement),
@@ -131,6 +134,7 @@ def _prepare(chosen: StudySettings, where: Where, existing: StoredStudy | None) 
             data_path=target.data,
             locustfile=target.locustfile,
             cpus=placement.load,
+            processes=chosen.load_processes,
         ),
         telemetry=ProcTelemetry(),
         clock=SystemClock(),

@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
         server_command: o.ServerCommand = None,
         ready_path: o.ReadyPath = None,
         users: o.Users = None,
+        load_processes: o.LoadProcesses = None,
         locustfile: o.Locustfile = None,
         search_window: o.SearchWindow = None,
         window: o.Window = None,

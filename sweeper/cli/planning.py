@@ -23,8 +23,9 @@ def plan_of(
     name: str, settings: StudySettings, environment: Mapping[str, object]
 ) -> StudyPlan | OptimizePlan:
     """`environment` is the study's fingerprint with the placement of server and load (environment.json)."""
-    placement, cores = environment.get("placement"), environment.get("cores")
-    shared = not isinstance(placement, dict) or bool(placement.get("shared", True))
+    found, cores = environment.get("placement"), environment.get("cores")
+    placement = found if isinstance(found, dict) else {}
+    shared, load_cpus = bool(placement.get("shared", True)), placement.get("load_cpus")
     blocks = StudyPlan(
         name=name,
         configurations=settings.configurations if isinstance(settings, GridSettings) else (),
@@ -41,6 +42,8 @@ def plan_of(
             cores_shared=shared,
             host_cores=cores if isinstance(cores, int) else 1,
             interleave=settings.interleave,
+            load_processes=settings.load_processes,
+            load_cores=len(load_cpus) if isinstance(load_cpus, list) else None,
         ),
         fingerprint=fingerprint(environment),
         environment=dict(environment),
