@@ -179,5 +179,6 @@ def _context(
         responses_counted_by_server=counted,
         open_loop=plan.arrivals_per_s is not None,
         load_processes=settings.load_processes,
+        load_elsewhere=settings.load_elsewhere,
         load_cores=settings.load_cores,
     )

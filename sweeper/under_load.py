@@ -62,6 +62,7 @@ class RunSettings:
     host_cores: int = 1
     interleave: bool = True
     load_processes: int = 1
+    load_elsewhere: bool = False
     load_cores: int | None = None
 
     @property

@@ -66,6 +66,8 @@ def _optimize(plan: OptimizePlan, settings: StudySettings) -> str:
 
 def _with(settings: StudySettings) -> str:
     several = f" in {settings.load_processes} processes" if settings.load_processes > 1 else ""
+    if settings.expect_load_workers is not None:
+        several = f" on {settings.expect_load_workers} load workers"
     return f"launcher {settings.launcher}, {settings.users} users{several}"
 
 
@@ -76,7 +78,8 @@ def _how(plan: StudyPlan, settings: StudySettings) -> list[str]:
         f"about {duration(plan.run.expected_s)}",
         f"blocks       at least {looks[0]}, at most {looks[-1]}; looks after {', '.join(map(str, looks))}; "
         "their runs "
-        + ("take turns of half a second" if plan.run.interleave else "are made one after another"),
+        + ("take turns of half a second" if plan.run.interleave else "are made one after another")
+        + (" (load from other hosts cannot stand still)" if settings.expect_load_workers else ""),
         f"decision     smallest count within {rule.tolerance:.0%} of the best {rule.objective.value}, "
         f"{rule.confidence:.0%} confidence"
         + (f", p99 within {rule.slo_p99_ms:g} ms" if rule.slo_p99_ms is not None else ""),

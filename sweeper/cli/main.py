@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from sweeper import __version__
-from sweeper.cli import grid, optimize, recommend, serve, train
+from sweeper.cli import grid, load_worker, optimize, recommend, serve, train
 from sweeper.errors import SweeperError, UsageError
 
 DONE, NO_ANSWER, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
@@ -46,6 +46,7 @@ train.register(app)
 serve.register(app)
 grid.register(app)
 optimize.register(app)
+load_worker.register(app)
 recommend.register(app)
 
 

@@ -27,6 +27,8 @@ def register(app: typer.Typer) -> None:
         ready_path: o.ReadyPath = None,
         users: o.Users = None,
         load_processes: o.LoadProcesses = None,
+        expect_load_workers: o.ExpectLoadWorkers = None,
+        load_master_bind: o.LoadMasterBind = None,
         locustfile: o.Locustfile = None,
         search_window: o.SearchWindow = None,
         window: o.Window = None,

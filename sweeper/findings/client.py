@@ -23,7 +23,7 @@ def client_saturated(figures: RunFigures, context: RunContext, limits: Limits) -
             f"figures show its limit as much as the server's; {_remedy(figures, context, limits)}"
         )
     elif lag is not None and lag > lag_share * beside:
-        own_doing = cpu is not None and cpu > limits.client_cpu_cores / 2
+        own_doing = context.load_elsewhere or (cpu is not None and cpu > limits.client_cpu_cores / 2)
         remedy = _remedy(figures, context, limits) if own_doing else CORES_OF_ITS_OWN
         message = (
             f"{_whose(context)} event loop was late by {lag:.1f} ms (p99), over {lag_share:.0%} of the "
@@ -38,7 +38,9 @@ CORES_OF_ITS_OWN = "give it cores of its own (--load-cpus) or use fewer --users"
 
 
 def _cpu_cores(figures: RunFigures, context: RunContext) -> float | None:
-    """What cannot exceed one core."""
+    """What cannot exceed one core. Of another host's it is not known."""
+    if context.load_elsewhere:
+        return None
     return figures.client_cpu_cores if context.load_processes == 1 else figures.client_busiest_cores
 
 
@@ -51,6 +53,8 @@ def _who(context: RunContext) -> str:
 def _whose(context: RunContext) -> str:
     if context.load_processes == 1:
         return "the load generator's"
+    if context.load_elsewhere:
+        return f"of the {context.load_processes} load workers, the latest one's"
     return f"of the load generator's {context.load_processes} processes, the latest one's"
 
 
@@ -60,7 +64,7 @@ def _evidence(figures: RunFigures, context: RunContext) -> Evidence:
         "client_lag_p99_ms": figures.client_lag_p99_ms,
         "p50_ms": figures.latency.p50_ms,
     }
-    if context.load_processes > 1:
+    if context.load_processes > 1 and not context.load_elsewhere:
         evidence["load_processes"] = context.load_processes
         evidence["client_busiest_cores"] = figures.client_busiest_cores
     return evidence
@@ -70,8 +74,12 @@ def _remedy(figures: RunFigures, context: RunContext, limits: Limits) -> str:
     """More processes, where there are cores for them: such that the load may use, and that are idle."""
     cores, processes = context.load_cores or context.host_cores, context.load_processes
     more = 2 * processes if context.open_loop else min(2 * processes, context.users)
-    if _idle_cores(figures, context) < limits.cores_for_load or more == processes:
-        return "use fewer --users or a machine with more cores"
+    if more == processes:
+        return "use fewer --users or a machine with faster cores"
+    if context.load_elsewhere:
+        return f"expect more load workers (--expect-load-workers {more}), or use fewer --users"
+    if _idle_cores(figures, context) < limits.cores_for_load:
+        return "let other hosts make the load (--expect-load-workers 2), or use fewer --users"
     if cores > processes:
         return f"spread it with --load-processes {min(more, cores)}, or use fewer --users"
     return f"give it more cores (--load-cpus) and --load-processes {more}, or use fewer --users"

@@ -45,7 +45,7 @@ class Limits:
 class RunContext:
     """What was asked of the run. `mean_think_s` is None where the users' waits are not known; with
     `open_loop` there were no users, and `users` means nothing. The load generator ran in
-    `load_processes`, on `load_cores` of its own (None: on any)."""
+    `load_processes`, on `load_cores` of its own (None: on any), or `load_elsewhere`, on other hosts."""
 
     configuration: Configuration
     users: int
@@ -56,4 +56,5 @@ class RunContext:
     responses_counted_by_server: int | None
     open_loop: bool = False
     load_processes: int = 1
+    load_elsewhere: bool = False
     load_cores: int | None = None

@@ -7,13 +7,13 @@ import json
 import math
 import os
 import sys
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sweeper.errors import LoadError, UsageError
-from sweeper.load import distribution
+from sweeper.load import distribution, hosts
+from sweeper.load.hosts import Hosts
 from sweeper.load.session import NEVER_STOOD_STILL, LocustSession
 from sweeper.processes import spawn
 
@@ -35,7 +35,8 @@ class LocustGenerator:
     random at that rate, drawn by `seed`, and their latency counts from the moment they were to arrive
     (open loop); `users` must be 1 then. `cpus` are the cores locust may use (None: all).
     With more than one of `processes`, locust's own master shares the users, or the arrivals, out among so
-    many; they start, stand still and end as one.
+    many; they start, stand still and end as one. With `hosts`, workers on other hosts make the load: their
+    data are sent to them, and they cannot stand still.
     Whatever happens, locust is gone after `max_duration_s`.
     """
 
@@ -50,6 +51,7 @@ class LocustGenerator:
     arrivals_per_s: float | None = None
     seed: int = 0
     processes: int = 1
+    hosts: Hosts | None = None
 
     def __post_init__(self) -> None:
         if self.arrivals_per_s is not None:
@@ -58,9 +60,9 @@ class LocustGenerator:
             raise UsageError(f"the number of users must be at least 1, not {self.users}")
         if self.processes < 1:
             raise UsageError(f"the load's processes must be at least 1, not {self.processes}")
-        if self.processes > self.users and self.arrivals_per_s is None:
+        if self.parts > self.users and self.arrivals_per_s is None:
             raise UsageError(
-                f"the load's {self.processes} processes need a user each, and there are {self.users} users"
+                f"the load's {self.parts} processes need a user each, and there are {self.users} users"
             )
         if not 0 <= self.wait_s[0] <= self.wait_s[1]:
             raise UsageError(
@@ -87,6 +89,11 @@ class LocustGenerator:
             )
         if self.users != 1:
             raise UsageError(f"uploads that arrive at random need one locust user, not {self.users}")
+
+    @property
+    def parts(self) -> int:
+        """How many processes, here or on other hosts, have users."""
+        return self.processes if self.hosts is None else self.hosts.workers
 
     @property
     def mean_think_s(self) -> float | None:
@@ -116,7 +123,7 @@ class LocustGenerator:
         Leaves `load.log` (what locust prints) and, until the session is read, the raw log of each process in
         `directory`. LoadError when locust cannot be started, refuses its locustfile, or dies.
         """
-        raw_paths = distribution.log_paths(directory.absolute(), self.processes)
+        raw_paths = distribution.log_paths(directory.absolute(), self.parts)
         still_path = directory.absolute() / "standstill.bin"
         log_path = directory / "load.log"
         with ExitStack() as held:
@@ -126,7 +133,9 @@ class LocustGenerator:
                     raw_path.unlink(missing_ok=True)
                 still_path.write_bytes(NEVER_STOOD_STILL)
                 argv = self._argv(base_url)
-                if self.processes > 1:
+                if self.hosts is not None:
+                    argv += self.hosts.options
+                elif self.processes > 1:
                     port = held.enter_context(distribution.reserved_port())
                     argv += distribution.options(self.processes, port)
                 environment = self._environment(raw_paths, still_path)
@@ -135,7 +144,7 @@ class LocustGenerator:
                 raise LoadError(f"locust could not be started: {error}") from error
             session = LocustSession(process, raw_paths, log_path, still_path)
             try:
-                session.wait_spawned(START_TIMEOUT_S)
+                session.wait_spawned(START_TIMEOUT_S + (hosts.GATHER_TIMEOUT_S if self.hosts else 0.0))
             except BaseException:
                 session.kill()
                 raise
@@ -144,9 +153,13 @@ class LocustGenerator:
     def _argv(self, base_url: str) -> list[str]:
         ours = LOCUSTFILE if self.arrivals_per_s is None else OPEN_LOCUSTFILE
         locustfile = (self.locustfile or ours).absolute()
-        control = [STANDSTILL, RECORDER, *([distribution.CONTROL] if self.processes > 1 else [])]
+        control = [STANDSTILL, RECORDER]
+        if self.hosts is not None:
+            control.append(hosts.CONTROL)
+        elif self.processes > 1:
+            control.append(distribution.CONTROL)
         # An arriving user in each process; its arrivals are shared, not doubled.
-        users = self.users if self.arrivals_per_s is None else self.processes
+        users = self.users if self.arrivals_per_s is None else self.parts
         return [
             sys.executable,
             "-P",  # a locust.py in the current folder must not pass for locust
@@ -162,8 +175,9 @@ class LocustGenerator:
             *("--exit-code-on-error", "0"),
         ]
 
-    def _environment(self, raw_paths: Sequence[Path], still_path: Path) -> dict[str, str]:
-        recorder = {"log_paths": list(map(str, raw_paths)), "max_duration_s": self.max_duration_s}
+    def _environment(self, raw_paths: tuple[Path, ...], still_path: Path) -> dict[str, str]:
+        own_paths = [] if self.hosts is not None else list(map(str, raw_paths))
+        recorder = {"log_paths": own_paths, "max_duration_s": self.max_duration_s}
         environment = {**os.environ, "SWEEPER_RECORDER": json.dumps(recorder)}
         environment["SWEEPER_STANDSTILL"] = str(still_path)
         if self.locustfile is None:
@@ -179,12 +193,16 @@ class LocustGenerator:
             arrivals = {
                 "per_s": self.arrivals_per_s,
                 "seed": self.seed,
-                "most_in_flight": math.ceil(MOST_IN_FLIGHT / self.processes),
-                "processes": self.processes,
+                "most_in_flight": math.ceil(MOST_IN_FLIGHT / self.parts),
+                "processes": self.parts,
             }
             environment["SWEEPER_ARRIVALS"] = json.dumps(arrivals)
-        if self.processes > 1:
+        if self.parts > 1 or self.hosts is not None:
             environment |= distribution.variables(START_TIMEOUT_S)
+        if self.hosts is not None:
+            environment |= self.hosts.variables(
+                environment, self.locustfile, self.data_path, raw_paths, self.max_duration_s
+            )
         return environment
 
 

@@ -107,10 +107,10 @@ class ArrivingUser(FastHttpUser):
                 recorder.refuse(due)
 
     def _moments(self) -> Iterator[float]:
-        if ARRIVALS.processes == 1:
+        if not hasattr(self.environment, "sweeper_arrivals_from"):
             return moments(ARRIVALS, time.monotonic())
-        from_s = self.environment.sweeper_arrivals_from.get()  # see processes.py
-        return shared(ARRIVALS, self.environment.runner.worker_index, from_s)
+        from_s, process = self.environment.sweeper_arrivals_from.get()  # see processes.py
+        return shared(ARRIVALS, process, from_s)
 
     def _upload(self, ticket: object) -> None:
         self.client.request("POST", SETTINGS.predict_path, data=BODY, context={TICKET: ticket})

@@ -121,7 +121,7 @@ def follow(environment: Environment, runner: WorkerRunner) -> None:
         runner.send_message(DRAINED)
 
     def on_arrive(msg: Any, **_: Any) -> None:
-        arrivals_from.set(msg.data["from_s"])
+        arrivals_from.set((msg.data["from_s"], runner.worker_index))
 
     runner.register_message(DRAIN, on_drain)
     runner.register_message(ARRIVE, on_arrive)

@@ -12,6 +12,7 @@ import os
 import struct
 import sys
 import time
+from collections.abc import Callable
 
 import gevent
 import gevent.hub
@@ -30,6 +31,18 @@ LAG_PERIOD_S = 0.05
 FLUSH_PERIOD_S = 0.25
 COUNT_LIMIT = 2**32 - 1
 LOG_FAILED = 74  # EX_IOERR of sysexits.h
+
+
+def into_file(path: str) -> Callable[[bytes], None]:
+    """For `Recorder.begin`: what it writes is in the kernel's hands, in a new file."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
+
+    def write(data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            left = left[os.write(file, left) :]
+
+    return write
 
 
 class Ticket:
@@ -55,13 +68,13 @@ class Recorder:
         self.draining = False
         self._requests = 0
         self._users = 0
-        self._file: int | None = None
+        self._write: Callable[[bytes], None] | None = None
         self._buffer: list[bytes] = []
 
-    def begin(self, path: str) -> None:
-        """Start the log, in the very process that makes the requests."""
+    def begin(self, write: Callable[[bytes], None]) -> None:
+        """Start the log, in the very process that makes the requests. `write` raises OSError if it cannot."""
         self.in_flight = self._requests = self._users = 0
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
+        self._write = write
         self._buffer = [HEADER.pack(MAGIC, VERSION, RECORD.size)]
         self.flush()
 
@@ -140,14 +153,13 @@ class Recorder:
                 self.flush()
 
     def flush(self) -> None:
-        """Hand everything to the kernel. A log with a hole is worth nothing, so failing ends locust."""
-        data = memoryview(b"".join(self._buffer))
+        """Hand everything over. A log with a hole is worth nothing, so failing ends locust."""
+        data = b"".join(self._buffer)
         self._buffer.clear()
-        if self._file is None:
+        if self._write is None or not data:
             return
         try:
-            while data:
-                data = data[os.write(self._file, data) :]
+            self._write(data)
         except OSError as error:
             sys.stderr.write(f"sweeper: cannot write the log of requests: {error.strerror}\n")
             sys.stderr.flush()

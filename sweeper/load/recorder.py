@@ -10,7 +10,8 @@ Under open_locustfile.py a request starts when it was to arrive: `arrive` and `r
 the latency counts from it.
 
 SIGUSR1 drains: from then on no request starts, those in flight end, then locust quits. Where there are
-several processes, each has a log of its own, their master none, and processes.py drains them.
+several processes, each has a log of its own, their master none, and processes.py (or, on other hosts,
+remote_master.py) drains them.
 """
 
 from __future__ import annotations
@@ -38,14 +39,17 @@ from locust.env import Environment
 from locust.runners import STATE_RUNNING, LocalRunner, MasterRunner, Runner, WorkerRunner
 
 # locust puts this file's folder on sys.path while it loads it.
-from raw_log import LAG_PERIOD_S, Recorder, Ticket  # type: ignore[import-not-found]
+from raw_log import LAG_PERIOD_S, Recorder, Ticket, into_file  # type: ignore[import-not-found]
 
 TICKET = "sweeper_ticket"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """SWEEPER_RECORDER: where each process logs, and when locust ends even if nobody stops it."""
+    """SWEEPER_RECORDER: where each process logs, and when locust ends even if nobody stops it.
+
+    Without paths the logs go to the master (remote_worker.py).
+    """
 
     log_paths: list[str]
     max_duration_s: float
@@ -160,7 +164,8 @@ def control(recorder: Recorder, settings: Settings) -> None:
         if isinstance(runner, MasterRunner):
             return  # it has no users
         if isinstance(runner, WorkerRunner):
-            recorder.begin(settings.log_paths[runner.worker_index])
+            if settings.log_paths:
+                recorder.begin(into_file(settings.log_paths[runner.worker_index]))
         else:
             gevent.signal_handler(signal.SIGUSR1, drain, runner)
         gevent.spawn(recorder.watch_loop)
@@ -194,7 +199,7 @@ def control(recorder: Recorder, settings: Settings) -> None:
 SETTINGS = Settings(**json.loads(os.environ["SWEEPER_RECORDER"]))
 RECORDER = Recorder()
 if len(SETTINGS.log_paths) == 1:
-    RECORDER.begin(SETTINGS.log_paths[0])
+    RECORDER.begin(into_file(SETTINGS.log_paths[0]))
 record_session(FastHttpSession, RECORDER)
 record_session(HttpSession, RECORDER)
 record_verdicts(FastHttpResponseContext, RECORDER)

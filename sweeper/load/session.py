@@ -22,6 +22,8 @@ LOG_FAILED = 74
 """Exit code of a locust that could not write its log of requests."""
 PROCESS_ENDED = 75
 """Exit code of a locust of several processes when one of them ended unasked."""
+WORKERS_UNFIT = 76
+"""Exit code of a locust that cannot use the load workers of other hosts."""
 NEVER_STOOD_STILL = struct.pack("<d", 0.0)
 """What standstill.py is to read at first."""
 _ERROR = re.compile(
@@ -97,7 +99,7 @@ class LocustSession:
         deadline = time.monotonic() + timeout_s
         while self.alive() and time.monotonic() < deadline:
             time.sleep(POLL_S)
-        incomplete = self._process.poll() in (LOG_FAILED, PROCESS_ENDED)
+        incomplete = self._process.poll() in (LOG_FAILED, PROCESS_ENDED, WORKERS_UNFIT)
         self.kill()
         if incomplete:
             raise self._ended("locust ended by itself")
@@ -141,6 +143,8 @@ class LocustSession:
             end = f"killed by {signal.Signals(-code).name}"
         elif code == PROCESS_ENDED:
             end = "one of its processes had ended"
+        elif code == WORKERS_UNFIT:
+            end = "its load workers would not do"
         else:
             end = f"exit code {code}"
         words = last_words(self.log_tail(200))
