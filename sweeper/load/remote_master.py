@@ -118,7 +118,10 @@ class Crowd:
             worker.answer = AsyncResult()
             sent_s = time.monotonic()
             self._runner.send_message("sweeper-ping", client_id=worker.name)
-            there_s = worker.answer.get(timeout=ANSWER_TIMEOUT_S)
+            try:
+                there_s = worker.answer.get(timeout=ANSWER_TIMEOUT_S)
+            except gevent.Timeout:
+                self._end(WORKER_GONE, f"load worker {worker.name} does not say what time it is")
             half_s = (time.monotonic() - sent_s) / 2
             trips.append((half_s, there_s - (sent_s + half_s)))
         half_s, ahead_s = min(trips)

@@ -145,7 +145,7 @@ def _lag_p99_ms(log: RequestLog, window: Window) -> float | None:
         return None
     lag_s = log.lag_s[inside]
     process = np.zeros(len(lag_s)) if log.lag_process is None else log.lag_process[inside]
-    return max(percentile(np.sort(lag_s[process == number]), 0.99) for number in set(process)) * 1000.0
+    return max(percentile(np.sort(lag_s[process == number]), 0.99) for number in np.unique(process)) * 1000.0
 
 
 def _busiest(first: TelemetrySample, last: TelemetrySample, seconds: float) -> float | None:

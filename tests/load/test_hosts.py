@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import signal
@@ -21,6 +22,7 @@ from sweeper.errors import LoadError, UsageError
 from sweeper.load import hosts
 from sweeper.load.generator import LocustGenerator
 from sweeper.load.hosts import Hosts
+from sweeper.load.worker import LoadWorker, Master
 from tests.load.test_load import data, free_port, gone, wait_for, wait_for_end
 from tests.load.test_open_loop import SEED, as_drawn
 from tests.truth.process import truth_server
@@ -91,7 +93,7 @@ def test_load_after_load_is_logged_whole_on_our_clock(
     for process in workers:
         process.send_signal(signal.SIGINT)
         said = process.communicate(timeout=20)[1]
-        assert said.count("is done") == 2, said
+        assert (said.count("begins"), said.count("ended with")) == (2, 0), said
         assert process.returncode == 130
 
 
@@ -131,28 +133,37 @@ def test_a_clock_that_is_not_known_well_enough(
         LocustGenerator(2, data, hosts=expected).start(NOWHERE, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("here", "there", "sentence"),
+    [
+        ("own.py", None, "--locustfile 'own.py' is not the one that the study was given"),
+        ("own.py", "none", "the study has no locustfile: leave out --locustfile 'own.py'"),
+        (None, None, "give the same one with --locustfile"),
+        ("own.py", "same", ""),
+    ],
+)
 def test_a_worker_with_another_locustfile_refuses(
-    expected: Hosts, worker: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    here: str | None, there: str | None, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hosts, "GATHER_TIMEOUT_S", 3.0)
-    source = "from locust import FastHttpUser\nclass U(FastHttpUser):\n    tasks = []\n"
-    (tmp_path / "own.py").write_text(source)
-    (tmp_path / "there").mkdir()
-    (tmp_path / "there" / "own.py").write_text(source + "\n")
-    workers = [worker(cwd=tmp_path / "there", locustfile="own.py"), worker()]
-    with pytest.raises(LoadError, match="0 of 2 load workers came"):
-        LocustGenerator(2, locustfile=tmp_path / "own.py", hosts=expected).start(NOWHERE, tmp_path / "run")
-    said = [process.communicate(timeout=20)[1] for process in workers]
-    assert "--locustfile 'own.py' is not the one that the study was given" in said[0]
-    assert "give the same one with --locustfile" in said[1]
-    assert [process.returncode for process in workers] == [2, 2]
+    monkeypatch.chdir(tmp_path)
+    Path("own.py").write_text("from locust import FastHttpUser\n")
+    wanted = {None: "0" * 64, "none": None, "same": hosts.sha256(Path("own.py"))}[there]
+    one = LoadWorker(Master("127.0.0.1", 1), lambda said: None, Path(here) if here else None)
+    job = {"versions": hosts.versions(), "locustfile_sha256": wanted}
+    if sentence:
+        with pytest.raises(UsageError, match=re.escape(sentence)):
+            one._check(job)
+    else:
+        one._check(job)
+    with pytest.raises(UsageError, match="the study is made by sweeper 0, and here is sweeper"):
+        one._check({**job, "versions": "sweeper 0"})
 
 
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
         ({"address": "0.0.0.0"}, "give the one that the load workers reach"),
-        ({"address": "192.0.2.1"}, "cannot listen there"),
+        ({"address": "203.0.113.7"}, "cannot listen there"),
         ({"address": "999.0.0.1"}, "cannot listen there"),
         ({"port": 70000}, "cannot listen there"),
     ],
