@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sweeper.version import __version__
+
 if TYPE_CHECKING:
     from sweeper.cli.loading import load_study
     from sweeper.store.study_data import StudyData
 
-__version__ = "0.1.0"
 __all__ = ["StudyData", "__version__", "load_study"]
 
 

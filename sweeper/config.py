@@ -6,7 +6,7 @@ One name serves everywhere: `--max-blocks 10`, `SWEEPER_MAX_BLOCKS=10` and `max_
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,6 +149,7 @@ def _check_together(result: StudySettings, names: Mapping[str, str]) -> None:
             f"{shown('min_blocks')} {result.min_blocks} is above {shown('max_blocks')} {result.max_blocks}: "
             "it must not be"
         )
+    _check_load(result, shown)
     if result.warmup > result.warmup_cap:
         raise UsageError(
             f"{shown('warmup')} {result.warmup:g}s is above {shown('warmup_cap')} {result.warmup_cap:g}s: "
@@ -173,6 +174,25 @@ def _check_together(result: StudySettings, names: Mapping[str, str]) -> None:
     if both:
         raise UsageError(
             f"{shown('server_cpus')} and {shown('load_cpus')} share core {min(both)}: they must not overlap"
+        )
+
+
+def _check_load(result: StudySettings, shown: Callable[[str], str]) -> None:
+    workers, processes = result.expect_load_workers, result.load_processes
+    for name, count in (("load_processes", processes), ("expect_load_workers", workers or 0)):
+        if count > result.users:
+            raise UsageError(
+                f"{shown(name)} {count} is above {shown('users')} {result.users}: each of them needs a user"
+            )
+    if workers is None and result.load_master_bind is not None:
+        raise UsageError(
+            f"{shown('load_master_bind')} '{result.load_master_bind}' is where load workers of other hosts "
+            "come to: add --expect-load-workers"
+        )
+    if workers is not None and processes > 1:
+        raise UsageError(
+            f"{shown('load_processes')} {processes} and {shown('expect_load_workers')} {workers} exclude "
+            "each other: start as many load workers as there are cores for them, on any host"
         )
 
 

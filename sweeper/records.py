@@ -146,7 +146,8 @@ class RequestLog:
     `latency_ms` is NaN for a censored request: started, never finished. `status` is the HTTP status,
     0 where there was no response. `failed` is what locust calls a failure (exception or status >= 400).
     `lag_s` (shape (m,)) are the delays of the client's own event loop, taken every `lag_period_s`;
-    `lag_at_s` says when. `overtaken` counts requests that never finished although their user sent another
+    `lag_at_s` says when, and `lag_process` in which of its processes (None: there is only one). `overtaken`
+    counts requests that never finished although their user sent another
     one later: of users who send one at a time, that is a record that was lost.
     """
 
@@ -159,6 +160,7 @@ class RequestLog:
     lag_s: FloatArray
     torn_records: int = 0
     overtaken: int = 0
+    lag_process: IntArray | None = None
 
     @property
     def finished_s(self) -> FloatArray:
@@ -172,6 +174,7 @@ class TelemetrySample:
 
     All counters grow from the start of the process (or the boot); subtract two samples. Switches and
     run delay are sums over all tasks of the tree, tasks that ended in between included as last seen.
+    `client_process_cpu_s` has the pid and the CPU of each of the client's processes that live now.
     """
 
     at_s: float
@@ -192,6 +195,7 @@ class TelemetrySample:
     host_cpu_pressure_s: float | None
     cgroup_throttled_periods: int | None
     cgroup_throttled_s: float | None
+    client_process_cpu_s: tuple[tuple[int, float], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +249,8 @@ class RunFigures:
     """What one run measured over its window. Per-request figures divide by completed requests.
 
     `mean_in_flight` is the number of requests that were on their way or in the server, averaged over time.
+    Of several processes of the load generator, `client_lag_p99_ms` is the worst one's: its users are late,
+    however punctual the others are. `client_busiest_cores` is the CPU of the busiest one.
     """
 
     window_s: float
@@ -280,6 +286,7 @@ class RunFigures:
     host_speed: float | None = None
     probe_cpu_cores: float | None = None
     mean_in_flight: float | None = None
+    client_busiest_cores: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

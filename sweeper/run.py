@@ -178,4 +178,7 @@ def _context(
         host_cores=settings.host_cores,
         responses_counted_by_server=counted,
         open_loop=plan.arrivals_per_s is not None,
+        load_processes=settings.load_processes,
+        load_elsewhere=settings.load_elsewhere,
+        load_cores=settings.load_cores,
     )

@@ -22,6 +22,7 @@ from sweeper.statistics.rule import Rule
 
 DEFAULT_WORKERS = (1, 4, 8, 16, 32)
 MOST_WORKERS, MOST_THREADS, MOST_PROCESSES = 1024, 256, 199
+MOST_LOAD_PROCESSES, MOST_LOAD_WORKERS = 64, 1000
 LOOKS = (2, 3, 5, 7, 10, 14, 20, 28, 40, 56, 80)
 ON_OR_OFF = ("confirm", "interleave")  # settings that are on unless somebody turns them off
 
@@ -74,6 +75,15 @@ class StudySettings(BaseModel, ABC):
     )
     ready_path: str = Field("/ping/", pattern=r"^/\S*$", description="a path that starts with /")
     users: int = Field(100, ge=1, le=10_000, description="a whole number from 1 to 10000")
+    load_processes: int = Field(1, ge=1, le=MOST_LOAD_PROCESSES, description="a whole number from 1 to 64")
+    expect_load_workers: int | None = Field(
+        None, ge=1, le=MOST_LOAD_WORKERS, description="a whole number from 1 to 1000"
+    )
+    load_master_bind: str | None = Field(
+        None,
+        pattern=r"^([0-9]{1,3}\.){3}[0-9]{1,3}(:[0-9]{1,5})?$",
+        description="an IPv4 address of this machine, such as 10.0.0.5 or 10.0.0.5:5557",
+    )
     window: Duration = Field(
         10.0, ge=2.0, le=3600.0, description="a duration from 2s to 60m, such as 10s", validate_default=True
     )
@@ -129,6 +139,11 @@ class StudySettings(BaseModel, ABC):
         """What is measured, in a word: the model, the code folder, or that it is somebody's own command."""
         folder = (self.code_dir or "").rstrip("/").rpartition("/")[2].strip(".")
         return self.model or folder or ("command" if self.launcher == "command" else "xgboost")
+
+    @property
+    def in_turns(self) -> bool:
+        """Whether the runs of a block take turns: load that other hosts make cannot be stopped for that."""
+        return self.interleave and self.expect_load_workers is None
 
     @property
     def rule(self) -> Rule:

@@ -61,6 +61,9 @@ class RunSettings:
     cores_shared: bool = True
     host_cores: int = 1
     interleave: bool = True
+    load_processes: int = 1
+    load_elsewhere: bool = False
+    load_cores: int | None = None
 
     @property
     def expected_s(self) -> float:

@@ -41,6 +41,7 @@ CONTEXT = RunContext(
 )
 # 140/s x (0.4 s + 0.3 s) is 98 users.
 CLEAN = figures(rps=140.0, mean_ms=414.0)
+SPREAD = dataclasses.replace(CLEAN, client_cpu_cores=1.2, client_busiest_cores=0.81)
 HUNG = dataclasses.replace(CLEAN, latency=dataclasses.replace(CLEAN.latency, censored=1))
 FINISHED = 10.0 + (np.arange(1400) + 0.5) / 140.0
 
@@ -110,6 +111,8 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("errors", {"run": dataclasses.replace(CLEAN, failed=20, error_rate=20 / 1400)}),
     ("client-saturated", {"run": dataclasses.replace(CLEAN, client_cpu_cores=0.81)}),
     ("client-saturated", {"run": dataclasses.replace(CLEAN, client_lag_p99_ms=20.0)}),
+    ("client-saturated", {"run": SPREAD, "load_processes": 4}),
+    ("client-saturated", {"run": dataclasses.replace(CLEAN, client_lag_p99_ms=20.0), "load_processes": 4}),
     ("littles-law", {"run": figures(rps=140.0, mean_ms=360.0)}),
     ("littles-law", {"run": figures(rps=140.0, mean_ms=470.0)}),
     ("littles-law", {"run": dataclasses.replace(CLEAN, mean_in_flight=50.0)}),
@@ -157,6 +160,10 @@ def test_every_code_of_a_run_has_a_case() -> None:
     "case",
     [
         {"run": dataclasses.replace(CLEAN, client_cpu_cores=0.80, client_lag_p99_ms=19.4)},
+        {
+            "run": dataclasses.replace(SPREAD, client_cpu_cores=3.1, client_busiest_cores=0.8),
+            "load_processes": 4,
+        },
         {"run": figures(rps=140.0, mean_ms=0.96 * 1000 * 100 / 140 - 300)},
         {"run": figures(rps=140.0, mean_ms=1.04 * 1000 * 100 / 140 - 300)},
         {"run": figures(rps=140.0, mean_ms=470.0, mean_in_flight=58.0)},  # its pace changed
@@ -176,6 +183,40 @@ def test_every_code_of_a_run_has_a_case() -> None:
 )
 def test_at_the_limit_or_unavailable_is_no_finding(case: dict[str, Any]) -> None:
     assert remarks(**case) == ()
+
+
+BUSY = dataclasses.replace(CLEAN, client_cpu_cores=0.9, client_busiest_cores=0.9)
+
+
+@pytest.mark.parametrize(
+    ("run", "context", "remedy"),
+    [
+        (BUSY, {"host_cores": 8}, "spread it with --load-processes 2, or use fewer --users"),
+        (BUSY, {"host_cores": 8, "load_processes": 2}, "spread it with --load-processes 4,"),
+        (BUSY, {"host_cores": 8, "load_processes": 6}, "spread it with --load-processes 8,"),
+        (BUSY, {"host_cores": 8, "load_cores": 4, "load_processes": 3}, "spread it with --load-processes 4,"),
+        (BUSY, {"host_cores": 8, "load_cores": 1}, "more cores (--load-cpus) and --load-processes 2,"),
+        (
+            BUSY,
+            {"host_cores": 8, "load_cores": 2, "load_processes": 2},
+            "and --load-processes 4,",
+        ),
+        (BUSY, {"host_cores": 8, "users": 1}, "use fewer --users or a machine with faster cores"),
+        (BUSY, {"host_cores": 8, "users": 1, "open_loop": True}, "spread it with --load-processes 2,"),
+        (BUSY, {"host_cores": 2}, "let other hosts make the load (--expect-load-workers 2), or use fewer"),
+        (BUSY, {"host_cores": 2, "load_cores": 1}, "let other hosts make the load (--expect-load-workers 2)"),
+        (BUSY, {"load_processes": 3, "load_elsewhere": True}, "more load workers (--expect-load-workers 6)"),
+        # A late loop that used little CPU was kept from a core; one that used much was busy itself.
+        (CLEAN, {"host_cores": 8}, "give it cores of its own (--load-cpus) or use fewer --users"),
+        (dataclasses.replace(CLEAN, client_cpu_cores=0.5), {"host_cores": 8}, "--load-processes 2,"),
+    ],
+)
+def test_what_helps_a_load_generator_that_is_too_slow(
+    run: RunFigures, context: dict[str, Any], remedy: str
+) -> None:
+    found = remarks(dataclasses.replace(run, client_lag_p99_ms=31.0), **context)
+    message = next(item.message for item in found if item.code == "client-saturated")
+    assert remedy in message.partition("; ")[2] + ","
 
 
 def test_accounting_allows_what_the_server_may_or_may_not_have_counted() -> None:

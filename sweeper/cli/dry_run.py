@@ -20,8 +20,7 @@ def _grid(plan: StudyPlan, settings: StudySettings) -> str:
     first = sum(len(plan.block(number, {})) for number in range(1, looks[0] + 1))
     lines = [
         f"study        {plan.name}",
-        f"compares     workers {', '.join(str(c.workers) for c in plan.configurations)}"
-        f" (launcher {settings.launcher}, {settings.users} users)",
+        f"compares     workers {', '.join(str(c.workers) for c in plan.configurations)} ({_with(settings)})",
         *_how(plan, settings),
     ]
     for number in range(1, looks[0] + 1):
@@ -50,7 +49,7 @@ def _optimize(plan: OptimizePlan, settings: StudySettings) -> str:
         f"study        {blocks.name}",
         "searches     "
         + ", ".join(f"{d.name} {d.choices.text}" for d in search.space.dimensions)
-        + f": {search.space.size} configurations (launcher {settings.launcher}, {settings.users} users)",
+        + f": {search.space.size} configurations ({_with(settings)})",
         f"search       {search.wanted} trials{known}, in about {rounds} rounds of up to {NEW} new ones, up "
         f"to {RUNS} runs each with windows of {plan.search_run.window_s:g} s; the reference, "
         f"{search.reference.label}, in each round",
@@ -65,6 +64,13 @@ def _optimize(plan: OptimizePlan, settings: StudySettings) -> str:
     return "\n".join(lines)
 
 
+def _with(settings: StudySettings) -> str:
+    several = f" in {settings.load_processes} processes" if settings.load_processes > 1 else ""
+    if settings.expect_load_workers is not None:
+        several = f" on {settings.expect_load_workers} load workers"
+    return f"launcher {settings.launcher}, {settings.users} users{several}"
+
+
 def _how(plan: StudyPlan, settings: StudySettings) -> list[str]:
     rule, looks = plan.rule, plan.rule.looks
     return [
@@ -72,7 +78,8 @@ def _how(plan: StudyPlan, settings: StudySettings) -> list[str]:
         f"about {duration(plan.run.expected_s)}",
         f"blocks       at least {looks[0]}, at most {looks[-1]}; looks after {', '.join(map(str, looks))}; "
         "their runs "
-        + ("take turns of half a second" if plan.run.interleave else "are made one after another"),
+        + ("take turns of half a second" if plan.run.interleave else "are made one after another")
+        + (" (load from other hosts cannot stand still)" if settings.expect_load_workers else ""),
         f"decision     smallest count within {rule.tolerance:.0%} of the best {rule.objective.value}, "
         f"{rule.confidence:.0%} confidence"
         + (f", p99 within {rule.slo_p99_ms:g} ms" if rule.slo_p99_ms is not None else ""),

@@ -10,9 +10,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from sweeper import __version__
-from sweeper.cli import export, grid, optimize, recommend, serve, studies, train
+from sweeper.cli import export, grid, load_worker, optimize, recommend, serve, studies, train
 from sweeper.errors import SweeperError, UsageError
+from sweeper.version import __version__
 
 DONE, NO_ANSWER, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
@@ -46,6 +46,7 @@ train.register(app)
 serve.register(app)
 grid.register(app)
 optimize.register(app)
+load_worker.register(app)
 recommend.register(app)
 studies.register(app)
 export.register(app)

@@ -29,7 +29,7 @@ from sweeper.launch import (
     Placement,
     place_cores,
 )
-from sweeper.load import LocustGenerator
+from sweeper.load import Hosts, LocustGenerator
 from sweeper.report import formats
 from sweeper.store.database import StoredStudy
 from sweeper.study_settings import ON_OR_OFF, OptimizeSettings, StudySettings
@@ -80,6 +80,9 @@ def _measure(command: str, flags: Mapping[str, object], where: Where, *, dry_run
     if dry_run:
         sys.stdout.write(describe(prepared.plan, chosen) + "\n")
         return 0
+    hosts = _load_hosts(chosen)
+    if hosts is not None:
+        sys.stderr.write(f"sweeper: {hosts.how_to_start(chosen.locustfile)}\n")
     try:
         recommendation = run(prepared, where)
     except KeyboardInterrupt:
@@ -107,15 +110,23 @@ def _prepare(chosen: StudySettings, where: Where, existing: StoredStudy | None) 
     if isinstance(chosen, OptimizeSettings):
         preflight.check_tuned(chosen, target)
     placement = place_cores(
-        frozenset(os.sched_getaffinity(0)), _cores(chosen.server_cpus), _cores(chosen.load_cpus)
+        frozenset(os.sched_getaffinity(0)),
+        _cores(chosen.server_cpus),
+        _cores(chosen.load_cpus),
+        load_processes=chosen.load_processes,
     )
+    hosts = _load_hosts(chosen)
+    if hosts is not None:
+        hosts.check()
     parts = Parts(
-        launcher=_launcher(chosen, target, placement),
+        launcher=_launcher(chosen, target, placement, hosts),
         load=LocustGenerator(
             users=chosen.users,
             data_path=target.data,
             locustfile=target.locustfile,
             cpus=placement.load,
+            processes=chosen.load_processes,
+            hosts=hosts,
         ),
         telemetry=ProcTelemetry(),
         clock=SystemClock(),
@@ -143,9 +154,11 @@ def _check_environment(existing: StoredStudy, environment: dict[str, object], wh
 
 
 def _launcher(
-    chosen: StudySettings, target: preflight.Target, placement: Placement
+    chosen: StudySettings, target: preflight.Target, placement: Placement, hosts: Hosts | None
 ) -> FastApiLauncher | DrumLauncher | CommandLauncher:
     options = LaunchOptions(ready_path=chosen.ready_path, cpus=placement.server)
+    if hosts is not None:
+        options = dataclasses.replace(options, host=hosts.address)
     if chosen.launcher == "command":
         assert chosen.server_command is not None
         return CommandLauncher(chosen.server_command, target.code_dir, options)
@@ -153,6 +166,12 @@ def _launcher(
     if chosen.launcher == "drum":
         return DrumLauncher(target.code_dir, options)
     return FastApiLauncher(target.code_dir, options)
+
+
+def _load_hosts(chosen: StudySettings) -> Hosts | None:
+    """The hosts that make the load, where it is not this one."""
+    workers = chosen.expect_load_workers
+    return None if workers is None else Hosts.at(workers, chosen.load_master_bind)
 
 
 def _environment(target: preflight.Target, placement: Placement) -> dict[str, object]:

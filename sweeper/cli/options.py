@@ -84,6 +84,28 @@ Users: TypeAlias = Annotated[str | None, option("Concurrent users.", LOAD, "100"
 Locustfile: TypeAlias = Annotated[
     str | None, option("Your own locust file, unchanged.", LOAD, "uploads of --data", "FILE")
 ]
+LoadProcesses: TypeAlias = Annotated[
+    str | None,
+    option("Processes that share the users, where one is too slow for them.", LOAD, "1", "N"),
+]
+ExpectLoadWorkers: TypeAlias = Annotated[
+    str | None,
+    option(
+        "Load from other hosts: so many times sweeper load-worker, started by you. Not in turns then.",
+        LOAD,
+        None,
+        "N",
+    ),
+]
+LoadMasterBind: TypeAlias = Annotated[
+    str | None,
+    option(
+        "Where load workers of other hosts come to, and where the servers listen then.",
+        LOAD,
+        "127.0.0.1:5557",
+        "ADDRESS",
+    ),
+]
 Window: TypeAlias = Annotated[str | None, option("The measured part of a run.", TIME, "10s", "TIME")]
 Warmup: TypeAlias = Annotated[str | None, option("Always dropped before the window.", TIME, "3s", "TIME")]
 WarmupCap: TypeAlias = Annotated[

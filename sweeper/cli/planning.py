@@ -23,8 +23,9 @@ def plan_of(
     name: str, settings: StudySettings, environment: Mapping[str, object]
 ) -> StudyPlan | OptimizePlan:
     """`environment` is the study's fingerprint with the placement of server and load (environment.json)."""
-    placement, cores = environment.get("placement"), environment.get("cores")
-    shared = not isinstance(placement, dict) or bool(placement.get("shared", True))
+    found, cores = environment.get("placement"), environment.get("cores")
+    placement = found if isinstance(found, dict) else {}
+    shared, load_cpus = bool(placement.get("shared", True)), placement.get("load_cpus")
     blocks = StudyPlan(
         name=name,
         configurations=settings.configurations if isinstance(settings, GridSettings) else (),
@@ -38,9 +39,12 @@ def plan_of(
             drain_s=settings.drain,
             start_timeout_s=settings.start_timeout,
             max_error_rate=settings.max_error_rate,
-            cores_shared=shared,
+            cores_shared=shared and settings.expect_load_workers is None,
             host_cores=cores if isinstance(cores, int) else 1,
-            interleave=settings.interleave,
+            interleave=settings.in_turns,
+            load_processes=settings.expect_load_workers or settings.load_processes,
+            load_elsewhere=settings.expect_load_workers is not None,
+            load_cores=len(load_cpus) if isinstance(load_cpus, list) else None,
         ),
         fingerprint=fingerprint(environment),
         environment=dict(environment),

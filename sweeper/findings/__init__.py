@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sweeper.findings import pool, threads, turns, validity
+from sweeper.findings import client, pool, threads, turns, validity
 from sweeper.findings.limits import Limits, RunContext
 from sweeper.records import Finding, RunFigures, Verdict
 from sweeper.statistics.figures import Measurement
@@ -51,7 +51,7 @@ def run_findings(
         pool.size_unverified(figures, context),
         pool.user_limited(figures, context, limits),
         validity.errors(figures, context),
-        validity.client_saturated(figures, context, limits),
+        client.client_saturated(figures, context, limits),
         validity.littles_law(figures, context, limits),
         validity.steady_state(measurement, context),
         validity.falling_behind(measurement, context, limits),

@@ -13,6 +13,7 @@ class Limits:
 
     client_cpu_cores: float = 0.8
     client_lag_share_of_p50: float = 0.05
+    cores_for_load: float = 0.5
     littles_law_low: float = 0.95
     littles_law_high: float = 1.05
     drift: float = 0.03
@@ -43,7 +44,8 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class RunContext:
     """What was asked of the run. `mean_think_s` is None where the users' waits are not known; with
-    `open_loop` there were no users, and `users` means nothing."""
+    `open_loop` there were no users, and `users` means nothing. The load generator ran in
+    `load_processes`, on `load_cores` of its own (None: on any), or `load_elsewhere`, on other hosts."""
 
     configuration: Configuration
     users: int
@@ -53,3 +55,6 @@ class RunContext:
     host_cores: int
     responses_counted_by_server: int | None
     open_loop: bool = False
+    load_processes: int = 1
+    load_elsewhere: bool = False
+    load_cores: int | None = None

@@ -68,33 +68,6 @@ def errors(figures: RunFigures, context: RunContext) -> Finding | None:
     )
 
 
-def client_saturated(figures: RunFigures, context: RunContext, limits: Limits) -> Finding | None:
-    """A late client hides requests and shortens latencies. Under open-loop load it does neither, for
-    latency counts from the intended arrival: there its p99 must only be small beside that of the latency.
-    """
-    cpu, lag, p50 = figures.client_cpu_cores, figures.client_lag_p99_ms, figures.latency.p50_ms
-    name, beside = ("p99", figures.latency.p99_ms) if context.open_loop else ("median", p50)
-    evidence = {"client_cpu_cores": cpu, "client_lag_p99_ms": lag, "p50_ms": p50}
-    if cpu is not None and cpu > limits.client_cpu_cores:
-        return Finding(
-            "client-saturated",
-            Severity.WARNING,
-            f"the load generator used {cpu:.2f} of one core (limit {limits.client_cpu_cores:.2f}), so the "
-            "figures show its limit as much as the server's; use fewer --users or a machine with more cores",
-            evidence,
-        )
-    if lag is not None and lag > limits.client_lag_share_of_p50 * beside:
-        return Finding(
-            "client-saturated",
-            Severity.WARNING,
-            f"the load generator's event loop was late by {lag:.1f} ms (p99), over "
-            f"{limits.client_lag_share_of_p50:.0%} of the {name} latency of {beside:.1f} ms; give it cores "
-            "of its own (--load-cpus) or use fewer --users",
-            evidence,
-        )
-    return None
-
-
 def littles_law(figures: RunFigures, context: RunContext, limits: Limits) -> Finding | None:
     """Every user has a request in flight or waits: together they must be the users that were asked for.
 

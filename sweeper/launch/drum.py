@@ -18,6 +18,7 @@ from sweeper.interfaces import RunningServer
 from sweeper.launch.environment import runtime_parameter
 from sweeper.launch.http_get import get
 from sweeper.launch.launchers import LaunchOptions, ServerLauncher, existing_folder
+from sweeper.launch.ports import HOST
 from sweeper.records import Configuration
 from sweeper.runtime_parameters import POOL_SIZE, SERVER_TYPE
 
@@ -63,7 +64,8 @@ class DrumLauncher(ServerLauncher):
         return super().environment(configuration) | runtime_parameter(SERVER_TYPE, self._server_type)
 
     def command_line(self, configuration: Configuration, port: int) -> list[str]:
-        where = ["--code-dir", str(self._code_dir), "--address", f"localhost:{port}"]
+        host = "localhost" if self.options.host == HOST else self.options.host
+        where = ["--code-dir", str(self._code_dir), "--address", f"{host}:{port}"]
         return [self._drum, "server", *where, "--target-type", self._target_type]
 
 

@@ -26,13 +26,14 @@ class LaunchOptions:
     """What holds for every server of a launcher.
 
     `ready_path` answers 200 once the model is loaded, `cpus` are the server's cores (None: all of ours),
-    `environ` is what the server inherits (None: our environment).
+    `environ` is what the server inherits (None: our environment), `host` the address it listens on.
     """
 
     ready_path: str = "/ping/"
     cpus: frozenset[int] | None = None
     environ: Mapping[str, str] | None = None
     choose_port: Callable[[], int] = free_port
+    host: str = HOST
 
     def __post_init__(self) -> None:
         """Raises UsageError for a ready path that is no path."""
@@ -83,6 +84,7 @@ class ServerLauncher(ABC):
             ),
             ready_path=self.options.ready_path,
             choose_port=self.options.choose_port,
+            host=self.options.host,
         )
 
 
@@ -99,7 +101,7 @@ class FastApiLauncher(ServerLauncher):
         return "fastapi"
 
     def command_line(self, configuration: Configuration, port: int) -> list[str]:
-        where = ["--code-dir", str(self._code_dir), "--host", HOST, "--port", str(port)]
+        where = ["--code-dir", str(self._code_dir), "--host", self.options.host, "--port", str(port)]
         # -P: or modules in the folder where sweeper was called would come before the installed ones.
         return [sys.executable, "-P", "-m", "sweeper.server", *where]
 
@@ -127,7 +129,7 @@ class CommandLauncher(ServerLauncher):
     def command_line(self, configuration: Configuration, port: int) -> list[str]:
         return self._template.fill(
             {
-                "host": HOST,
+                "host": self.options.host,
                 "port": port,
                 "workers": configuration.workers,
                 "code_dir": self._code_dir,

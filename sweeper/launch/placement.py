@@ -28,12 +28,15 @@ def place_cores(
     available: frozenset[int],
     server_cpus: frozenset[int] | None = None,
     load_cpus: frozenset[int] | None = None,
+    *,
+    load_processes: int = 1,
 ) -> Placement:
     """Split the cores that this process may use; what is asked for (`--server-cpus`, `--load-cpus`) holds.
 
     With 4 cores and more, the load generator gets the last one (of 8 and more, the last two) and the server
-    the rest, since every core taken from the server changes its answer. With fewer, they share. Where cores
-    are asked for on one side only, the other gets the rest, if there is any. Raises UsageError for cores that
+    the rest, since every core taken from the server changes its answer; of more `load_processes`, each gets
+    one, up to half of all cores. With fewer than 4 cores, they share. Where cores are asked for on one
+    side only, the other gets the rest, if there is any. Raises UsageError for cores that
     are not available.
     """
     for flag, cpus in (("--server-cpus", server_cpus), ("--load-cpus", load_cpus)):
@@ -48,6 +51,7 @@ def place_cores(
         if len(available) < _FEWEST_TO_SPLIT:
             return Placement(None, None)
         count = 1 if len(available) < _FEWEST_FOR_TWO_LOAD_CORES else 2
+        count = max(count, min(load_processes, len(available) // 2))
         load_cpus = frozenset(sorted(available)[-count:])
     if server_cpus is None:
         server_cpus = available - (load_cpus or frozenset()) or None

@@ -30,8 +30,10 @@ class LaunchedServer:
         *,
         ready_path: str,
         choose_port: Callable[[], int] = free_port,
+        host: str = HOST,
     ) -> None:
-        """`spawn_on` starts the server on a port of 127.0.0.1. Raises ServerStartError."""
+        """`spawn_on` starts the server on a port of `host`. Raises ServerStartError."""
+        self._host = host
         self._spawn_on = spawn_on
         self._ready_path = ready_path
         self._choose_port = choose_port
@@ -44,7 +46,7 @@ class LaunchedServer:
 
     @property
     def base_url(self) -> str:
-        return f"http://{HOST}:{self._port}"
+        return f"http://{self._host}:{self._port}"
 
     def wait_ready(self, timeout_s: float) -> float:
         """Wait for a 200 on the ready path from this very server; seconds since its start.
@@ -74,7 +76,7 @@ class LaunchedServer:
         return self._process.poll() is None
 
     def pool_stats(self) -> PoolStats | None:
-        answer = get(HOST, self._port, "/stats/", _STATS_TIMEOUT_S)
+        answer = get(self._host, self._port, "/stats/", _STATS_TIMEOUT_S)
         return parse_pool_stats(answer.body) if answer.status == 200 else None
 
     def log_tail(self, lines: int = 20) -> str:
@@ -101,7 +103,7 @@ class LaunchedServer:
             raise ServerStartError(f"the server could not be started: {error}") from error
 
     def _probe(self, timeout_s: float) -> Answer:
-        answer = get(HOST, self._port, self._ready_path, timeout_s, with_body=False)
+        answer = get(self._host, self._port, self._ready_path, timeout_s, with_body=False)
         if answer.status == 200 and is_listening(self._port, self._process.guard_pid) is False:
             return Answer(None, "status 200, but from a process that is not the server's")
         return answer

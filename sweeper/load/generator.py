@@ -7,10 +7,13 @@ import json
 import math
 import os
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sweeper.errors import LoadError, UsageError
+from sweeper.load import distribution, hosts
+from sweeper.load.hosts import Hosts
 from sweeper.load.session import NEVER_STOOD_STILL, LocustSession
 from sweeper.processes import spawn
 
@@ -31,6 +34,9 @@ class LocustGenerator:
     classes, tasks and waits take their place. With `arrivals_per_s` there are no users: uploads arrive at
     random at that rate, drawn by `seed`, and their latency counts from the moment they were to arrive
     (open loop); `users` must be 1 then. `cpus` are the cores locust may use (None: all).
+    With more than one of `processes`, locust's own master shares the users, or the arrivals, out among so
+    many; they start, stand still and end as one. With `hosts`, workers on other hosts make the load: their
+    data are sent to them, and they cannot stand still.
     Whatever happens, locust is gone after `max_duration_s`.
     """
 
@@ -44,12 +50,20 @@ class LocustGenerator:
     max_duration_s: float = 3600.0
     arrivals_per_s: float | None = None
     seed: int = 0
+    processes: int = 1
+    hosts: Hosts | None = None
 
     def __post_init__(self) -> None:
         if self.arrivals_per_s is not None:
             self._check_open_loop(self.arrivals_per_s)
         if self.users < 1:
             raise UsageError(f"the number of users must be at least 1, not {self.users}")
+        if self.processes < 1:
+            raise UsageError(f"the load's processes must be at least 1, not {self.processes}")
+        if self.parts > self.users and self.arrivals_per_s is None:
+            raise UsageError(
+                f"the load's {self.parts} processes need a user each, and there are {self.users} users"
+            )
         if not 0 <= self.wait_s[0] <= self.wait_s[1]:
             raise UsageError(
                 f"the users' wait must be a range from 0 s up, not {self.wait_s[0]} to {self.wait_s[1]} s"
@@ -77,6 +91,11 @@ class LocustGenerator:
             raise UsageError(f"uploads that arrive at random need one locust user, not {self.users}")
 
     @property
+    def parts(self) -> int:
+        """How many processes, here or on other hosts, have users."""
+        return self.processes if self.hosts is None else self.hosts.workers
+
+    @property
     def mean_think_s(self) -> float | None:
         """Mean wait between a user's requests; None when a custom locustfile, or no user, decides it."""
         if self.locustfile is not None or self.arrivals_per_s is not None:
@@ -101,31 +120,46 @@ class LocustGenerator:
     def start(self, base_url: str, directory: Path) -> LocustSession:
         """Start all users at once against `base_url`; returns when they run.
 
-        Leaves `load.log` (what locust prints) and, until the session is read, `requests.raw` in
+        Leaves `load.log` (what locust prints) and, until the session is read, the raw log of each process in
         `directory`. LoadError when locust cannot be started, refuses its locustfile, or dies.
         """
-        raw_path = directory.absolute() / "requests.raw"
+        raw_paths = distribution.log_paths(directory.absolute(), self.parts)
         still_path = directory.absolute() / "standstill.bin"
         log_path = directory / "load.log"
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            raw_path.unlink(missing_ok=True)
-            still_path.write_bytes(NEVER_STOOD_STILL)
-            environment = self._environment(raw_path, still_path)
-            process = spawn(self._argv(base_url), env=environment, log_path=log_path, cpus=self.cpus)
-        except OSError as error:
-            raise LoadError(f"locust could not be started: {error}") from error
-        session = LocustSession(process, raw_path, log_path, still_path)
-        try:
-            session.wait_spawned(START_TIMEOUT_S)
-        except BaseException:
-            session.kill()
-            raise
-        return session
+        with ExitStack() as held:
+            try:
+                directory.mkdir(parents=True, exist_ok=True)
+                for raw_path in raw_paths:
+                    raw_path.unlink(missing_ok=True)
+                still_path.write_bytes(NEVER_STOOD_STILL)
+                argv = self._argv(base_url)
+                if self.hosts is not None:
+                    argv += self.hosts.options
+                elif self.processes > 1:
+                    port = held.enter_context(distribution.reserved_port())
+                    argv += distribution.options(self.processes, port)
+                environment = self._environment(raw_paths, still_path)
+                process = spawn(argv, env=environment, log_path=log_path, cpus=self.cpus)
+            except OSError as error:
+                raise LoadError(f"locust could not be started: {error}") from error
+            session = LocustSession(process, raw_paths, log_path, still_path)
+            try:
+                session.wait_spawned(START_TIMEOUT_S + (hosts.GATHER_TIMEOUT_S if self.hosts else 0.0))
+            except BaseException:
+                session.kill()
+                raise
+            return session
 
     def _argv(self, base_url: str) -> list[str]:
         ours = LOCUSTFILE if self.arrivals_per_s is None else OPEN_LOCUSTFILE
         locustfile = (self.locustfile or ours).absolute()
+        control = [STANDSTILL, RECORDER]
+        if self.hosts is not None:
+            control.append(hosts.CONTROL)
+        elif self.processes > 1:
+            control.append(distribution.CONTROL)
+        # An arriving user in each process; its arrivals are shared, not doubled.
+        users = self.users if self.arrivals_per_s is None else self.parts
         return [
             sys.executable,
             "-P",  # a locust.py in the current folder must not pass for locust
@@ -133,16 +167,17 @@ class LocustGenerator:
             "locust",
             "--headless",
             "--only-summary",
-            *("--locustfile", f"{STANDSTILL},{RECORDER},{locustfile}"),
+            *("--locustfile", ",".join(map(str, [*control, locustfile]))),
             *("--host", base_url),
-            *("--users", str(self.users)),
-            *("--spawn-rate", str(self.users)),
+            *("--users", str(users)),
+            *("--spawn-rate", str(users)),
             *("--stop-timeout", "0"),
             *("--exit-code-on-error", "0"),
         ]
 
-    def _environment(self, raw_path: Path, still_path: Path) -> dict[str, str]:
-        recorder = {"log_path": str(raw_path), "max_duration_s": self.max_duration_s}
+    def _environment(self, raw_paths: tuple[Path, ...], still_path: Path) -> dict[str, str]:
+        own_paths = [] if self.hosts is not None else list(map(str, raw_paths))
+        recorder = {"log_paths": own_paths, "max_duration_s": self.max_duration_s}
         environment = {**os.environ, "SWEEPER_RECORDER": json.dumps(recorder)}
         environment["SWEEPER_STANDSTILL"] = str(still_path)
         if self.locustfile is None:
@@ -155,8 +190,19 @@ class LocustGenerator:
             }
             environment["SWEEPER_USER"] = json.dumps(user)
         if self.arrivals_per_s is not None:
-            arrivals = {"per_s": self.arrivals_per_s, "seed": self.seed, "most_in_flight": MOST_IN_FLIGHT}
+            arrivals = {
+                "per_s": self.arrivals_per_s,
+                "seed": self.seed,
+                "most_in_flight": math.ceil(MOST_IN_FLIGHT / self.parts),
+                "processes": self.parts,
+            }
             environment["SWEEPER_ARRIVALS"] = json.dumps(arrivals)
+        if self.parts > 1 or self.hosts is not None:
+            environment |= distribution.variables(START_TIMEOUT_S)
+        if self.hosts is not None:
+            environment |= self.hosts.variables(
+                environment, self.locustfile, self.data_path, raw_paths, self.max_duration_s
+            )
         return environment
 
 

@@ -5,6 +5,10 @@ says how many arrive a second. Users who wait for their answer send less to a sl
 long others would have waited ("coordinated omission"); here the arrivals are drawn beforehand, each has
 a greenlet of its own, and its latency counts from the moment it was to arrive, so that a late client and
 a queue for a connection are part of it.
+
+Several processes share the arrivals of one: all draw the same ones, and each arrival is given to one process
+at random. Such thinning leaves every process with Poisson arrivals of its own, and all of them together with
+exactly those that one process would have had.
 """
 
 from __future__ import annotations
@@ -30,11 +34,15 @@ TICKET = "sweeper_ticket"  # as in recorder.py
 
 @dataclass(frozen=True)
 class Arrivals:
-    """SWEEPER_ARRIVALS. Arrivals beyond `most_in_flight` are logged as never finished, and not sent."""
+    """SWEEPER_ARRIVALS: how many a second in all, shared by so many processes.
+
+    Arrivals beyond `most_in_flight` of one process are logged as never finished, and not sent.
+    """
 
     per_s: float
     seed: int
     most_in_flight: int
+    processes: int
 
 
 def moments(arrivals: Arrivals, from_s: float) -> Iterator[float]:
@@ -44,6 +52,14 @@ def moments(arrivals: Arrivals, from_s: float) -> Iterator[float]:
     while True:
         due += chance.expovariate(arrivals.per_s)
         yield due
+
+
+def shared(arrivals: Arrivals, process: int, from_s: float) -> Iterator[float]:
+    """Those of the moments that are given to this process, by the number it has."""
+    chance = random.Random(f"whose {arrivals.seed}")
+    for due in moments(arrivals, from_s):
+        if chance.randrange(arrivals.processes) == process:
+            yield due
 
 
 def affordable(most_in_flight: int) -> int:
@@ -80,7 +96,7 @@ class ArrivingUser(FastHttpUser):
     @task
     def arrive(self) -> None:
         recorder = self.environment.sweeper_recorder
-        for due in moments(ARRIVALS, time.monotonic()):
+        for due in self._moments():
             # Also when it is due already: the ones before must get their turn.
             gevent.sleep(max(0.0, due - time.monotonic()))
             if recorder.draining:
@@ -89,6 +105,12 @@ class ArrivingUser(FastHttpUser):
                 gevent.spawn(self._upload, recorder.arrive(due))
             else:
                 recorder.refuse(due)
+
+    def _moments(self) -> Iterator[float]:
+        if not hasattr(self.environment, "sweeper_arrivals_from"):
+            return moments(ARRIVALS, time.monotonic())
+        from_s, process = self.environment.sweeper_arrivals_from.get()  # see processes.py
+        return shared(ARRIVALS, process, from_s)
 
     def _upload(self, ticket: object) -> None:
         self.client.request("POST", SETTINGS.predict_path, data=BODY, context={TICKET: ticket})

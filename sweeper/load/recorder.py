@@ -4,15 +4,14 @@ An island: it lives in locust's own process, imports nothing of sweeper, has no 
 told all it must know by the environment variable SWEEPER_RECORDER (JSON, see `Settings`).
 
 locust's `request` event fires when a request completes and knows nothing of those that never do, so
-the recorder wraps the `request` method of locust's two HTTP sessions. The raw log is a header, then
-records of 20 bytes (request_log.py reads them): START and FINISH of each request, a VERDICT where a
-`catch_response` block overrules FINISH, the event loop's LAG, and SPAWNED once all users run. Moments
-are CLOCK_MONOTONIC.
+the recorder wraps the `request` method of locust's two HTTP sessions. What it logs is in raw_log.py.
 
 Under open_locustfile.py a request starts when it was to arrive: `arrive` and `refuse` log that moment, and
 the latency counts from it.
 
-SIGUSR1 drains: from then on no request starts, those in flight end, then locust quits.
+SIGUSR1 drains: from then on no request starts, those in flight end, then locust quits. Where there are
+several processes, each has a log of its own, their master none, and processes.py (or, on other hosts,
+remote_master.py) drains them.
 """
 
 from __future__ import annotations
@@ -23,7 +22,6 @@ import inspect
 import json
 import os
 import signal
-import struct
 import sys
 import time
 from collections.abc import Callable
@@ -31,7 +29,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import gevent
-import gevent.hub
 import locust.log
 from locust import events
 from locust.clients import HttpSession
@@ -39,135 +36,23 @@ from locust.clients import ResponseContextManager as HttpResponseContext
 from locust.contrib.fasthttp import FastHttpSession
 from locust.contrib.fasthttp import ResponseContextManager as FastHttpResponseContext
 from locust.env import Environment
-from locust.runners import STATE_RUNNING, LocalRunner, Runner
+from locust.runners import STATE_RUNNING, LocalRunner, MasterRunner, Runner, WorkerRunner
 
-MAGIC = b"sweeper-load"
-VERSION = 1
-HEADER = struct.Struct("<12sII")  # magic, version, size of a record
-RECORD = struct.Struct("<BBHIId")  # kind, failed, status, count, request, value
-START = 0  # count: the user's number; value: the moment
-FINISH = 1  # failed, status; count: bytes of the response; value: latency in ms
-VERDICT = 2  # failed, as the user's code decided after FINISH
-LAG = 3  # count: microseconds; value: the moment
-SPAWNED = 4  # count: users; value: the moment
+# locust puts this file's folder on sys.path while it loads it.
+from raw_log import LAG_PERIOD_S, Recorder, Ticket, into_file  # type: ignore[import-not-found]
 
-LAG_PERIOD_S = 0.05
-FLUSH_PERIOD_S = 0.25
-COUNT_LIMIT = 2**32 - 1
-LOG_FAILED = 74  # EX_IOERR of sysexits.h
 TICKET = "sweeper_ticket"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """SWEEPER_RECORDER: where to log, and when locust ends even if nobody stops it."""
+    """SWEEPER_RECORDER: where each process logs, and when locust ends even if nobody stops it.
 
-    log_path: str
+    Without paths the logs go to the master (remote_worker.py).
+    """
+
+    log_paths: list[str]
     max_duration_s: float
-
-
-class Ticket:
-    """One request under way. `failed` is None until it has finished; `sent` is None until it was sent."""
-
-    __slots__ = ("failed", "request", "sent", "started")
-
-    def __init__(self, request: int, started: float, sent: float | None) -> None:
-        self.request = request
-        self.started = started
-        self.sent = sent
-        self.failed: bool | None = None
-
-
-class Recorder:
-    """Numbers the requests and writes their records, some 4 times a second; at once while draining."""
-
-    def __init__(self, path: str) -> None:
-        self.in_flight = 0
-        self.draining = False
-        self._requests = 0
-        self._users = 0
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
-        self._buffer: list[bytes] = [HEADER.pack(MAGIC, VERSION, RECORD.size)]
-        self.flush()
-
-    def new_user(self) -> int:
-        self._users += 1
-        return self._users - 1
-
-    def start(self, user: int) -> Ticket:
-        now = time.monotonic()
-        return self._begin(user, now, now)
-
-    def arrive(self, due: float) -> Ticket:
-        """A request that was to arrive at `due`, now or a little ago; pass the ticket in its context."""
-        return self._begin(0, due, None)
-
-    def refuse(self, due: float) -> None:
-        """An arrival that cannot be sent: it starts, and nobody will ever see it finish."""
-        self._begin(0, due, None)
-        self.in_flight -= 1
-
-    def _begin(self, user: int, started: float, sent: float | None) -> Ticket:
-        ticket = Ticket(self._requests, started, sent)
-        self._requests += 1
-        self.in_flight += 1
-        self._buffer.append(RECORD.pack(START, 0, 0, user, ticket.request, started))
-        return ticket
-
-    def finish(self, ticket: Ticket, failed: bool, status: int, size: int, response_ms: float) -> None:
-        """`response_ms` is locust's, from when the request was sent."""
-        ticket.failed = failed
-        self.in_flight -= 1
-        late_ms = 0.0 if ticket.sent is None else 1000.0 * (ticket.sent - ticket.started)
-        latency_ms = response_ms + late_ms
-        count = size if size <= COUNT_LIMIT else COUNT_LIMIT
-        self._buffer.append(RECORD.pack(FINISH, failed, status, count, ticket.request, latency_ms))
-        if self.draining:
-            self.flush()
-
-    def verdict(self, ticket: Ticket, failed: bool) -> None:
-        if failed != ticket.failed:
-            ticket.failed = failed
-            self._buffer.append(RECORD.pack(VERDICT, failed, 0, 0, ticket.request, 0.0))
-            if self.draining:
-                self.flush()
-
-    def abandon(self, ticket: Ticket, error: BaseException) -> None:
-        """The session raised instead of reporting: a failure, unless the user's greenlet was killed."""
-        if isinstance(error, gevent.GreenletExit):
-            self.in_flight -= 1
-        else:
-            sent = ticket.started if ticket.sent is None else ticket.sent
-            self.finish(ticket, True, 0, 0, 1000.0 * (time.monotonic() - sent))
-
-    def spawned(self, users: int) -> None:
-        self._buffer.append(RECORD.pack(SPAWNED, 0, 0, users, 0, time.monotonic()))
-        self.flush()
-
-    def watch_loop(self) -> None:
-        """For ever: log how late the event loop wakes us, and flush."""
-        due_flush = time.monotonic()
-        while True:
-            due = time.monotonic() + LAG_PERIOD_S
-            gevent.hub.sleep(LAG_PERIOD_S)  # by the wall clock, as `due`; standstill.py replaces gevent.sleep
-            now = time.monotonic()
-            lag_us = min(COUNT_LIMIT, max(0, round(1e6 * (now - due))))
-            self._buffer.append(RECORD.pack(LAG, 0, 0, lag_us, 0, now))
-            if now >= due_flush:
-                due_flush = now + FLUSH_PERIOD_S
-                self.flush()
-
-    def flush(self) -> None:
-        """Hand everything to the kernel. A log with a hole is worth nothing, so failing ends locust."""
-        data = memoryview(b"".join(self._buffer))
-        self._buffer.clear()
-        try:
-            while data:
-                data = data[os.write(self._file, data) :]
-        except OSError as error:
-            sys.stderr.write(f"sweeper: cannot write the log of requests: {error.strerror}\n")
-            sys.stderr.flush()
-            os._exit(LOG_FAILED)
 
 
 def record_session(session: type[Any], recorder: Recorder) -> None:
@@ -265,15 +150,24 @@ def control(recorder: Recorder, settings: Settings) -> None:
     """Tie the recorder to locust's life: checks, spawning, drain, the end."""
 
     def on_init(environment: Environment, runner: Runner, **_: Any) -> None:
-        if not isinstance(runner, LocalRunner):
-            raise RuntimeError("sweeper runs locust in one process: unset its master, worker and processes")
+        if isinstance(runner, LocalRunner) != (len(settings.log_paths) == 1):
+            raise RuntimeError(
+                "sweeper says in how many processes locust runs (--load-processes): unset locust's own "
+                "master, worker and processes"
+            )
         if environment.shape_class is not None:
             name = type(environment.shape_class).__name__
             raise RuntimeError(f"sweeper sets the number of users: remove the load shape {name}")
         if environment.parsed_options is not None:
             environment.parsed_options.run_time = None  # sweeper decides when to stop
         environment.sweeper_recorder = recorder  # type: ignore[attr-defined]
-        gevent.signal_handler(signal.SIGUSR1, drain, runner)
+        if isinstance(runner, MasterRunner):
+            return  # it has no users
+        if isinstance(runner, WorkerRunner):
+            if settings.log_paths:
+                recorder.begin(into_file(settings.log_paths[runner.worker_index]))
+        else:
+            gevent.signal_handler(signal.SIGUSR1, drain, runner)
         gevent.spawn(recorder.watch_loop)
         gevent.spawn(watch_spawning, runner)
         gc.collect()
@@ -289,10 +183,7 @@ def control(recorder: Recorder, settings: Settings) -> None:
 
     def drain(runner: Runner) -> None:
         """locust's own stop would cut off what is under way (--stop-timeout 0) or let tasks go on."""
-        recorder.draining = True
-        recorder.flush()
-        while recorder.in_flight:
-            gevent.sleep(0.005)
+        recorder.drain()
         runner.quit()
 
     def on_spawned(user_count: int, **_: Any) -> None:
@@ -306,11 +197,14 @@ def control(recorder: Recorder, settings: Settings) -> None:
 
 
 SETTINGS = Settings(**json.loads(os.environ["SWEEPER_RECORDER"]))
-RECORDER = Recorder(SETTINGS.log_path)
+RECORDER = Recorder()
+if len(SETTINGS.log_paths) == 1:
+    RECORDER.begin(into_file(SETTINGS.log_paths[0]))
 record_session(FastHttpSession, RECORDER)
 record_session(HttpSession, RECORDER)
 record_verdicts(FastHttpResponseContext, RECORDER)
 record_verdicts(HttpResponseContext, RECORDER)
 record_completions(RECORDER)
 control(RECORDER, SETTINGS)
-sys.modules.pop(__name__, None)  # a user's own `import recorder` must find theirs
+for name in (__name__, "raw_log"):  # a user's own `import recorder` must find theirs
+    sys.modules.pop(name, None)

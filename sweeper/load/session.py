@@ -7,18 +7,23 @@ import re
 import signal
 import struct
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from sweeper.errors import LoadError
 from sweeper.interfaces import LoadProgress
-from sweeper.load.request_log import RequestLogFollower, read_request_log
+from sweeper.load.request_logs import RequestLogsFollower, read_request_logs
 from sweeper.processes import ManagedProcess, tail
 from sweeper.records import RequestLog
 
 POLL_S = 0.01
 LOG_FAILED = 74
 """Exit code of a locust that could not write its log of requests."""
+PROCESS_ENDED = 75
+"""Exit code of a locust of several processes when one of them ended unasked."""
+WORKERS_UNFIT = 76
+"""Exit code of a locust that cannot use the load workers of other hosts."""
 NEVER_STOOD_STILL = struct.pack("<d", 0.0)
 """What standstill.py is to read at first."""
 _ERROR = re.compile(
@@ -33,12 +38,14 @@ _ERROR = re.compile(
 class LocustSession:
     """A `LoadSession`. Made by LocustGenerator.start, which waits until all users run."""
 
-    def __init__(self, process: ManagedProcess, raw_path: Path, log_path: Path, still_path: Path) -> None:
+    def __init__(
+        self, process: ManagedProcess, raw_paths: Sequence[Path], log_path: Path, still_path: Path
+    ) -> None:
         self._process = process
-        self._raw_path = raw_path
+        self._raw_paths = raw_paths
         self._log_path = log_path
         self._still_path = still_path
-        self._follower = RequestLogFollower(raw_path)
+        self._follower = RequestLogsFollower(raw_paths)
         self._stopped = False
         self._requests: RequestLog | None = None
 
@@ -92,9 +99,9 @@ class LocustSession:
         deadline = time.monotonic() + timeout_s
         while self.alive() and time.monotonic() < deadline:
             time.sleep(POLL_S)
-        log_failed = self._process.poll() == LOG_FAILED
+        incomplete = self._process.poll() in (LOG_FAILED, PROCESS_ENDED, WORKERS_UNFIT)
         self.kill()
-        if log_failed:
+        if incomplete:
             raise self._ended("locust ended by itself")
 
     def requests(self) -> RequestLog:
@@ -103,13 +110,14 @@ class LocustSession:
         Once `drain` or `kill` has ended locust, the raw log is deleted when it has been read.
         """
         if not self._stopped:
-            return read_request_log(self._raw_path)
+            return read_request_logs(self._raw_paths)
         if self._requests is None:
-            requests = read_request_log(self._raw_path)
+            requests = read_request_logs(self._raw_paths)
             if len(requests.started_s) == 0:
                 raise self._error("the users made no request through HttpUser's or FastHttpUser's client")
             self._requests = requests
-            self._raw_path.unlink()
+            for raw_path in self._raw_paths:
+                raw_path.unlink()
         return self._requests
 
     def log_tail(self, lines: int = 20) -> str:
@@ -133,6 +141,10 @@ class LocustSession:
             end = "its longest duration was over"
         elif code is not None and code < 0:
             end = f"killed by {signal.Signals(-code).name}"
+        elif code == PROCESS_ENDED:
+            end = "one of its processes had ended"
+        elif code == WORKERS_UNFIT:
+            end = "its load workers would not do"
         else:
             end = f"exit code {code}"
         words = last_words(self.log_tail(200))

@@ -121,6 +121,7 @@ def run_figures(measurement: Measurement) -> RunFigures | None:
         host_speed=host_speed(measurement.speed, window),
         probe_cpu_cores=probe_cores,
         mean_in_flight=mean_in_flight(log, window, measurement.ended_s),
+        client_busiest_cores=_busiest(first, last, seconds),
     )
 
 
@@ -138,10 +139,22 @@ def _rate(first: float | None, last: float | None, seconds: float) -> float | No
 
 
 def _lag_p99_ms(log: RequestLog, window: Window) -> float | None:
+    """Of the worst process: in a mixture, the one that is late could hide behind a hundred that are not."""
     inside = (log.lag_at_s >= window.start_s) & (log.lag_at_s < window.end_s)
     if not inside.any():
         return None
-    return percentile(np.sort(log.lag_s[inside]), 0.99) * 1000.0
+    lag_s = log.lag_s[inside]
+    process = np.zeros(len(lag_s)) if log.lag_process is None else log.lag_process[inside]
+    return max(percentile(np.sort(lag_s[process == number]), 0.99) for number in np.unique(process)) * 1000.0
+
+
+def _busiest(first: TelemetrySample, last: TelemetrySample, seconds: float) -> float | None:
+    """Cores that the busiest of the load generator's processes kept busy; it may have begun in between."""
+    if first.client_process_cpu_s is None or last.client_process_cpu_s is None:
+        return None
+    before = dict(first.client_process_cpu_s)
+    grown = [cpu_s - before.get(pid, 0.0) for pid, cpu_s in last.client_process_cpu_s]
+    return max(grown, default=0.0) / seconds
 
 
 def _others(

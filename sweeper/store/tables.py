@@ -26,8 +26,11 @@ def write_requests(path: Path, log: RequestLog) -> None:
 
 
 def write_lags(path: Path, log: RequestLog) -> None:
-    """One row per look at the load generator's event loop: when, and how late it was."""
-    pd.DataFrame({"at_s": log.lag_at_s, "lag_s": log.lag_s}).to_parquet(path, index=False)
+    """One row per look at the load generator's event loop: when, how late, and of several processes whose."""
+    frame = pd.DataFrame({"at_s": log.lag_at_s, "lag_s": log.lag_s})
+    if log.lag_process is not None:
+        frame["process"] = log.lag_process
+    frame.to_parquet(path, index=False)
 
 
 def read_requests(requests: Path, lags: Path) -> RequestLog:
@@ -40,11 +43,13 @@ def read_requests(requests: Path, lags: Path) -> RequestLog:
         failed=frame["failed"].to_numpy(bool),
         lag_at_s=late["at_s"].to_numpy(float),
         lag_s=late["lag_s"].to_numpy(float),
+        lag_process=late["process"].to_numpy("int64") if "process" in late else None,
     )
 
 
 def write_telemetry(path: Path, samples: tuple[TelemetrySample, ...]) -> None:
-    """One row per sample, columns as in `TelemetrySample`; unavailable figures are null."""
+    """One row per sample, columns as in `TelemetrySample`; unavailable figures are null. The client's
+    processes are a list of pairs."""
     names = [field.name for field in dataclasses.fields(TelemetrySample)]
     rows = [dataclasses.asdict(sample) for sample in samples]
     pd.DataFrame(rows, columns=names).to_parquet(path, index=False)

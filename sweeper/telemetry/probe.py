@@ -110,6 +110,7 @@ class ProcProbe:
                 host_cpu_pressure_s=parse_cpu_pressure(try_read_text(f"{self._proc}/pressure/cpu") or ""),
                 cgroup_throttled_periods=throttling.periods,
                 cgroup_throttled_s=throttling.seconds,
+                client_process_cpu_s=None if client is None else client.process_cpu_s,
             )
 
     def close(self) -> None:

@@ -17,7 +17,10 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 @dataclass(frozen=True, slots=True)
 class TreeCounters:
-    """The tree at one moment. `counts` stay at 0 where the sources leave them out."""
+    """The tree at one moment. `counts` stay at 0 where the sources leave them out.
+
+    `process_cpu_s` has the pid and the own CPU time of each process that lives now.
+    """
 
     user_cpu_s: float
     system_cpu_s: float
@@ -26,6 +29,7 @@ class TreeCounters:
     threads: int
     processes: int
     counts: TaskCounts
+    process_cpu_s: tuple[tuple[int, float], ...]
 
 
 @dataclass(slots=True)
@@ -160,6 +164,10 @@ class ProcessTree:
             threads=sum(process.threads.count for process in live),
             processes=len(live),
             counts=counts,
+            process_cpu_s=tuple(
+                (process.stat.pid, (process.stat.user_ticks + process.stat.system_ticks) * _TICK_S)
+                for process in live
+            ),
         )
 
     def _read_stat(self, pid: int) -> ProcessStat | None:

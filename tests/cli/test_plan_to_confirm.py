@@ -33,6 +33,17 @@ def test_the_runs_and_the_time_of_the_confirmation_are_counted() -> None:
     assert lines[-1] != without[-1]
 
 
+def test_load_from_other_hosts_cannot_take_turns_and_the_plan_says_so() -> None:
+    plan, lines = planned(workers="1,4", load_processes="4")
+    assert (plan.run.interleave, plan.run.load_processes, plan.run.load_elsewhere) == (True, 4, False)
+    assert lines[1].endswith("(launcher fastapi, 100 users in 4 processes)")
+    plan, lines = planned(workers="1,4", expect_load_workers="2")
+    assert (plan.run.interleave, plan.run.load_processes, plan.run.load_elsewhere) == (False, 2, True)
+    assert not plan.run.cores_shared
+    assert lines[1].endswith("(launcher fastapi, 100 users on 2 load workers)")
+    assert lines[3].endswith("are made one after another (load from other hosts cannot stand still)")
+
+
 def test_a_locustfile_of_ones_own_cannot_be_confirmed_and_the_plan_says_so() -> None:
     plan, lines = planned(workers="1,4", locustfile="mine.py")
     assert (plan.confirm, plan.not_confirmed) == (False, NOT_CONFIRMED)

@@ -134,6 +134,7 @@ def real_run(
     workers: int = 4,
     users: int = 80,
     wait_s: tuple[float, float] = (0.1, 0.5),
+    load_processes: int = 1,
     settings: RunSettings = SETTINGS,
     injection: Injection | None = None,
 ) -> RunResult:
@@ -143,7 +144,8 @@ def real_run(
     data.write_text("a,b\n" + "1.0,2.0\n" * 100)
     server = f"{sys.executable} -m tests.truth.sleep_server --port {{port}} --workers {{workers}}"
     launcher = CommandLauncher(" ".join([server, *map(str, server_options)]))
-    load = LocustGenerator(users=users, data_path=data, wait_s=wait_s)
+    load = LocustGenerator(users=users, data_path=data, wait_s=wait_s, processes=load_processes)
+    settings = replace(settings, load_processes=load_processes)
     parts = Parts(_Launcher(launcher, injection), _Load(load, injection), ProcTelemetry(), SystemClock())  # type: ignore[arg-type]
     seen: list[State] = []
 

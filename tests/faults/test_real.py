@@ -16,6 +16,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from sweeper.cli.measuring import SystemClock
@@ -210,6 +211,27 @@ def test_client_saturated(attempts: Attempts) -> None:
         return Injection(on_window=starve)
 
     check_trips({"client-saturated"}, attempts(*SERVER, inject=inject), follows=frozenset({"littles-law"}))
+
+
+def test_client_saturated__one_of_two_processes(attempts: Attempts) -> None:
+    """The same done to one of two: the other one is on time."""
+
+    def inject() -> Injection:
+        def starve(injection: Injection) -> None:
+            one = psutil.Process(injection.load_pid).children()[0].pid
+            injection.beside(lambda: pulses(one, 0.12, 0.12, injection.ended))
+
+        return Injection(on_window=starve)
+
+    result = check_trips(
+        {"client-saturated"},
+        attempts(*SERVER, inject=inject, load_processes=2),
+        follows=frozenset({"littles-law"}),
+    )
+    found = next(finding for finding in result.record.findings if finding.code == "client-saturated")
+    assert found.message.startswith(
+        "of the load generator's 2 processes, the latest one's event loop was late"
+    )
 
 
 def test_load_died(attempts: Attempts) -> None:

@@ -39,6 +39,16 @@ def test_placement(available, server, load, expected):
     assert place_cores(frozenset(available), *asked) == expected
 
 
+@pytest.mark.parametrize(
+    ("available", "processes", "load"),
+    [(2, 4, None), (4, 1, 1), (4, 2, 2), (4, 9, 2), (8, 1, 2), (8, 3, 3), (16, 12, 8)],
+)
+def test_each_of_the_loads_processes_gets_a_core_up_to_half_of_them(available, processes, load):
+    placement = place_cores(frozenset(range(available)), load_processes=processes)
+    assert placement.load == (load and frozenset(range(available - load, available)))
+    assert placement.shared == (load is None)
+
+
 @settings(deadline=None)
 @given(CORES)
 def test_by_default_all_cores_are_used_once_or_shared_by_both(available):

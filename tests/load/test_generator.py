@@ -56,6 +56,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"data_path": "empty.csv"}, r"empty\.csv is empty"),
     ({"data_path": "blank.csv"}, r"blank\.csv is empty"),
     ({"predict_path": "predict"}, "must start with /, not 'predict'"),
+    ({"processes": 0}, "processes must be at least 1, not 0"),
+    ({"processes": 2}, "2 processes need a user each, and there are 1 users"),
     ({"wait_s": (0.5, 0.1)}, "must be a range from 0 s up, not 0.5 to 0.1 s"),
     ({"wait_s": (-1.0, 0.1)}, "must be a range from 0 s up"),
     ({"wait_s": (0.0, float("nan"))}, "must be a range from 0 s up"),

@@ -418,7 +418,7 @@ def test_locust_does_not_outlive_a_killed_sweeper(data: Path, tmp_path: Path) ->
 
 def test_locust_ends_when_its_log_cannot_be_written() -> None:
     argv = [sys.executable, "-P", "-m", "locust", "--headless", "-f", str(RECORDER)]
-    settings = json.dumps({"log_path": "/dev/full", "max_duration_s": 20})
+    settings = json.dumps({"log_paths": ["/dev/full"], "max_duration_s": 20})
     env = {**os.environ, "SWEEPER_RECORDER": settings}
     done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     assert done.returncode == 74

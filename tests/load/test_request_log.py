@@ -23,6 +23,7 @@ from sweeper.load.request_log import (
     RequestLogFollower,
     read_request_log,
 )
+from sweeper.load.request_logs import RequestLogsFollower, read_request_logs
 
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 Row = tuple[int, int, int, int, int, float]
@@ -168,3 +169,36 @@ def test_something_else_is_refused(tmp_path: Path) -> None:
             read_request_log(path)
         with pytest.raises(LoadError, match="is not a log of requests"):
             RequestLogFollower(path).read()
+
+
+@quick
+@given(parts=st.lists(logs(), min_size=2, max_size=4), cut=st.integers(0, 10**6))
+def test_the_logs_of_several_processes_are_one(parts: list[Expected], cut: int, tmp_path: Path) -> None:
+    paths = [tmp_path / f"requests-{number}.raw" for number in range(len(parts))]
+    for path, part in zip(paths, parts, strict=True):
+        path.write_bytes(part.data())
+    paths[0].write_bytes(parts[0].data()[: cut % len(parts[0].data()) + 1])
+    whole = [read_request_log(path) for path in paths]
+    log, progress = read_request_logs(paths), RequestLogsFollower(paths).read()
+    rows = sorted(row for one in whole for row in zip(one.started_s, map(str, one.latency_ms), strict=True))
+    assert sorted(zip(log.started_s, map(str, log.latency_ms), strict=True)) == rows
+    assert (np.diff(log.started_s) >= 0).all()
+    assert (np.diff(log.lag_at_s) >= 0).all()
+    assert (progress.started, progress.failed) == (len(log.started_s), log.failed.sum())
+    assert progress.finished == np.isfinite(log.latency_ms).sum()
+    assert log.torn_records == whole[0].torn_records
+    assert log.overtaken == sum(one.overtaken for one in whole)
+    assert log.lag_process is not None
+    for number, one in enumerate(whole):
+        np.testing.assert_array_equal(np.sort(log.lag_s[log.lag_process == number]), np.sort(one.lag_s))
+
+
+def test_all_users_run_when_those_of_every_process_do(tmp_path: Path) -> None:
+    paths = [tmp_path / "requests-0.raw", tmp_path / "requests-1.raw"]
+    follower = RequestLogsFollower(paths)
+    for path in paths:
+        follower.read()
+        assert not follower.spawned
+        path.write_bytes(Expected([(SPAWNED, 0, 0, 5, 0, 1.0)]).data())
+    follower.read()
+    assert follower.spawned

@@ -155,6 +155,31 @@ def test_lag_is_taken_over_the_window_only() -> None:
     assert figures.client_lag_p99_ms == pytest.approx(2.0)
 
 
+def test_lag_is_that_of_the_worst_process() -> None:
+    """One in fifty processes is late one time in ten: the p99 over all of them would not see it."""
+    number = np.arange(5000)
+    requests = dataclasses.replace(
+        log([11.0], 100.0),
+        lag_at_s=np.full(5000, 15.0),
+        lag_s=np.where(number % 500 == 7, 9.0, 0.001),
+        lag_process=number % 50,
+    )
+    figures = run_figures(measured(requests))
+    assert figures is not None
+    assert figures.client_lag_p99_ms == pytest.approx(9000.0)
+
+
+def test_the_busiest_of_the_clients_processes() -> None:
+    """The first one did its work before the window, and the last one was not there yet."""
+    first = sample(10.0, client_process_cpu_s=((1, 50.0), (2, 3.0)))
+    last = sample(20.0, client_process_cpu_s=((1, 51.0), (2, 7.0), (3, 3.5)))
+    figures = run_figures(measured(log([11.0], 100.0), (first, last)))
+    assert figures is not None
+    assert figures.client_busiest_cores == pytest.approx(0.4)
+    assert (unknown := run_figures(measured(log([11.0], 100.0)))) is not None
+    assert unknown.client_busiest_cores is None
+
+
 def test_edges_are_the_samples_nearest_to_the_window() -> None:
     samples = tuple(sample(at) for at in (8.0, 9.9, 11.5, 19.2, 20.1, 22.0))
     first, last = edges(samples, WINDOW)

@@ -33,6 +33,8 @@ def _of(kind: type) -> st.SearchStrategy:
     def one(hint: object) -> st.SearchStrategy:
         if isinstance(hint, types.UnionType):
             return st.one_of(*(one(part) for part in typing.get_args(hint)))
+        if hint == tuple[tuple[int, float], ...]:
+            return st.lists(st.tuples(counts, numbers), max_size=3).map(tuple)
         return {float: numbers, int: counts, type(None): st.none(), LatencyFigures: latencies}[hint]  # type: ignore[index]
 
     return st.builds(kind, **{field.name: one(hints[field.name]) for field in fields(kind)})

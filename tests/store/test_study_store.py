@@ -121,7 +121,8 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
 # --- tables ---------------------------------------------------------------------------------------------
 
 
-def test_requests_come_back_as_they_were(tmp_path: Path) -> None:
+@pytest.mark.parametrize("processes", [1, 3])
+def test_requests_come_back_as_they_were(tmp_path: Path, processes: int) -> None:
     rng = np.random.default_rng(0)
     n = 5000
     latency = rng.exponential(300.0, n)
@@ -130,6 +131,7 @@ def test_requests_come_back_as_they_were(tmp_path: Path) -> None:
         log(np.sort(rng.uniform(1e5, 1e5 + 30, n)), latency, failed=rng.random(n) < 0.1),
         lag_at_s=rng.uniform(0, 30, 50),
         lag_s=rng.exponential(0.001, 50),
+        lag_process=rng.integers(0, processes, 50) if processes > 1 else None,
     )
     tables.write_requests(tmp_path / "r.parquet", original)
     tables.write_lags(tmp_path / "c.parquet", original)
@@ -152,6 +154,7 @@ def test_telemetry_comes_back_and_what_is_unavailable_is_null(tmp_path: Path) ->
         dataclasses.replace(
             SAMPLE, at_s=float(second), server_voluntary_switches=2**53 + second, client_cpu_s=1.5,
             cgroup_throttled_periods=3 if second else None,
+            client_process_cpu_s=((10, 0.5), (12, float(second))) if second else None,
         )
         for second in range(3)
     )  # fmt: skip
@@ -162,6 +165,8 @@ def test_telemetry_comes_back_and_what_is_unavailable_is_null(tmp_path: Path) ->
     assert frame["server_voluntary_switches"].tolist() == [2**53, 2**53 + 1, 2**53 + 2]
     assert frame["cgroup_throttled_periods"].isna().tolist() == [True, False, False]
     assert frame["server_run_delay_s"].isna().all()
+    assert frame["client_process_cpu_s"][0] is None
+    assert [list(pair) for pair in frame["client_process_cpu_s"][2]] == [[10, 0.5], [12, 2.0]]
 
 
 # --- other processes ------------------------------------------------------------------------------------

@@ -71,6 +71,7 @@ def test_what_a_bare_kernel_lacks_is_unavailable_and_not_zero(write_files):
         "host_cpu_pressure_s",
         "cgroup_throttled_periods",
         "cgroup_throttled_s",
+        "client_process_cpu_s",
     ]
 
 

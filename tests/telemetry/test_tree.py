@@ -174,6 +174,18 @@ def test_the_client_s_children_count_as_the_client(subject):
     assert ProcTelemetry().attach(os.getpid(), subject.pid).sample().client_threads == 4
 
 
+def test_each_of_the_client_s_processes_has_its_own_cpu(subject):
+    subject.tell("burn 0.1")
+    subject.tell("child")
+    subject.tell("tell burn 0.3")
+    sample = ProcTelemetry().attach(os.getpid(), subject.pid).sample()
+    (root, own_cpu_s), (child, child_cpu_s) = sample.client_process_cpu_s
+    assert (root, psutil.Process(child).ppid()) == (subject.pid, subject.pid)
+    assert own_cpu_s >= 0.1
+    assert child_cpu_s >= 0.3
+    assert own_cpu_s + child_cpu_s == pytest.approx(sample.client_cpu_s)
+
+
 def test_open_files_are_closed(subject):
     own_files = psutil.Process()
     subject.tell("threads 4")

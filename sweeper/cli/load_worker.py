@@ -1,0 +1,48 @@
+"""`sweeper load-worker`: makes load for a study on another host."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sweeper.errors import UsageError
+
+_MASTER = re.compile(r"(?P<host>[A-Za-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?")
+
+
+def register(app: typer.Typer) -> None:
+    @app.command(
+        name="load-worker",
+        epilog="For sweeper grid and optimize with --expect-load-workers, which print the command. Both "
+        "hosts need the same versions of sweeper and locust, and nothing between them is encrypted: keep it "
+        "to a network you trust. Example: sweeper load-worker --master 10.0.0.5:5557",
+    )
+    def load_worker(
+        master: Annotated[str, typer.Option(help="Where the study waits for it.", metavar="HOST:PORT")],
+        locustfile: Annotated[
+            str | None, typer.Option(help="The very one the study was given, if any.", metavar="FILE")
+        ] = None,
+    ) -> int:
+        """Make load for a study on another host, run after run, until Ctrl-C."""
+        from sweeper.load.hosts import PORT
+        from sweeper.load.worker import LoadWorker, Master
+
+        match = _MASTER.fullmatch(master)
+        if match is None or int(match["port"] or PORT) not in range(1, 65536):
+            raise UsageError(f"--master '{master}': must be a host and a port, such as 10.0.0.5:5557")
+        path = None if locustfile is None else Path(locustfile)
+        if path is not None and not path.is_file():
+            raise UsageError(
+                f"--locustfile '{locustfile}' does not exist: it must be an existing locust file"
+            )
+        LoadWorker(Master(match["host"], int(match["port"] or PORT)), _say, path).work()
+        return 0
+
+
+def _say(sentence: str) -> None:
+    sys.stderr.write(f"sweeper: {sentence}\n")
+    sys.stderr.flush()

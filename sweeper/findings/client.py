@@ -1,0 +1,91 @@
+"""Is the load generator itself too slow? Then it hides requests and shortens latencies.
+
+Of several processes each one is judged by itself: the users of a process that is late are late, however much
+the others have to spare.
+"""
+
+from __future__ import annotations
+
+from sweeper.findings.limits import Limits, RunContext
+from sweeper.records import Evidence, Finding, RunFigures, Severity
+
+
+def client_saturated(figures: RunFigures, context: RunContext, limits: Limits) -> Finding | None:
+    """Under open-loop load a late client hides nothing, for latency counts from the intended arrival: there
+    its p99 must only be small beside that of the latency.
+    """
+    cpu, lag = _cpu_cores(figures, context), figures.client_lag_p99_ms
+    latency, lag_share = figures.latency, limits.client_lag_share_of_p50
+    name, beside = ("p99", latency.p99_ms) if context.open_loop else ("median", latency.p50_ms)
+    if cpu is not None and cpu > limits.client_cpu_cores:
+        message = (
+            f"{_who(context)} used {cpu:.2f} of one core (limit {limits.client_cpu_cores:.2f}), so the "
+            f"figures show its limit as much as the server's; {_remedy(figures, context, limits)}"
+        )
+    elif lag is not None and lag > lag_share * beside:
+        own_doing = context.load_elsewhere or (cpu is not None and cpu > limits.client_cpu_cores / 2)
+        remedy = _remedy(figures, context, limits) if own_doing else CORES_OF_ITS_OWN
+        message = (
+            f"{_whose(context)} event loop was late by {lag:.1f} ms (p99), over {lag_share:.0%} of the "
+            f"{name} latency of {beside:.1f} ms; {remedy}"
+        )
+    else:
+        return None
+    return Finding("client-saturated", Severity.WARNING, message, _evidence(figures, context))
+
+
+CORES_OF_ITS_OWN = "give it cores of its own (--load-cpus) or use fewer --users"
+
+
+def _cpu_cores(figures: RunFigures, context: RunContext) -> float | None:
+    """What cannot exceed one core. Of another host's it is not known."""
+    if context.load_elsewhere:
+        return None
+    return figures.client_cpu_cores if context.load_processes == 1 else figures.client_busiest_cores
+
+
+def _who(context: RunContext) -> str:
+    if context.load_processes == 1:
+        return "the load generator"
+    return f"the busiest of the load generator's {context.load_processes} processes"
+
+
+def _whose(context: RunContext) -> str:
+    if context.load_processes == 1:
+        return "the load generator's"
+    if context.load_elsewhere:
+        return f"of the {context.load_processes} load workers, the latest one's"
+    return f"of the load generator's {context.load_processes} processes, the latest one's"
+
+
+def _evidence(figures: RunFigures, context: RunContext) -> Evidence:
+    evidence: dict[str, float | int | None] = {
+        "client_cpu_cores": figures.client_cpu_cores,
+        "client_lag_p99_ms": figures.client_lag_p99_ms,
+        "p50_ms": figures.latency.p50_ms,
+    }
+    if context.load_processes > 1 and not context.load_elsewhere:
+        evidence["load_processes"] = context.load_processes
+        evidence["client_busiest_cores"] = figures.client_busiest_cores
+    return evidence
+
+
+def _remedy(figures: RunFigures, context: RunContext, limits: Limits) -> str:
+    """More processes, where there are cores for them: such that the load may use, and that are idle."""
+    cores, processes = context.load_cores or context.host_cores, context.load_processes
+    more = 2 * processes if context.open_loop else min(2 * processes, context.users)
+    if more == processes:
+        return "use fewer --users or a machine with faster cores"
+    if context.load_elsewhere:
+        return f"expect more load workers (--expect-load-workers {more}), or use fewer --users"
+    if _idle_cores(figures, context) < limits.cores_for_load:
+        return "let other hosts make the load (--expect-load-workers 2), or use fewer --users"
+    if cores > processes:
+        return f"spread it with --load-processes {min(more, cores)}, or use fewer --users"
+    return f"give it more cores (--load-cpus) and --load-processes {more}, or use fewer --users"
+
+
+def _idle_cores(figures: RunFigures, context: RunContext) -> float:
+    """Cores of the machine that nobody used; what is not known counts as idle."""
+    used = figures.cpu_cores + (figures.client_cpu_cores or 0.0) + (figures.other_cpu_cores or 0.0)
+    return context.host_cores - used
