@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
+from sweeper.fingerprints import differences
 from sweeper.optimization import OptimizePlan
 from sweeper.search.rounds import SearchSpace
 from sweeper.study import StudyPlan
@@ -68,24 +69,4 @@ def fingerprint(environment: Mapping[str, object]) -> str:
 
 def environment_differences(stored: Mapping[str, object], now: Mapping[str, object]) -> tuple[str, ...]:
     """What differs between two fingerprints, by name: `packages.numpy was 2.4.6, is 2.5.0`."""
-    old, new = _flat(stored), _flat(now)
-    return tuple(
-        f"{name} was {_short(old.get(name))}, is {_short(new.get(name))}"
-        for name in sorted(old.keys() | new.keys())
-        if old.get(name) != new.get(name)
-    )
-
-
-def _flat(value: Mapping[str, object], prefix: str = "") -> dict[str, object]:
-    flat: dict[str, object] = {}
-    for name, item in value.items():
-        if isinstance(item, Mapping):
-            flat.update(_flat(item, f"{prefix}{name}."))
-        else:
-            flat[prefix + name] = list(item) if isinstance(item, tuple) else item
-    return flat
-
-
-def _short(value: object) -> str:
-    text = "absent" if value is None else str(value)
-    return text if len(text) <= 40 else text[:12] + "…"
+    return tuple(found.sentence("{name} was {a}, is {b}") for found in differences(stored, now))
