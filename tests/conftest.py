@@ -1,12 +1,28 @@
-"""One profile for all properties: no deadline (the machine may be busy), the same examples every time.
+"""One profile for all properties, and which tests want the cores to themselves.
 
-`--hypothesis-profile=deep` looks further, at random.
+Properties have no deadline (the machine may be busy) and the same examples every time;
+`--hypothesis-profile=deep` looks further, at random. `make test` runs what only computes on all cores at
+once, then what measures, starts servers or waits for them, one test after another.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
 
 settings.register_profile("sweeper", deadline=None, derandomize=True)
 settings.register_profile("deep", deadline=None, max_examples=3000)
 settings.load_profile("sweeper")
+
+ALONE = {"e2e", "launch", "load", "processes", "server", "telemetry", "truth", "bench", "hosts"}
+ALONE_FILES = {"test_real.py", "test_cpu_quota.py", "test_real_drum.py", "test_training.py"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        where = item.path.relative_to(here)
+        if where.parts[0] in ALONE or where.name in ALONE_FILES:
+            item.add_marker("alone")

@@ -13,7 +13,7 @@ from sweeper.findings import FAILING, SUSPICIOUS, Limits, RunContext, run_findin
 from sweeper.findings.causes import gil_bound, oversubscribed
 from sweeper.findings.cores import Cores
 from sweeper.findings.picture import picture
-from sweeper.findings.pool import pool_ignored
+from sweeper.findings.pool import pool_ignored, size_not_applied
 from sweeper.findings.study import sentinel, study_findings
 from sweeper.findings.turns import may_interleave
 from sweeper.records import (
@@ -285,6 +285,23 @@ def test_few_users_cannot_fill_a_pool_and_accuse_nobody() -> None:
         for w in (16, 32)
     ]
     assert pool_ignored(runs) is None
+
+
+def test_more_model_threads_do_not_pass_for_a_pool_that_stands_still() -> None:
+    """A search mixes them: 1 worker with 30 native threads beside 32 workers with one each."""
+    many = dataclasses.replace(
+        silent(1, 42), plan=dataclasses.replace(silent(1, 42).plan, configuration=Configuration(1, 30))
+    )
+    assert pool_ignored([many, silent(32, 42)]) is None
+    assert pool_ignored([many, silent(1, 42), silent(32, 42)]) is not None
+
+
+def test_each_process_has_a_pool_of_its_own() -> None:
+    """58 requests in the server: one process with 4 workers is full, 20 processes with 4 are not."""
+    run = dataclasses.replace(CLEAN, max_concurrency=3)
+    spread = dataclasses.replace(CONTEXT, configuration=Configuration(4, 1, 20))
+    assert size_not_applied(run, CONTEXT, Limits()) is not None
+    assert size_not_applied(run, spread, Limits()) is None
 
 
 # --- what only the runs together show -------------------------------------------------------------------

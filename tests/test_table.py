@@ -33,6 +33,13 @@ def printed(recommendation: Recommendation) -> list[str]:
     return console.file.getvalue().splitlines()
 
 
+def test_two_runs_show_no_interval() -> None:
+    """Theirs would be as wide as the figure itself."""
+    for blocks, shown in ((2, False), (3, True)):
+        seen = answer([run for run in levels(TEN) if run.plan.block <= blocks])
+        assert all(("±" in line) is shown for line in printed(seen)[2:7])
+
+
 def test_the_table() -> None:
     lines = printed(answer(levels(TEN), eliminated={1: 2}))
     assert lines[0].strip() == "s: 4 valid blocks"

@@ -24,6 +24,7 @@ class Live:
         self._spinner: Spinner | None = None
         self._progress: Progress | None = None
         self._spent_s: dict[str, float] = {}  # on each run under way
+        self._label_width = 12
 
     def __enter__(self) -> Live:
         return self
@@ -35,6 +36,7 @@ class Live:
 
     def runs_started(self, plans: Sequence[RunPlan], progress: Progress) -> None:
         self._progress = progress
+        self._label_width = max(self._label_width, *(len(plan.configuration.label) for plan in plans))
         self._spent_s = dict.fromkeys((plan.run_id for plan in plans), 0.0)
 
     def run_state(self, plan: RunPlan, state: State, elapsed_s: float) -> None:
@@ -59,7 +61,7 @@ class Live:
             left = self._progress.runs_left - 1
             self._progress = dataclasses.replace(self._progress, runs_left=left)
         self._spent_s.pop(record.plan.run_id, None)
-        self._print(run_line(record))
+        self._print(run_line(record, self._label_width))
 
     def block_finished(self, block: int, so_far: Recommendation) -> None:
         if so_far.complete:

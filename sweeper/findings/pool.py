@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from sweeper.findings.limits import Limits, RunContext
-from sweeper.records import Evidence, Finding, RunFigures, RunRecord, Severity
+from sweeper.records import Configuration, Evidence, Finding, RunFigures, RunRecord, Severity
 
 
 def size_not_applied(figures: RunFigures, context: RunContext, limits: Limits) -> Finding | None:
@@ -21,7 +21,8 @@ def size_not_applied(figures: RunFigures, context: RunContext, limits: Limits) -
             workers, f"{seen} requests were in its handlers at once", {"max_concurrency": seen}
         )
     # Little: requests in the server = throughput x latency. If that exceeds the pool, the pool was full.
-    inside = in_server(figures)
+    # `seen` is what one process says of itself.
+    inside = in_server(figures) / context.configuration.processes
     if seen < workers and inside > workers * 1.2 + limits.queued_beyond_pool:
         return not_applied(
             workers,
@@ -85,14 +86,18 @@ def pool_ignored(records: Sequence[RunRecord], limits: Limits | None = None) -> 
     must grow by about as many as Little's law puts into the server. A server whose throughput follows
     the worker count all the same (coroutines behind a semaphore, say) evidently does use it.
     """
-    limits = limits or Limits()
-    silent: dict[int, list[RunFigures]] = {}
+    alike: dict[Configuration, dict[int, list[RunFigures]]] = {}
     for record in records:
         figures = record.figures
         if figures is not None and figures.pool_workers is None and figures.max_concurrency is None:
-            silent.setdefault(record.configuration.workers, []).append(figures)
-    if len(silent) < 2:
-        return None
+            counts = alike.setdefault(replace(record.configuration, workers=1), {})
+            counts.setdefault(record.configuration.workers, []).append(figures)
+    found = (_ignored(silent, limits or Limits()) for silent in alike.values() if len(silent) > 1)
+    return next((finding for finding in found if finding is not None), None)
+
+
+def _ignored(silent: Mapping[int, Sequence[RunFigures]], limits: Limits) -> Finding | None:
+    """By worker count, everything else alike."""
     fewest, most = min(silent), max(silent)
     few, many = _seen(silent[fewest]), _seen(silent[most])
     expected = min(most, many.in_server) - min(fewest, few.in_server)

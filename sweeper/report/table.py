@@ -19,8 +19,8 @@ def candidates_table(recommendation: Recommendation) -> Table:
         title=f"{recommendation.study}: {valid_blocks(recommendation)}",
         title_justify="left",
         caption=(
-            f"±: {recommendation.confidence:.0%} interval over runs. behind: how far below the best other "
-            "value, interval at this look"
+            f"±: {recommendation.confidence:.0%} interval over runs, from 3 on. behind: how far below the "
+            "best other value, interval at this look"
         ),
         caption_justify="left",
         box=None,
@@ -85,7 +85,7 @@ def _cells(
         ("→ " if chosen else "") + first,
         *rest,
         run_counts(candidate.runs, candidate.suspect_runs, candidate.failed_runs),
-        _with_half_width(candidate.rps),
+        _with_half_width(candidate.rps, candidate.runs),
         _behind(candidate.relative_to_best),
         _latency(candidate, "p50"),
         _latency(candidate, "p95"),
@@ -115,10 +115,11 @@ def _state(candidate: Candidate, chosen: bool) -> str:
     return {"acceptable": "as good", "excluded": "excluded", "unsettled": "unsettled"}[candidate.state]
 
 
-def _with_half_width(interval: Interval | None) -> str:
+def _with_half_width(interval: Interval | None, runs: int) -> str:
+    """Two runs do give an interval, but one as wide as the figure itself."""
     if interval is None:
         return "-"
-    if interval.low is None or interval.high is None:
+    if interval.low is None or interval.high is None or runs < 3:
         return f"{interval.mean:.1f}"
     return f"{interval.mean:.1f} ±{max(interval.high - interval.mean, interval.mean - interval.low):.1f}"
 
@@ -262,11 +263,11 @@ def stage(plan: RunPlan) -> str:
     return f"{what} {plan.block}"
 
 
-def run_line(record: RunRecord) -> str:
-    """One finished run in one line."""
+def run_line(record: RunRecord, label_width: int = 12) -> str:
+    """One finished run in one line; `label_width` is that of the longest label beside it."""
     figures = record.figures
     codes = ", ".join(finding.code for finding in record.findings if finding.severity != "info")
-    name = f"{stage(record.plan)}  {record.configuration.label:<12}"
+    name = f"{stage(record.plan)}  {record.configuration.label:<{label_width}}"
     if figures is None:
         why = record.findings[0].message if record.findings else ""
         return f"{name} {record.verdict.value}  {codes}: {why}"

@@ -19,6 +19,7 @@ from sweeper.statistics.rule import Rule, State, metric
 
 FALSE_STOPS = 0.05
 """How often a search may give up a configuration that is within the tolerance of the best one."""
+_GAP_ERROR = FALSE_STOPS / 3
 BEST = 3  # of them go on to the final blocks
 _AFTER_THE_SEARCH = 1_000_000  # blocks of the final part are numbered from here
 
@@ -45,7 +46,9 @@ def trials(
         if record is not None:
             own.append(record)
     seen = _Seen(runs, reference, rule, tuple(objectives), wanted)
-    given_up = seen.given_up()
+    # By the runs of the search alone: what the final blocks say of a finalist does not give it up.
+    searched = {c: [record for record in own if record.plan.search] for c, own in runs.items()}
+    given_up = _Seen(searched, reference, rule, tuple(objectives), wanted).given_up()
     return tuple(
         seen.trial(number, configuration, given_up.get(configuration, ""))
         for number, configuration in enumerate(runs)
@@ -106,7 +109,8 @@ class _Seen:
         """Who is hopeless, and why: it broke a limit, or it is further behind than the tolerance and noise
         explain, in each of the objectives.
 
-        The limits of each gap hold over all pairs of trials at once (Bonferroni).
+        The limits of one trial's gaps hold over all others at once (Bonferroni). That it is looked at after
+        every round, and in every trial, is what `_GAP_ERROR` has room for (tests/simulation/test_search.py).
         """
         error = FALSE_STOPS / max(self._wanted, 1)
         found: dict[Configuration, str] = {}
@@ -118,7 +122,7 @@ class _Seen:
                 found[configuration] = slow
         allowed = [configuration for configuration in self._runs if configuration not in found]
         for configuration in allowed:
-            behind = [self._behind(configuration, allowed, aim, error) for aim in self._objectives]
+            behind = [self._behind(configuration, allowed, aim) for aim in self._objectives]
             if min(behind) > self._rule.margin:
                 found[configuration] = f"at least {1 - math.exp(-min(behind)):.0%} behind the best"
         return found
@@ -137,7 +141,7 @@ class _Seen:
         return f"its p99 of {math.exp(log_p99):.0f} ms is above {limit_ms:g} ms"
 
     def _behind(
-        self, configuration: Configuration, allowed: Sequence[Configuration], aim: Objective, error: float
+        self, configuration: Configuration, allowed: Sequence[Configuration], aim: Objective
     ) -> float:
         """How far behind the best of the `allowed` it is at least, as a log ratio; 0 where that is not
         known."""
@@ -145,7 +149,7 @@ class _Seen:
         if model is None or model.residual_deviation is None or configuration not in model.configurations:
             return 0.0
         this = model.configurations.index(configuration)
-        quantile = contrast_quantile(error, self._wanted - 1, model.degrees_of_freedom)
+        quantile = contrast_quantile(_GAP_ERROR, self._wanted - 1, model.degrees_of_freedom)
         lows = [0.0]
         for other in allowed:
             if other != configuration and other in model.configurations:

@@ -185,3 +185,13 @@ def test_later_blocks_refine_the_figures_on_the_same_scale() -> None:
     assert together[4].values[0] == pytest.approx(alone[4].values[0])
     assert together[8].values[0] == pytest.approx(alone[8].values[0])
     assert together[8].runs == 4
+
+
+def test_a_finalist_that_falls_behind_was_not_given_up() -> None:
+    """The final blocks are more exact than the search; what they show is not why anybody was stopped."""
+    first = searched({4: 100.0, 8: 140.0}, rounds=1)
+    later = [
+        run(w, b, figures(rps=r), search=False) for b in range(1, 9) for w, r in ((4, 100.0), (8, 140.0))
+    ]
+    assert of([*first, *later])[4].stopped == ""
+    assert of(searched({4: 100.0, 8: 140.0}, rounds=4))[4].stopped != ""
