@@ -124,6 +124,15 @@ def test_what_gained_less_than_the_reference_is_not_worse() -> None:
     assert not seen.worse
 
 
+def test_nor_is_it_on_a_restless_host() -> None:
+    """It looks 10% better, which the host may have made; the reference gained more."""
+    seen = seen_of(runs({1: 60.0, 4: 165.0, 8: 155.0}, seed=2, host=0.1), runs(seed=1, host=0.1))
+    eight = one_of(seen, EIGHT)
+    assert eight.figures["rps"].ratio.mean > 1 > eight.figures["rps"].ratio.low
+    assert eight.figures["rps"].relative.high < 0.95
+    assert (eight.change, eight.by_reference) == (Change.UNDECIDED, False)
+
+
 def test_how_many_blocks_would_tell() -> None:
     seen = seen_of(
         runs({w: 0.97 * level for w, level in LEVELS.items()}, seed=2, noise=0.03), runs(seed=1, noise=0.03)
