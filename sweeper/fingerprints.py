@@ -65,4 +65,4 @@ def _flat(value: Mapping[str, object], prefix: str = "") -> dict[str, object]:
 
 def _short(value: object) -> str:
     text = "absent" if value is None else str(value)
-    return text if len(text) <= 40 else text[:12] + "…"
+    return text if len(text) < 40 else text[:12] + "…"

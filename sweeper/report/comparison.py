@@ -59,7 +59,7 @@ def _verdict(one: Compared, seen: Comparison) -> str:
 def legend(seen: Comparison) -> tuple[str, ...]:
     """What the table's columns mean, and what their limits hold for."""
     count = len(seen.configurations)
-    at_once = f", for all {count} configurations at once" if count > 1 else ""
+    at_once = f", for {count} configurations at once" if count > 1 else ""
     lines = [f"→ decides, by its {seen.objective}. Limits are at {seen.confidence:.0%}{at_once}."]
     if seen.same_machine:
         lines.append(
