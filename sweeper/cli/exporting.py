@@ -12,6 +12,7 @@ import pandas as pd
 from sweeper.cli.loading import Recorded, recorded
 from sweeper.cli.where import Where, nothing_lost
 from sweeper.errors import UsageError
+from sweeper.findings.wording import several
 from sweeper.report.markdown import markdown
 from sweeper.store import durable
 from sweeper.store.frames import (
@@ -111,9 +112,17 @@ def _telemetry(found: Recorded) -> pd.DataFrame:
 
 def _of_all_runs(found: Recorded, read: Callable[[Path, str], pd.DataFrame]) -> pd.DataFrame:
     """Of the runs that have figures: the others may have left no such file."""
-    measured = [record.plan.run_id for record in _some(found).records if record.figures is not None]
+    with_figures = [record for record in _some(found).records if record.figures is not None]
+    measured = [record.plan.run_id for record in with_figures]
     if not measured:
         raise UsageError(f"study '{found.study.name}' has no run with figures: there is nothing to export")
+    runs = found.folder / "runs"
+    elsewhere = {r.host for r in with_figures if r.host and not (runs / r.plan.run_id).is_dir()}
+    if elsewhere:
+        raise UsageError(
+            f"the files of runs made on {several(sorted(elsewhere))} are there, and not in {runs}: copy "
+            "them, or export --what runs"
+        )
     return together({run_id: read(found.folder, run_id) for run_id in measured})
 
 

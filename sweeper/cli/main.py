@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from sweeper.cli import export, grid, load_worker, optimize, recommend, serve, studies, train
+from sweeper.cli import compare, export, grid, load_worker, optimize, recommend, serve, studies, train
 from sweeper.errors import SweeperError, UsageError
 from sweeper.version import __version__
 
@@ -50,6 +50,7 @@ load_worker.register(app)
 recommend.register(app)
 studies.register(app)
 export.register(app)
+compare.register(app)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from sweeper.course import StudyPlan
+from sweeper.fingerprints import SOFTWARE, differences
 from sweeper.optimization import OptimizePlan
 from sweeper.search.rounds import SearchSpace
 from sweeper.study_settings import GridSettings, OptimizeSettings, StudySettings
@@ -72,37 +73,13 @@ def fingerprint(environment: Mapping[str, object]) -> str:
 
 def environment_differences(stored: Mapping[str, object], now: Mapping[str, object]) -> tuple[str, ...]:
     """What differs between two fingerprints, by name: `packages.numpy was 2.4.6, is 2.5.0`."""
-    old, new = _flat(stored), _flat(now)
-    return tuple(
-        f"{name} was {_short(old.get(name))}, is {_short(new.get(name))}"
-        for name in sorted(old.keys() | new.keys())
-        if old.get(name) != new.get(name)
-    )
-
-
-SHARED_FACTS = ("python", "packages", "hashes", "git_commit")
-"""What hosts that share a study must have in common. As machines they may differ: each makes whole blocks."""
+    return tuple(found.sentence("{name} was {a}, is {b}") for found in differences(stored, now))
 
 
 def host_differences(stored: Mapping[str, object], now: Mapping[str, object]) -> tuple[str, ...]:
-    """What keeps a host from joining a study: what is measured, or with what, is not the same. A commit says
-    something only where both are in a repository."""
-    known = [name for name in SHARED_FACTS if name != "git_commit" or (stored.get(name) and now.get(name))]
+    """What keeps a host from joining a study: what is measured, or with what, is not the same. Machines may
+    differ, for each makes whole blocks; a commit says something only where both are in a repository."""
+    known = [name for name in SOFTWARE if name != "git_commit" or (stored.get(name) and now.get(name))]
     return environment_differences(
         {name: stored.get(name) for name in known}, {name: now.get(name) for name in known}
     )
-
-
-def _flat(value: Mapping[str, object], prefix: str = "") -> dict[str, object]:
-    flat: dict[str, object] = {}
-    for name, item in value.items():
-        if isinstance(item, Mapping):
-            flat.update(_flat(item, f"{prefix}{name}."))
-        else:
-            flat[prefix + name] = list(item) if isinstance(item, tuple) else item
-    return flat
-
-
-def _short(value: object) -> str:
-    text = "absent" if value is None else str(value)
-    return text if len(text) <= 40 else text[:12] + "…"

@@ -96,6 +96,11 @@ class Where:
         return self._address if self.shared else str(self._file)
 
     @property
+    def database(self) -> str:
+        """The same for the same database, whichever way it was named."""
+        return self.storage if self.shared else str(self._file.resolve())
+
+    @property
     def _address(self) -> str:
         return shown(self.storage) if self.shared else self.storage
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from sweeper.answers import Recommendation
 from sweeper.records import RunRecord, Verdict
 from sweeper.report.json_fields import configuration_object
-from sweeper.report.table import duration, run_counts
+from sweeper.report.table import duration, run_counts, valid_blocks
 
 NOT_FINISHED = "not finished"
 
@@ -49,6 +49,14 @@ def studies_table(studies: Sequence[Listed]) -> Table:
     for study in studies:
         table.add_row(*map(escape, _cells(study)))
     return table
+
+
+def one_line(study: Listed) -> str:
+    """`checkout: grid of xgboost, 2026-01-31 10:00 UTC, 3 valid blocks, recommended 8`."""
+    assert study.answer is not None
+    begun = study.created_at.replace("T", " ")[:16]
+    what = f"{study.name}: {study.command} of {study.measured}, {begun} UTC"
+    return f"{what}, {valid_blocks(study.answer)}, {_answer(study)}"
 
 
 def _cells(study: Listed) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from sweeper.report.recommendation_json import runtime_parameters
 def candidates_table(recommendation: Recommendation) -> Table:
     """One row per configuration; intervals are of the geometric mean over blocks."""
     table = Table(
-        title=f"{recommendation.study}: {_blocks(recommendation)}",
+        title=f"{recommendation.study}: {valid_blocks(recommendation)}",
         title_justify="left",
         caption=(
             f"±: {recommendation.confidence:.0%} interval over blocks, from 3 on. behind: how far below the "
@@ -47,7 +47,7 @@ def candidates_table(recommendation: Recommendation) -> Table:
     return table
 
 
-def _blocks(recommendation: Recommendation) -> str:
+def valid_blocks(recommendation: Recommendation) -> str:
     count = recommendation.blocks
     return f"{count} valid block{'' if count == 1 else 's'}"
 
@@ -172,7 +172,7 @@ def basis(recommendation: Recommendation) -> str:
     runs = sum(candidate.runs for candidate in recommendation.candidates)
     suspect = sum(candidate.suspect_runs for candidate in recommendation.candidates)
     failed = sum(candidate.failed_runs for candidate in recommendation.candidates)
-    parts = [f"{runs} valid runs in {_blocks(recommendation)}"]
+    parts = [f"{runs} valid runs in {valid_blocks(recommendation)}"]
     if suspect or failed:
         parts.append(f"{suspect} suspect and {failed} failed runs left out")
     if recommendation.residual_deviation is not None:

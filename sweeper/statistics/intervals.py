@@ -86,7 +86,7 @@ def look_error(confidence: float, looks: int, elimination: bool) -> float:
     return budget * ELIMINATION_SHARE if elimination else budget * (1 - ELIMINATION_SHARE) / looks
 
 
-def contrast_quantile(error: float, comparisons: int, degrees_of_freedom: int) -> float:
+def contrast_quantile(error: float, comparisons: int, degrees_of_freedom: float) -> float:
     """How many standard errors a one-sided limit lies from its estimate, over `comparisons` at once."""
     if degrees_of_freedom < 1:
         return math.inf
@@ -94,5 +94,5 @@ def contrast_quantile(error: float, comparisons: int, degrees_of_freedom: int) -
 
 
 @lru_cache(maxsize=4096)
-def _t(error: float, degrees_of_freedom: int) -> float:
+def _t(error: float, degrees_of_freedom: float) -> float:
     return float(stats.t.ppf(1 - error, degrees_of_freedom))

@@ -51,7 +51,10 @@ _REQUEST: Kinds = {
     "response_bytes": int,
     "failed": bool,
 }
-_SAMPLE: Kinds = typing.get_type_hints(TelemetrySample)
+_PAIRS = "client_process_cpu_s"  # no cell of a table
+_SAMPLE: Kinds = {
+    name: kind for name, kind in typing.get_type_hints(TelemetrySample).items() if name != _PAIRS
+}
 _CONFIGURATION: Kinds = {"workers": int, "model_threads": int, "processes": int}
 _INTERVALS = ("rps", "latency_mean_ms", "latency_p50_ms", "latency_p95_ms", "latency_p99_ms", "behind_best")
 _CANDIDATE: Kinds = {
@@ -118,7 +121,8 @@ def requests_frame(folder: Path, run_id: str) -> pd.DataFrame:
 
 
 def telemetry_frame(folder: Path, run_id: str) -> pd.DataFrame:
-    """One row per sample of a run, columns as in `TelemetrySample`. Raises StoreError as requests_frame."""
+    """One row per sample of a run, columns as in `TelemetrySample` but for the client's
+    single processes. Raises StoreError as requests_frame."""
     return _of_file(folder / "runs" / run_id / "telemetry.parquet", _SAMPLE)
 
 
@@ -187,7 +191,7 @@ def _of_file(path: Path, kinds: Kinds) -> pd.DataFrame:
     if lacking:
         raise StoreError(f"{path} is damaged: it has no column {lacking[0]}")
     try:
-        return frame.astype({name: _dtype(kind) for name, kind in kinds.items()})
+        return frame[list(kinds)].astype({name: _dtype(kind) for name, kind in kinds.items()})
     except (TypeError, ValueError) as error:
         raise StoreError(f"{path} is damaged: {error}") from error
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -163,3 +165,14 @@ def test_nothing_to_export_and_what_is_gone(tmp_path: Path, capsys: pytest.Captu
     assert export(tmp_path, "--what", "telemetry") == 2
     error = capsys.readouterr().err
     assert "telemetry.parquet" in error and error.count("\n") == 1
+
+
+def test_the_files_of_another_host(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = [replace(record, host=host) for record, host in zip(drawn()[:2], ("here", "there"), strict=True)]
+    place = keep(tmp_path, "shared", runs)
+    assert export(tmp_path, "--what", "requests") == 0
+    capsys.readouterr()
+    shutil.rmtree(place / "runs" / runs[1].plan.run_id)
+    assert export(tmp_path, "--what", "requests") == 2
+    error = capsys.readouterr().err
+    assert "made on there" in error and str(place / "runs") in error and error.count("\n") == 1
