@@ -10,7 +10,8 @@ sweep: $(VENV)/.ready
 	$(BIN)/sweeper grid --workers 1,4,8,16,32 --users 100 --window 6s --max-blocks 5 || [ $$? -eq 1 ]
 
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest -n auto -m "not alone"
+	$(BIN)/python -m pytest -n auto -m "not alone and not asleep"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m asleep
 	$(BIN)/python -m pytest -m alone
 
 check: $(VENV)/.ready

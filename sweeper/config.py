@@ -14,10 +14,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from sweeper.errors import UsageError
 from sweeper.notation import seconds
-from sweeper.study_settings import ANY_SETTING, COMMANDS, StudySettings, setting_names
+from sweeper.scenarios.terms import ServerKind
+from sweeper.study_settings import ANY_SETTING, COMMANDS, ScenarioSettings, StudySettings, setting_names
 
 ENVIRONMENT_PREFIX = "SWEEPER_"
 QUICK = {"window": "5s", "min_blocks": 2, "max_blocks": 2}
+ARGUMENTS = {"scenarios": "scenario"}
+"""Settings that are no flag on the command line but its argument."""
 _TRUTH = TypeAdapter(bool)
 
 
@@ -31,6 +34,8 @@ class Given:
 
 
 def flag(name: str) -> str:
+    if name in ARGUMENTS:
+        return f"the {ARGUMENTS[name]}"
     return "--" + name.replace("_", "-")
 
 
@@ -160,20 +165,36 @@ def _check_together(result: StudySettings, names: Mapping[str, str]) -> None:
             f"{shown('model')} '{result.model}' and {shown('code_dir')} '{result.code_dir}' exclude each "
             "other: give one of them"
         )
+    own_command = result.launcher == "command" or isinstance(result, ScenarioSettings)
     if result.launcher == "command" and result.server_command is None:
         raise UsageError(
             f"{shown('launcher')} command needs --server-command, such as "
             "'python server.py --port {port} --threads {workers}'"
         )
-    if result.launcher != "command" and result.server_command is not None:
+    if not own_command and result.server_command is not None:
         raise UsageError(
             f"{shown('server_command')} is used by {shown('launcher')} command only, not by "
             f"{result.launcher}: add --launcher command"
         )
+    if isinstance(result, ScenarioSettings):
+        _check_servers(result, shown)
     both = set(result.server_cpus or ()) & set(result.load_cpus or ())
     if both:
         raise UsageError(
             f"{shown('server_cpus')} and {shown('load_cpus')} share core {min(both)}: they must not overlap"
+        )
+
+
+def _check_servers(result: ScenarioSettings, shown: Callable[[str], str]) -> None:
+    named = ServerKind.COMMAND in result.servers
+    if named and result.server_command is None:
+        raise UsageError(
+            f"{shown('servers')} names command, which needs --server-command, such as "
+            "'python server.py --port {port} --threads {workers}'"
+        )
+    if not named and result.server_command is not None:
+        raise UsageError(
+            f"{shown('server_command')} is used by the server command only: name it as one of --servers"
         )
 
 

@@ -118,6 +118,10 @@ class LoadGenerator(Protocol):
     def mean_think_s(self) -> float | None:
         """Mean wait between a user's requests; None when a custom locustfile, or no user, decides it."""
 
+    def with_users(self, users: int) -> LoadGenerator:
+        """The same load by so many users. One by itself waits next to nothing between its requests: it is
+        there for the latency of a server that has nothing else to do."""
+
     def open_loop(self, arrivals_per_s: float, seed: int) -> LoadGenerator:
         """The same request without users: arriving at random at that rate, whatever becomes of those
         before, latency from the intended arrival. UsageError where the load is a locustfile of the user's.

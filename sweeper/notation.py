@@ -111,7 +111,7 @@ def _pair(value: object) -> tuple[str, object]:
     return name.strip(), values
 
 
-def aims(value: object) -> object:
+def words(value: object) -> object:
     """`throughput,p99` as a tuple of different words."""
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",")]

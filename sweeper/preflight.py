@@ -82,7 +82,7 @@ def _code_dir(settings: StudySettings, models_dir: Path) -> Path | None:
     elif settings.launcher == "command" and settings.model is None:
         return None
     else:
-        model = settings.model or "xgboost"
+        model = settings.model or settings.default_model
         code_dir, name = models_dir / model, f"--model '{model}'"
         if not (code_dir / "model.json").is_file():
             hint = f"sweeper train --model {model}" if "/" not in model else "sweeper train --help"

@@ -89,6 +89,19 @@ class Finding:
     evidence: Evidence = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Case:
+    """One server under one load, as a scenario of `sweeper scenarios` has it."""
+
+    scenario: str
+    server: str
+    users: int
+
+    @property
+    def label(self) -> str:
+        return f"{self.server}, {self.users} user{'' if self.users == 1 else 's'}"
+
+
 @dataclass(frozen=True, slots=True)
 class RunPlan:
     """One run as planned: the `position`-th of its block. `sentinel` marks the reference's second run.
@@ -96,6 +109,7 @@ class RunPlan:
     With `arrivals_per_s` it is an open-loop run of the confirmation (None: users in a closed loop), and
     `block` counts the confirmation's rounds; with `search` it is one of the search, and `block` counts the
     rounds of that. Such runs never decide. `attempt` counts the hosts that were lost while they made it.
+    With `case` it is one of a scenario, and `block` counts that scenario's blocks, or steps.
     """
 
     run_id: str
@@ -106,6 +120,11 @@ class RunPlan:
     arrivals_per_s: float | None = None
     search: bool = False
     attempt: int = 0
+    case: Case | None = None
+
+    @property
+    def label(self) -> str:
+        return self.configuration.label if self.case is None else self.case.label
 
     @property
     def block_key(self) -> BlockKey:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from sweeper.records import (
     TelemetrySample,
     Verdict,
 )
+from sweeper.scenarios.terms import ServerKind
 from sweeper.statistics.figures import Measurement, run_figures
 from sweeper.statistics.own_clock import own_speed, resumed_s
 from sweeper.under_load import Parts, RunFailed, RunSettings, State, last_line, under_load
@@ -52,9 +52,7 @@ def run_in_steps(
     exception; only an interrupt passes through, after server and load generator have been stopped. Closing
     the generator stops them as well.
     """
-    if plan.arrivals_per_s is not None:
-        # The round is the seed: the configurations of one round see the same arrivals.
-        parts = dataclasses.replace(parts, load=parts.load.open_loop(plan.arrivals_per_s, seed=plan.block))
+    parts = parts.of(plan)
     began_s, started_at = underway.spent_s(), parts.clock.utc_now()
 
     def state(now: State) -> None:
@@ -178,6 +176,7 @@ def _context(
         host_cores=settings.host_cores,
         responses_counted_by_server=counted,
         open_loop=plan.arrivals_per_s is not None,
+        has_pool=plan.case is None or ServerKind(plan.case.server).has_pool,
         load_processes=settings.load_processes,
         load_elsewhere=settings.load_elsewhere,
         load_cores=settings.load_cores,

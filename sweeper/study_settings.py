@@ -15,14 +15,25 @@ from pydantic import (
     field_validator,
 )
 
-from sweeper.notation import LAST_CORE, aims, choices, counts, cpu_set, milliseconds, parameters, seconds
+from sweeper.notation import (
+    LAST_CORE,
+    choices,
+    counts,
+    cpu_set,
+    milliseconds,
+    parameters,
+    seconds,
+    words,
+)
 from sweeper.records import DRUMS_DEFAULT, Configuration, Objective
+from sweeper.scenarios.terms import Scenario, ServerKind, Workload
 from sweeper.space import MODEL_THREADS, PROCESSES, WORKERS, Choices, Dimension, Space
 from sweeper.statistics.rule import Rule
 
 DEFAULT_WORKERS = (1, 4, 8, 16, 32)
 MOST_WORKERS, MOST_THREADS, MOST_PROCESSES = 1024, 256, 199
 MOST_LOAD_PROCESSES, MOST_LOAD_WORKERS = 64, 1000
+MOST_USERS = 10_000
 LOOKS = (2, 3, 5, 7, 10, 14, 20, 28, 40, 56, 80)
 ON_OR_OFF = ("confirm", "interleave")  # settings that are on unless somebody turns them off
 
@@ -53,6 +64,8 @@ def _numbers(most: int) -> BeforeValidator:
 AsText = PlainSerializer(lambda found: found.text)
 WorkersSpan = Annotated[Choices, _numbers(MOST_WORKERS), AsText]
 ThreadsSpan = Annotated[Choices, _numbers(MOST_THREADS), AsText]
+UserCount = Annotated[int, Field(ge=1, le=MOST_USERS)]
+AsList = PlainSerializer(lambda found: ",".join(one.value for one in found))
 ProcessesSpan = Annotated[Choices, _numbers(MOST_PROCESSES), AsText]
 
 
@@ -62,6 +75,8 @@ class StudySettings(BaseModel, ABC):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     COMMAND: ClassVar[str]
+    NOT_HERE: ClassVar[frozenset[str]] = frozenset()
+    """Settings of other commands that this one does without."""
 
     model: str | None = Field(None, min_length=1, description="the name of a folder under models/")
     code_dir: str | None = Field(None, min_length=1, description="a DRUM code folder")
@@ -74,7 +89,7 @@ class StudySettings(BaseModel, ABC):
         None, pattern=r"\{port\}", description="a command line with {port} in it"
     )
     ready_path: str = Field("/ping/", pattern=r"^/\S*$", description="a path that starts with /")
-    users: int = Field(100, ge=1, le=10_000, description="a whole number from 1 to 10000")
+    users: int = Field(100, ge=1, le=MOST_USERS, description="a whole number from 1 to 10000")
     load_processes: int = Field(1, ge=1, le=MOST_LOAD_PROCESSES, description="a whole number from 1 to 64")
     expect_load_workers: int | None = Field(
         None, ge=1, le=MOST_LOAD_WORKERS, description="a whole number from 1 to 1000"
@@ -138,7 +153,17 @@ class StudySettings(BaseModel, ABC):
     def subject(self) -> str:
         """What is measured, in a word: the model, the code folder, or that it is somebody's own command."""
         folder = (self.code_dir or "").rstrip("/").rpartition("/")[2].strip(".")
-        return self.model or folder or ("command" if self.launcher == "command" else "xgboost")
+        return self.model or folder or ("command" if self.launcher == "command" else self.default_model)
+
+    @property
+    def default_model(self) -> str:
+        """What is measured where nothing is named."""
+        return "xgboost"
+
+    @property
+    def most_users(self) -> int:
+        """At once, in any run."""
+        return self.users
 
     @property
     def in_turns(self) -> bool:
@@ -158,7 +183,8 @@ class StudySettings(BaseModel, ABC):
 
     def plain(self) -> dict[str, Any]:
         """As in a file: the command and every setting that is not None, in the file's own notation."""
-        return {"command": self.COMMAND, **self.model_dump(mode="json", exclude_none=True)}
+        kept = self.model_dump(mode="json", exclude_none=True, exclude=set(self.NOT_HERE))
+        return {"command": self.COMMAND, **kept}
 
 
 class GridSettings(StudySettings):
@@ -215,7 +241,7 @@ class OptimizeSettings(StudySettings):
     )
     objective: Annotated[
         tuple[Objective, ...],
-        BeforeValidator(aims),
+        BeforeValidator(words),
         PlainSerializer(lambda found: ",".join(aim.value for aim in found)),
     ] = Field(
         (Objective.THROUGHPUT,), min_length=1, description="throughput, p99 or both, such as throughput,p99"
@@ -236,11 +262,57 @@ class OptimizeSettings(StudySettings):
         return self.space.nearest(DRUMS_DEFAULT)
 
 
-COMMANDS: dict[str, type[StudySettings]] = {"grid": GridSettings, "optimize": OptimizeSettings}
+class ScenarioSettings(StudySettings):
+    """`sweeper scenarios`: two servers with the same model, side by side under several loads."""
+
+    COMMAND = "scenarios"
+    NOT_HERE = frozenset({"launcher", "users", "confirm", "quick", "expect_load_workers", "load_master_bind"})
+
+    scenarios: Annotated[tuple[Scenario, ...], BeforeValidator(words), AsList] = Field(
+        tuple(Scenario), min_length=1, description="one or more of single, concurrent and stress"
+    )
+    servers: Annotated[tuple[ServerKind, ...], BeforeValidator(words), AsList] = Field(
+        (ServerKind.FASTAPI, ServerKind.GUNICORN),
+        min_length=2,
+        max_length=2,
+        description="two different ones of fastapi, gunicorn, werkzeug, drum-fastapi and command",
+    )
+    workload: Workload = Field(Workload.CPU, description="cpu or io")
+    workers: WorkerCount = Field(DRUMS_DEFAULT.workers, description="a whole number from 1 to 1024")
+    processes: int = Field(1, ge=1, le=MOST_PROCESSES, description="a whole number from 1 to 199")
+    model_threads: int = Field(1, ge=1, le=MOST_THREADS, description="a whole number from 1 to 256")
+    concurrency: Annotated[tuple[UserCount, ...], BeforeValidator(counts)] = Field(
+        (10, 50, 100), min_length=1, max_length=10, description="numbers of users, such as 10,50,100"
+    )
+    max_users: int = Field(3200, ge=2, le=MOST_USERS, description="a whole number from 2 to 10000")
+    max_blocks: int = Field(5, ge=2, le=100, description="a whole number from 2 to 100")
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        return (Objective.THROUGHPUT,)
+
+    @property
+    def reference(self) -> Configuration:
+        return Configuration(self.workers, self.model_threads, self.processes)
+
+    @property
+    def default_model(self) -> str:
+        return "io-bound" if self.workload is Workload.IO else "xgboost"
+
+    @property
+    def most_users(self) -> int:
+        stress = self.max_users if Scenario.STRESS in self.scenarios else 0
+        return max(stress, *self.concurrency)
+
+
+COMMANDS: dict[str, type[StudySettings]] = {
+    kind.COMMAND: kind for kind in (GridSettings, OptimizeSettings, ScenarioSettings)
+}
 
 
 def setting_names(command: str) -> tuple[str, ...]:
-    return tuple(COMMANDS[command].model_fields)
+    kind = COMMANDS[command]
+    return tuple(name for name in kind.model_fields if name not in kind.NOT_HERE)
 
 
 ANY_SETTING = tuple(dict.fromkeys(name for command in COMMANDS for name in setting_names(command)))

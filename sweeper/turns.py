@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from sweeper.interfaces import Telemetry
@@ -57,7 +57,7 @@ def run_side_by_side(
     """
     left = list(plans)
     if settings.interleave and len(left) > 1:
-        parts = replace(parts, launcher=parts.launcher.among(len(left)), load=parts.load.among(len(left)))
+        parts = parts.among(len(left))
     while left:
         yield from _together(left, settings, parts, directory, on_state)
 

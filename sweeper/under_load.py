@@ -9,8 +9,8 @@ same seconds.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from sweeper.interfaces import (
     Telemetry,
     TelemetryProbe,
 )
-from sweeper.records import Evidence, RequestLog, TelemetrySample, Window
+from sweeper.records import Evidence, RequestLog, RunPlan, TelemetrySample, Window
 from sweeper.statistics.own_clock import own_requests
 from sweeper.statistics.warmup import is_steady
 from sweeper.underway import Underway
@@ -73,13 +73,34 @@ class RunSettings:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The outside things a run is made of. Without `host_speed` no covariate is measured."""
+    """The outside things a run is made of. Without `host_speed` no covariate is measured. Of scenarios,
+    `servers` has a launcher for each server that they name."""
 
     launcher: Launcher
     load: LoadGenerator
     telemetry: Telemetry
     clock: Clock
     host_speed: HostSpeed | None = None
+    servers: Mapping[str, Launcher] = field(default_factory=dict)
+
+    def among(self, runs: int) -> Parts:
+        """The same for one of so many runs that take turns."""
+        return replace(
+            self,
+            launcher=self.launcher.among(runs),
+            load=self.load.among(runs),
+            servers={name: launcher.among(runs) for name, launcher in self.servers.items()},
+        )
+
+    def of(self, plan: RunPlan) -> Parts:
+        """Those of one run: its server, its users, or its arrivals."""
+        if plan.case is not None:
+            load = self.load.with_users(plan.case.users)
+            return replace(self, launcher=self.servers[plan.case.server], load=load)
+        if plan.arrivals_per_s is not None:
+            # The round is the seed: the configurations of one round see the same arrivals.
+            return replace(self, load=self.load.open_loop(plan.arrivals_per_s, seed=plan.block))
+        return self
 
 
 class RunFailed(Exception):

@@ -2,7 +2,8 @@
 
 Properties have no deadline (the machine may be busy) and the same examples every time;
 `--hypothesis-profile=deep` looks further, at random. `make test` runs what only computes on all cores at
-once, then what measures, starts servers or waits for them, one test after another.
+once; then whole studies of servers that sleep, two at a time, each on a host of its own; then what
+measures or starts real servers, one test after another.
 """
 
 from __future__ import annotations
@@ -22,13 +23,18 @@ settings.load_profile("sweeper")
 
 ALONE = {"e2e", "launch", "load", "processes", "server", "telemetry", "truth", "bench", "hosts"}
 ALONE_FILES = {"test_real.py", "test_cpu_quota.py", "test_real_drum.py", "test_training.py"}
+ASLEEP = {
+    f"test_{name}.py" for name in ("confirm", "interrupts", "optimize", "truth_drift", "truth_grids")
+}  # of tests/e2e
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
         where = item.path.relative_to(here)
-        if where.parts[0] in ALONE or where.name in ALONE_FILES:
+        if where.parts[0] == "e2e" and where.name in ASLEEP:
+            item.add_marker("asleep")
+        elif where.parts[0] in ALONE or where.name in ALONE_FILES:
             item.add_marker("alone")
 
 

@@ -7,6 +7,7 @@ users, simulated user by user, so that throughput, latency and think time obey L
 from __future__ import annotations
 
 import heapq
+import re
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,8 @@ from sweeper.records import (
     ServerExit,
     TelemetrySample,
 )
+from sweeper.scenarios.outcome import Outcome
+from sweeper.scenarios.terms import Scenario
 from sweeper.study import Progress
 from sweeper.under_load import Parts, State
 
@@ -114,8 +117,10 @@ class World:
         if len(self.steps) == self.interrupt_at:
             raise KeyboardInterrupt
 
-    def parts(self) -> Parts:
-        return Parts(FakeLauncher(self), FakeLoad(self), FakeTelemetry(self), self.clock)
+    def parts(self, *servers: str) -> Parts:
+        """With a launcher for each server that scenarios name."""
+        named = {name: FakeLauncher(self) for name in servers}
+        return Parts(FakeLauncher(self), FakeLoad(self), FakeTelemetry(self), self.clock, servers=named)
 
     def server_of(self, pid: int) -> FakeServer:
         return next(server for server in self.servers if server.pid == pid)
@@ -240,7 +245,8 @@ class FakeLauncher:
         self._world.step("launch")
         assert all(server.frozen or server.stops for server in self._world.servers), "two servers run at once"
         run_id = log_path.parent.name
-        block = int(run_id[1:3]) if run_id[1:3].isdigit() else 1
+        found = re.search(r"(?:^\w|-b)(\d\d)", run_id)
+        block = int(found[1]) if found else 1
         server = FakeServer(self._world, configuration, block, run_id)
         self._world.servers.append(server)
         return server
@@ -249,16 +255,18 @@ class FakeLauncher:
 class Traffic:
     """What N users do to one server; grown as far as it is looked at."""
 
-    def __init__(self, world: World, behaviour: Behaviour, run_id: str) -> None:
+    def __init__(
+        self, world: World, behaviour: Behaviour, run_id: str, users: int, think_s: tuple[float, float]
+    ) -> None:
         self._clock = world.clock
         self._behaviour = behaviour
-        self._think = tuple(wait + world.waits_longer_s for wait in world.think_s or (0.1, 0.5))
+        self._think = tuple(wait + world.waits_longer_s for wait in think_s)
         self._random = generator(world.seed, f"traffic {run_id}")
         self.begun_s = world.clock.now_s
-        self._next = self._random.uniform(0.0, 0.05, world.users)
+        self._next = self._random.uniform(0.0, 0.05, users)
         mean_think = sum(self._think) / 2
-        self._mean_latency_s = max(0.001, world.users / behaviour.rps - mean_think)
-        self._cycle_s = world.users / behaviour.rps
+        self._mean_latency_s = max(0.001, users / behaviour.rps - mean_think)
+        self._cycle_s = users / behaviour.rps
         self._speed = np.exp(self._random.normal(0.0, behaviour.wobble, 4000))
         self._grown_s = 0.0
         self._started = np.empty(0)
@@ -381,7 +389,7 @@ class OpenTraffic(Traffic):
     """Requests that arrive at random at one server with a slot for each worker, first come first served."""
 
     def __init__(self, world: World, server: FakeServer, arrivals_per_s: float, seed: int) -> None:
-        super().__init__(world, server.behaviour, server.run_id)
+        super().__init__(world, server.behaviour, server.run_id, world.users, (0.1, 0.5))
         self.arrivals_per_s = arrivals_per_s
         self._gaps = np.random.default_rng(seed)
         workers = server.configuration.workers
@@ -459,10 +467,16 @@ class FakeSession:
 
 
 class FakeLoad:
-    def __init__(self, world: World, arrivals: tuple[float, int] | None = None) -> None:
+    def __init__(
+        self, world: World, arrivals: tuple[float, int] | None = None, users: int | None = None
+    ) -> None:
         self._world = world
         self._arrivals = arrivals
-        self.users = world.users if arrivals is None else 1
+        self.users = 1 if arrivals is not None else users or world.users
+        self._think_s = (0.02, 0.03) if users == 1 else world.think_s
+
+    def with_users(self, users: int) -> FakeLoad:
+        return FakeLoad(self._world, users=users)
 
     def among(self, runs: int) -> FakeLoad:
         return self
@@ -472,7 +486,7 @@ class FakeLoad:
 
     @property
     def mean_think_s(self) -> float | None:
-        think_s = self._world.think_s
+        think_s = self._think_s
         return None if think_s is None or self._arrivals is not None else sum(think_s) / 2
 
     def start(self, base_url: str, directory: Path) -> FakeSession:
@@ -481,7 +495,7 @@ class FakeLoad:
             raise LoadError("locust could not be started: no such file")
         server = self._world.server_of(int(base_url.rpartition(":")[2]))
         traffic = (
-            Traffic(self._world, server.behaviour, server.run_id)
+            Traffic(self._world, server.behaviour, server.run_id, self.users, self._think_s or (0.1, 0.5))
             if self._arrivals is None
             else OpenTraffic(self._world, server, *self._arrivals)
         )
@@ -577,6 +591,7 @@ class Watching:
         self.dropped: list[tuple[Configuration, int, str]] = []
         self.rounds: list[tuple[int, Search]] = []
         self.waits: list[str] = []
+        self.looks: list[tuple[Scenario, int, Outcome]] = []
 
     def runs_started(self, plans: Sequence[RunPlan], progress: Progress) -> None:
         self.progress.append(progress)
@@ -598,3 +613,6 @@ class Watching:
 
     def waiting(self, why: str) -> None:
         self.waits.append(why)
+
+    def scenario_look(self, scenario: Scenario, block: int, so_far: Outcome) -> None:
+        self.looks.append((scenario, block, so_far))

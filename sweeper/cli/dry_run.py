@@ -5,13 +5,20 @@ from __future__ import annotations
 from sweeper.course import StudyPlan
 from sweeper.optimization import OptimizePlan
 from sweeper.report.table import duration
+from sweeper.scenario_study import ScenarioPlan, settings_of
+from sweeper.scenarios.expectations import expected
+from sweeper.scenarios.stress import FIRST_USERS
+from sweeper.scenarios.terms import Scenario
 from sweeper.search.confirmation_plan import ROUNDS
 from sweeper.search.rounds import NEW, RUNS, round_plan, rounds_left
+from sweeper.search.scenario_plan import scenario_block
 from sweeper.statistics.search import BEST
 from sweeper.study_settings import StudySettings
 
 
-def describe(plan: StudyPlan | OptimizePlan, settings: StudySettings) -> str:
+def describe(plan: StudyPlan | OptimizePlan | ScenarioPlan, settings: StudySettings) -> str:
+    if isinstance(plan, ScenarioPlan):
+        return _scenarios(plan)
     return _optimize(plan, settings) if isinstance(plan, OptimizePlan) else _grid(plan, settings)
 
 
@@ -61,6 +68,41 @@ def _optimize(plan: OptimizePlan, settings: StudySettings) -> str:
         f"time         about {duration(search_s)} to search, then {duration(fewest * run_s)} to "
         f"{duration((most + confirming) * run_s)}",
     ]
+    return "\n".join(lines)
+
+
+def _scenarios(plan: ScenarioPlan) -> str:
+    terms, run_s = plan.terms, plan.run.expected_s
+    first, second = terms.servers
+    lines = [
+        f"study        {plan.name}",
+        f"compares     {first} ({terms.configurations[first].label}) and {second}, {terms.workload.bound}",
+        f"one run      fresh server, warm-up from {plan.run.warmup_s:g} s, window of "
+        f"{plan.run.window_s:g} s; about {duration(run_s)}",
+    ]
+    fewest = most = 0.0
+    for scenario in terms.scenarios:
+        if scenario is Scenario.STRESS:
+            lines.append(
+                f"{scenario:<12} from {FIRST_USERS} users on, twice as many in each step up to "
+                f"{terms.max_users}, until {terms.max_error_rate:.1%} of the requests fail"
+                + (f" or p99 is above {terms.slo_p99_ms:g} ms" if terms.slo_p99_ms else "")
+                + "; how long that takes depends on the servers"
+            )
+            continue
+        runs = len(scenario_block(terms, scenario, 1))
+        how = "take turns of half a second" if settings_of(plan, scenario).interleave else "one after another"
+        users, looks = ", ".join(map(str, terms.users(scenario))), terms.looks
+        lines.append(
+            f"{scenario:<12} {users} user{'' if users == '1' else 's'}; {looks[0]} to {looks[-1]} "
+            f"blocks of {runs} runs, {how}; looks after {', '.join(map(str, looks))}"
+        )
+        fewest, most = fewest + terms.looks[0] * runs * run_s, most + terms.looks[-1] * runs * run_s
+    claims = ", ".join(one.claim for one in expected(terms)) or "none for these servers and scenarios"
+    lines.append(f"expectations {claims}; {terms.confidence:.0%} confidence each")
+    if most:
+        besides = ", but for the stress" if Scenario.STRESS in terms.scenarios else ""
+        lines.append(f"time         about {duration(fewest)} to {duration(most)}{besides}")
     return "\n".join(lines)
 
 

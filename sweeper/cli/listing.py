@@ -32,6 +32,7 @@ def _listed(study: StoredStudy, where: Where) -> Listed:
     try:
         measured = stored_settings(study).subject
         found = recorded_of(study, where)
+        answer = None if found.outcome is not None else found.recommendation
     except SweeperError as error:
         return Listed(study.name, command, "-", study.created_at, trouble=str(error))
-    return Listed(study.name, command, measured, study.created_at, found.records, found.recommendation)
+    return Listed(study.name, command, measured, study.created_at, found.records, answer, found.outcome)

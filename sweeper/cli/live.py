@@ -10,8 +10,11 @@ from rich.status import Status as Spinner
 
 from sweeper.answers import Recommendation, Search
 from sweeper.records import Configuration, RunPlan, RunRecord
+from sweeper.report.scenarios import hypothesis_line, outcome_table, stress_line
 from sweeper.report.table import candidates_table, duration, outlook, run_line, stage
 from sweeper.report.trials import trials_table
+from sweeper.scenarios.outcome import Outcome
+from sweeper.scenarios.terms import Scenario
 from sweeper.study import Progress
 from sweeper.under_load import State
 
@@ -36,7 +39,7 @@ class Live:
 
     def runs_started(self, plans: Sequence[RunPlan], progress: Progress) -> None:
         self._progress = progress
-        self._label_width = max(self._label_width, *(len(plan.configuration.label) for plan in plans))
+        self._label_width = max(self._label_width, *(len(plan.label) for plan in plans))
         self._spent_s = dict.fromkeys((plan.run_id for plan in plans), 0.0)
 
     def run_state(self, plan: RunPlan, state: State, elapsed_s: float) -> None:
@@ -47,7 +50,7 @@ class Live:
         left_s = max(0.0, progress.left_s - sum(self._spent_s.values()))
         side_by_side = f" ({len(self._spent_s)} runs take turns)" if len(self._spent_s) > 1 else ""
         text = (
-            f"{stage(plan)}{side_by_side}, {plan.configuration.label}: {state.value}, {elapsed_s:.0f} s   "
+            f"{stage(plan)}{side_by_side}, {plan.label}: {state.value}, {elapsed_s:.0f} s   "
             f"about {duration(left_s)} to {progress.until}"
         )
         if self._spinner is None:
@@ -79,6 +82,19 @@ class Live:
             f"search round {number}: {len(so_far.trials)} of {so_far.wanted} configurations tried"
             + ("" if left else "; the best ones go on to fresh blocks once each has had its runs")
         )
+        self._console.print()
+
+    def scenario_look(self, scenario: Scenario, block: int, so_far: Outcome) -> None:
+        if so_far.complete:
+            return
+        self._console.print()
+        if scenario is Scenario.STRESS:
+            for one in so_far.stress:
+                self._print(stress_line(one, so_far))
+        else:
+            self._console.print(outcome_table(so_far))
+            for hypothesis in so_far.hypotheses:
+                self._print(hypothesis_line(hypothesis, so_far))
         self._console.print()
 
     def waiting(self, why: str) -> None:

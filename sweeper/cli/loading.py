@@ -4,25 +4,41 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from sweeper.answers import Recommendation
-from sweeper.cli.where import Where, answer_of
+from sweeper.claims import Shared
+from sweeper.cli.where import Where, answer_of, is_of_scenarios, outcome_of
 from sweeper.errors import UsageError
 from sweeper.records import RunRecord
+from sweeper.scenarios.outcome import Outcome
 from sweeper.store.database import StoredStudy
 from sweeper.store.frames import candidates_frame, runs_frame, trials_frame
 from sweeper.store.study_data import StudyData
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Recorded:
-    """A study with its runs and the answer they give."""
+    """A study with all that is recorded of it."""
 
     study: StoredStudy
     folder: Path
-    records: tuple[RunRecord, ...]
-    recommendation: Recommendation
+    seen: Shared
+
+    @property
+    def records(self) -> tuple[RunRecord, ...]:
+        return self.seen.records
+
+    @cached_property
+    def recommendation(self) -> Recommendation:
+        """The answer the runs give. Raises UsageError for a study that recommends nothing."""
+        return answer_of(self.study, self.seen)
+
+    @cached_property
+    def outcome(self) -> Outcome | None:
+        """What a study of `sweeper scenarios` shows; None for others."""
+        return outcome_of(self.study, self.seen) if is_of_scenarios(self.study) else None
 
 
 def recorded(where: Where) -> Recorded:
@@ -32,8 +48,7 @@ def recorded(where: Where) -> Recorded:
 
 def recorded_of(study: StoredStudy, where: Where) -> Recorded:
     """As `recorded`, of a study that is known to be there."""
-    seen = where.seen(study.name)
-    return Recorded(study, where.studies_dir / study.name, seen.records, answer_of(study, seen))
+    return Recorded(study, where.studies_dir / study.name, where.seen(study.name))
 
 
 def load_study(path: str | os.PathLike[str], *, storage: str | None = None) -> StudyData:

@@ -10,7 +10,18 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from sweeper.cli import compare, export, grid, load_worker, optimize, recommend, serve, studies, train
+from sweeper.cli import (
+    compare,
+    export,
+    grid,
+    load_worker,
+    optimize,
+    recommend,
+    scenarios,
+    serve,
+    studies,
+    train,
+)
 from sweeper.errors import SweeperError, UsageError
 from sweeper.version import __version__
 
@@ -46,6 +57,7 @@ train.register(app)
 serve.register(app)
 grid.register(app)
 optimize.register(app)
+scenarios.register(app)
 load_worker.register(app)
 recommend.register(app)
 studies.register(app)

@@ -10,8 +10,10 @@ from dataclasses import replace
 from sweeper.course import StudyPlan
 from sweeper.fingerprints import SOFTWARE, differences
 from sweeper.optimization import OptimizePlan
+from sweeper.scenario_study import ScenarioPlan
+from sweeper.scenarios.terms import Scenario, Terms
 from sweeper.search.rounds import SearchSpace
-from sweeper.study_settings import GridSettings, OptimizeSettings, StudySettings
+from sweeper.study_settings import GridSettings, OptimizeSettings, ScenarioSettings, StudySettings
 from sweeper.under_load import RunSettings
 
 NOT_CONFIRMED = (
@@ -24,29 +26,13 @@ def plan_of(
     name: str, settings: StudySettings, environment: Mapping[str, object]
 ) -> StudyPlan | OptimizePlan:
     """`environment` is the study's fingerprint with the placement of server and load (environment.json)."""
-    found, cores = environment.get("placement"), environment.get("cores")
-    placement = found if isinstance(found, dict) else {}
-    shared, load_cpus = bool(placement.get("shared", True)), placement.get("load_cpus")
     blocks = StudyPlan(
         name=name,
         configurations=settings.configurations if isinstance(settings, GridSettings) else (),
         rule=settings.rule,
         seed=settings.seed,
         reference=settings.reference,
-        run=RunSettings(
-            window_s=settings.window,
-            warmup_s=settings.warmup,
-            warmup_cap_s=settings.warmup_cap,
-            drain_s=settings.drain,
-            start_timeout_s=settings.start_timeout,
-            max_error_rate=settings.max_error_rate,
-            cores_shared=shared and settings.expect_load_workers is None,
-            host_cores=cores if isinstance(cores, int) else 1,
-            interleave=settings.in_turns,
-            load_processes=settings.expect_load_workers or settings.load_processes,
-            load_elsewhere=settings.expect_load_workers is not None,
-            load_cores=len(load_cpus) if isinstance(load_cpus, list) else None,
-        ),
+        run=run_settings(settings, environment),
         fingerprint=fingerprint(environment),
         environment=dict(environment),
         confirm=settings.confirm and settings.locustfile is None,
@@ -63,6 +49,53 @@ def plan_of(
         seed=settings.seed,
     )
     return OptimizePlan(search, replace(blocks.run, window_s=settings.search_window), blocks)
+
+
+def run_settings(settings: StudySettings, environment: Mapping[str, object]) -> RunSettings:
+    """How each run is made."""
+    found, cores = environment.get("placement"), environment.get("cores")
+    placement = found if isinstance(found, dict) else {}
+    shared, load_cpus = bool(placement.get("shared", True)), placement.get("load_cpus")
+    return RunSettings(
+        window_s=settings.window,
+        warmup_s=settings.warmup,
+        warmup_cap_s=settings.warmup_cap,
+        drain_s=settings.drain,
+        start_timeout_s=settings.start_timeout,
+        max_error_rate=settings.max_error_rate,
+        cores_shared=shared and settings.expect_load_workers is None,
+        host_cores=cores if isinstance(cores, int) else 1,
+        interleave=settings.in_turns,
+        load_processes=settings.expect_load_workers or settings.load_processes,
+        load_elsewhere=settings.expect_load_workers is not None,
+        load_cores=len(load_cpus) if isinstance(load_cpus, list) else None,
+    )
+
+
+def scenario_plan_of(
+    name: str, settings: ScenarioSettings, environment: Mapping[str, object]
+) -> ScenarioPlan:
+    """As `plan_of`. Without a pool the number of workers means nothing, and stands as one."""
+    pooled = settings.reference
+    first, second = settings.servers
+    terms = Terms(
+        servers=(first, second),
+        configurations={
+            server: pooled if server.has_pool else replace(pooled, workers=1) for server in settings.servers
+        },
+        scenarios=tuple(scenario for scenario in Scenario if scenario in settings.scenarios),
+        workload=settings.workload,
+        concurrency=settings.concurrency,
+        looks=settings.looks,
+        confidence=settings.confidence,
+        tolerance=settings.tolerance,
+        seed=settings.seed,
+        max_users=settings.max_users,
+        max_error_rate=settings.max_error_rate,
+        slo_p99_ms=settings.slo_p99,
+    )
+    run = run_settings(settings, environment)
+    return ScenarioPlan(name, terms, run, fingerprint(environment), dict(environment))
 
 
 def fingerprint(environment: Mapping[str, object]) -> str:

@@ -17,15 +17,20 @@ from sweeper.launch import DrumLauncher
 from sweeper.measuring_lock import measuring_lock
 from sweeper.optimization import OptimizePlan, run_optimization
 from sweeper.report import formats
+from sweeper.report.scenarios_json import outcome_object
+from sweeper.scenario_study import ScenarioPlan, run_scenarios
+from sweeper.scenarios.outcome import Outcome
 from sweeper.search.optuna_log import OptunaLog
 from sweeper.shared_optimization import run_shared_optimization
 from sweeper.shared_study import Host, run_shared_study
 from sweeper.store.database import Database, StoredStudy
 from sweeper.store.shared_study_store import SharedStudyStore
-from sweeper.store.study_store import StudyStore
+from sweeper.store.study_store import OUTCOME_FILE, RECOMMENDATION_FILE, StudyStore
 from sweeper.study import run_study
 from sweeper.study_settings import StudySettings
-from sweeper.under_load import Parts
+from sweeper.under_load import Parts, RunSettings
+
+Answer = Recommendation | Outcome
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,23 +38,30 @@ class Prepared:
     """A study that has passed every check and has not touched anything yet. The plan is of this host's
     environment."""
 
-    plan: StudyPlan | OptimizePlan
+    plan: StudyPlan | OptimizePlan | ScenarioPlan
     settings: StudySettings
     parts: Parts
     existing: StoredStudy | None
 
     @property
-    def blocks(self) -> StudyPlan:
-        """The plan of the blocks that decide."""
+    def _blocks(self) -> StudyPlan | ScenarioPlan:
         return self.plan.blocks if isinstance(self.plan, OptimizePlan) else self.plan
 
     @property
     def name(self) -> str:
-        return self.blocks.name
+        return self._blocks.name
 
     @property
     def environment(self) -> dict[str, object]:
-        return dict(self.blocks.environment)
+        return dict(self._blocks.environment)
+
+    @property
+    def run(self) -> RunSettings:
+        return self._blocks.run
+
+    @property
+    def fingerprint(self) -> str:
+        return self._blocks.fingerprint
 
     def begun(self) -> StoredStudy:
         """The study's row if this host is the one that makes it."""
@@ -61,7 +73,7 @@ class MadeMeanwhile(Exception):
     """Another host has made a study of this name since it was looked for."""
 
 
-def run(prepared: Prepared, where: Where) -> Recommendation:
+def run(prepared: Prepared, where: Where) -> Answer:
     """Raises UsageError for whatever is found before anything is started, MadeMeanwhile likewise."""
     with measuring_lock(), ExitStack() as held:
         with nothing_lost():
@@ -79,11 +91,14 @@ def run(prepared: Prepared, where: Where) -> Recommendation:
             _begin(prepared, store)
         with Live(console(stderr=True)) as live:
             if isinstance(store, SharedStudyStore):
-                recommendation = _shared(prepared, store, live, where.storage)
+                found: Answer = _shared(prepared, store, live, where.storage)
             else:
-                recommendation = _studied(prepared, store, live, where.storage)
-        store.save_recommendation(formats.to_json_dict(recommendation), complete=recommendation.complete)
-        return recommendation
+                found = _studied(prepared, store, live, where.storage)
+        if isinstance(found, Outcome):
+            store.save_answer(OUTCOME_FILE, outcome_object(found), complete=found.complete)
+        else:
+            store.save_answer(RECOMMENDATION_FILE, formats.to_json_dict(found), complete=found.complete)
+        return found
 
 
 def _begin(prepared: Prepared, store: StudyStore) -> None:
@@ -97,20 +112,22 @@ def _begin(prepared: Prepared, store: StudyStore) -> None:
 
 
 def _check_drum(prepared: Prepared, folder: Path) -> None:
-    """Start it once, before anything is swept: a DRUM without the FastAPI server has no such pool."""
-    launcher, plan = prepared.parts.launcher, prepared.blocks
-    if not isinstance(launcher, DrumLauncher):
-        return
-    server = launcher.start(plan.reference, folder / "drum-check.log")
-    try:
-        server.wait_ready(plan.run.start_timeout_s)
-        launcher.check_pool_applied(server)
-    finally:
-        server.stop()
+    """Start it once, before anything is measured: a DRUM without the FastAPI server has no such pool."""
+    parts = prepared.parts
+    for launcher in parts.servers.values() or (parts.launcher,):
+        if isinstance(launcher, DrumLauncher) and launcher.claims_pool:
+            server = launcher.start(prepared.settings.reference, folder / "drum-check.log")
+            try:
+                server.wait_ready(prepared.run.start_timeout_s)
+                launcher.check_pool_applied(server)
+            finally:
+                server.stop()
 
 
-def _studied(prepared: Prepared, store: StudyStore, live: Live, storage: str) -> Recommendation:
+def _studied(prepared: Prepared, store: StudyStore, live: Live, storage: str) -> Answer:
     plan, parts = prepared.plan, prepared.parts
+    if isinstance(plan, ScenarioPlan):
+        return run_scenarios(plan, parts, store, live)
     if isinstance(plan, StudyPlan):
         return run_study(plan, parts, store, live)
     with nothing_lost():
@@ -122,10 +139,10 @@ def _studied(prepared: Prepared, store: StudyStore, live: Live, storage: str) ->
 def _shared(prepared: Prepared, store: SharedStudyStore, live: Live, storage: str) -> Recommendation:
     """The plan that all hosts share goes by the environment of the one that began; how runs are made here, by
     this one's."""
-    here, parts = prepared.blocks, prepared.parts
-    begun: Mapping[str, object] = prepared.existing.environment if prepared.existing else here.environment
+    parts = prepared.parts
+    begun: Mapping[str, object] = prepared.existing.environment if prepared.existing else prepared.environment
     plan = plan_of(prepared.name, prepared.settings, begun)
-    host = Host(store.host, here.run, here.fingerprint)
+    host = Host(store.host, prepared.run, prepared.fingerprint)
     if isinstance(plan, StudyPlan):
         return run_shared_study(plan, host, parts, store, live)
     with nothing_lost(), store.alone():  # Optuna's tables are made once

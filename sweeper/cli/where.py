@@ -17,10 +17,11 @@ from sweeper.answers import Recommendation
 from sweeper.claims import Shared
 from sweeper.config import ENVIRONMENT_PREFIX, Given, settings
 from sweeper.errors import StoreError, UsageError
+from sweeper.scenarios.outcome import Outcome
 from sweeper.store.address import SQLITE, hides, is_postgres, normalised, shown
 from sweeper.store.claim_table import environments, shared
 from sweeper.store.database import Database, StoredStudy
-from sweeper.study_settings import StudySettings
+from sweeper.study_settings import ScenarioSettings, StudySettings
 
 VARIABLES = ("study", "studies_dir", "storage", "config", "host_name")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -122,11 +123,17 @@ class Where:
             raise UsageError(f"there is no study yet in {self.place}: make one with sweeper grid")
         return found
 
-    def find(self) -> StoredStudy:
-        """The study named, or the newest. Raises UsageError when there is none."""
+    def find(self, *, recommending: bool = False) -> StoredStudy:
+        """The study named, or the newest (of those that recommend a worker count). Raises UsageError when
+        there is none."""
         found = self.all()
         if self.study is None:
-            return found[-1]
+            rest = [study for study in found if not (recommending and is_of_scenarios(study))]
+            if not rest:
+                raise UsageError(
+                    f"no study in {self.place} recommends a worker count: make one with sweeper grid"
+                )
+            return rest[-1]
         for study in found:
             if study.name == self.study:
                 return study
@@ -205,13 +212,40 @@ def stored_settings(study: StoredStudy) -> StudySettings:
 
 
 def answer(where: Where) -> Recommendation:
-    """The answer of a recorded study, from its records alone."""
-    study = where.find()
+    """The answer of a recorded study, from its records alone: of the one named, or of the newest that
+    recommends anything."""
+    study = where.find(recommending=where.study is None)
     return answer_of(study, where.seen(study.name))
 
 
+def recorded_answer(where: Where) -> Recommendation | Outcome:
+    """What a recorded study of any command shows."""
+    study = where.find()
+    seen = where.seen(study.name)
+    return outcome_of(study, seen) if is_of_scenarios(study) else answer_of(study, seen)
+
+
+def is_of_scenarios(study: StoredStudy) -> bool:
+    return study.settings.get("command") == ScenarioSettings.COMMAND
+
+
+def outcome_of(study: StoredStudy, seen: Shared) -> Outcome:
+    """What is recorded of a study of `sweeper scenarios`."""
+    from sweeper.cli.planning import scenario_plan_of
+    from sweeper.scenario_study import outcome_so_far
+
+    chosen = stored_settings(study)
+    assert isinstance(chosen, ScenarioSettings)
+    return outcome_so_far(scenario_plan_of(study.name, chosen, study.environment), seen.records)
+
+
 def answer_of(study: StoredStudy, seen: Shared) -> Recommendation:
-    """The answer that what is recorded of a study gives."""
+    """The answer that what is recorded of a study gives. Raises UsageError where it is none that could."""
+    if is_of_scenarios(study):
+        raise UsageError(
+            f"study '{study.name}' compares two servers and recommends no worker count: see "
+            f"sweeper scenarios --study {study.name}"
+        )
     from sweeper.cli.planning import plan_of
     from sweeper.course import answer_so_far
     from sweeper.optimization import OptimizePlan

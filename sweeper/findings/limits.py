@@ -45,7 +45,8 @@ class Limits:
 class RunContext:
     """What was asked of the run. `mean_think_s` is None where the users' waits are not known; with
     `open_loop` there were no users, and `users` means nothing. The load generator ran in
-    `load_processes`, on `load_cores` of its own (None: on any), or `load_elsewhere`, on other hosts."""
+    `load_processes`, on `load_cores` of its own (None: on any), or `load_elsewhere`, on other hosts. Without
+    `has_pool` the server is known to have none, and the worker count says nothing."""
 
     configuration: Configuration
     users: int
@@ -58,3 +59,4 @@ class RunContext:
     load_processes: int = 1
     load_elsewhere: bool = False
     load_cores: int | None = None
+    has_pool: bool = True

@@ -33,7 +33,7 @@ def size_not_applied(figures: RunFigures, context: RunContext, limits: Limits) -
 
 
 def size_unverified(figures: RunFigures, context: RunContext) -> Finding | None:
-    if figures.max_concurrency is not None:
+    if figures.max_concurrency is not None or not context.has_pool:
         return None
     if figures.pool_workers is not None:
         return Finding(

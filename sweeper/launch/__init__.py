@@ -1,7 +1,7 @@
 """Starting model servers: three launchers, what they set for the server, and the cores it gets."""
 
 from sweeper.launch.drum import DrumLauncher
-from sweeper.launch.launchers import CommandLauncher, FastApiLauncher, LaunchOptions
+from sweeper.launch.launchers import CommandLauncher, FastApiLauncher, LaunchOptions, ServerLauncher
 from sweeper.launch.placement import Placement, place_cores
 from sweeper.launch.server import LaunchedServer
 
@@ -12,5 +12,6 @@ __all__ = [
     "LaunchOptions",
     "LaunchedServer",
     "Placement",
+    "ServerLauncher",
     "place_cores",
 ]

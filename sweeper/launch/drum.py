@@ -47,6 +47,11 @@ class DrumLauncher(ServerLauncher):
     def name(self) -> str:
         return "drum"
 
+    @property
+    def claims_pool(self) -> bool:
+        """Whether it is the server with the pool that was asked for."""
+        return self._server_type == "fastapi"
+
     def check_pool_applied(self, server: RunningServer) -> None:
         """Raises PoolNotAppliedError when the ready server is not the one that has the pool."""
         address = urlsplit(server.base_url)

@@ -23,6 +23,7 @@ LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 OPEN_LOCUSTFILE = Path(__file__).with_name("open_locustfile.py")
 START_TIMEOUT_S = 60.0
 MOST_IN_FLIGHT = 2000
+ALMOST_NO_WAIT_S = (0.02, 0.03)
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,11 @@ class LocustGenerator:
         if self.locustfile is not None or self.arrivals_per_s is not None:
             return None
         return sum(self.wait_s) / 2.0
+
+    def with_users(self, users: int) -> LocustGenerator:
+        """The same load by so many users (interfaces.LoadGenerator). With a locustfile its own waits stay."""
+        wait_s = ALMOST_NO_WAIT_S if users == 1 else self.wait_s
+        return replace(self, users=users, processes=min(self.processes, users), wait_s=wait_s)
 
     def open_loop(self, arrivals_per_s: float, seed: int) -> LocustGenerator:
         """The same upload, arriving at random at that rate, the same moments for the same seed.

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from sweeper.answers import Interval
 from sweeper.errors import StoreError
-from sweeper.records import Configuration, Evidence
+from sweeper.records import Configuration, Evidence, Finding
 
 T = TypeVar("T")
 
@@ -137,3 +137,12 @@ def latencies_object(latency_ms: Mapping[str, Interval]) -> dict[str, object]:
 def latencies(data: object) -> dict[str, Interval]:
     known = mapping(data)
     return {name: found for name in known if (found := take(known, name, maybe(interval))) is not None}
+
+
+def finding_object(finding: Finding) -> dict[str, object]:
+    return {
+        "code": finding.code,
+        "severity": finding.severity.value,
+        "message": finding.message,
+        "evidence": finding.evidence,
+    }

@@ -23,6 +23,7 @@ from sweeper.report.json_fields import (
     configuration,
     configuration_object,
     evidence,
+    finding_object,
     flag,
     interval,
     interval_object,
@@ -78,15 +79,7 @@ def to_json_dict(rec: Recommendation) -> dict[str, Any]:
         "residual_deviation": rec.residual_deviation,
         "covariates": rec.covariates,
         "candidates": [_candidate_object(candidate) for candidate in rec.candidates],
-        "findings": [
-            {
-                "code": finding.code,
-                "severity": finding.severity.value,
-                "message": finding.message,
-                "evidence": finding.evidence,
-            }
-            for finding in rec.findings
-        ],
+        "findings": [finding_object(finding) for finding in rec.findings],
         "environment": rec.environment,
         "runtime_parameters": runtime_parameters(rec),
         "complete": rec.complete,

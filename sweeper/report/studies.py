@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,14 +13,17 @@ from sweeper.answers import Recommendation
 from sweeper.records import RunRecord, Verdict
 from sweeper.report.json_fields import configuration_object
 from sweeper.report.table import duration, run_counts, valid_blocks
+from sweeper.scenarios.expectations import Verdict as Held
+from sweeper.scenarios.outcome import Outcome
 
 NOT_FINISHED = "not finished"
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One study. `measured` is the model, code folder or launcher; `created_at` is UTC. Without an `answer`
-    its records cannot be read, and `trouble` says why."""
+    """One study. `measured` is the model, code folder or launcher; `created_at` is UTC. It has an `answer`,
+    or, of `sweeper scenarios`, an `outcome`; without either its records cannot be read, and `trouble` says
+    why."""
 
     name: str
     command: str
@@ -27,17 +31,32 @@ class Listed:
     created_at: str
     records: tuple[RunRecord, ...] = ()
     answer: Recommendation | None = None
+    outcome: Outcome | None = None
     trouble: str = ""
+
+    @property
+    def shown(self) -> Recommendation | Outcome | None:
+        return self.answer or self.outcome
 
     def runs(self, verdict: Verdict) -> int:
         return sum(1 for record in self.records if record.verdict is verdict)
 
     @property
     def status(self) -> str | None:
-        """What `sweeper recommend` would say; a study under way has no answer yet."""
-        if self.answer is None:
-            return None
-        return self.answer.status.value if self.answer.complete else NOT_FINISHED
+        """What `sweeper recommend` would say, or how many expectations held; a study under way has no answer
+        yet."""
+        if self.shown is None or not self.shown.complete:
+            return None if self.shown is None else NOT_FINISHED
+        return self.answer.status.value if self.answer is not None else self._verdicts
+
+    @property
+    def _verdicts(self) -> str:
+        """`1 held, 2 undecided`; without expectations the two servers were just compared."""
+        hypotheses = self.outcome.hypotheses if self.outcome is not None else ()
+        found = Counter(one.verdict for one in hypotheses)
+        return (
+            ", ".join(f"{found[verdict]} {verdict.value}" for verdict in Held if found[verdict]) or "compared"
+        )
 
 
 def studies_table(studies: Sequence[Listed]) -> Table:
@@ -62,16 +81,23 @@ def one_line(study: Listed) -> str:
 def _cells(study: Listed) -> tuple[str, ...]:
     begun = study.created_at.replace("T", " ")[:16]
     known = (study.name, study.command, study.measured, begun)
-    if study.answer is None:
+    if study.shown is None:
         return (*known, "-", "-", "cannot be read", "-")
     counts = [study.runs(verdict) for verdict in (Verdict.VALID, Verdict.SUSPECT, Verdict.FAILED)]
     return (
         *known,
-        str(study.answer.blocks),
+        str(_blocks(study)),
         run_counts(*counts),
         _answer(study),
-        duration(study.answer.elapsed_s),
+        duration(study.shown.elapsed_s),
     )
+
+
+def _blocks(study: Listed) -> int | None:
+    """Valid ones; of scenarios, those of the one that has most."""
+    if study.answer is not None:
+        return study.answer.blocks
+    return max(study.outcome.blocks.values(), default=0) if study.outcome is not None else None
 
 
 def _answer(study: Listed) -> str:
@@ -85,7 +111,7 @@ def _answer(study: Listed) -> str:
 
 def troubles(studies: Sequence[Listed]) -> tuple[str, ...]:
     """A line for each study that cannot be read."""
-    return tuple(f"{study.name}: {study.trouble}" for study in studies if study.answer is None)
+    return tuple(f"{study.name}: {study.trouble}" for study in studies if study.shown is None)
 
 
 def studies_object(studies: Sequence[Listed]) -> dict[str, object]:
@@ -94,19 +120,19 @@ def studies_object(studies: Sequence[Listed]) -> dict[str, object]:
 
 
 def _object(study: Listed) -> dict[str, object]:
-    answer = study.answer
+    answer, shown = study.answer, study.shown
     found = answer.configuration if answer is not None and answer.complete else None
     return {
         "study": study.name,
         "command": study.command,
         "measured": study.measured,
         "created_at": study.created_at,
-        "complete": answer.complete if answer is not None else None,
+        "complete": shown.complete if shown is not None else None,
         "status": study.status,
         "workers": found.workers if found is not None else None,
         "configuration": configuration_object(found) if found is not None else None,
-        "blocks": answer.blocks if answer is not None else None,
-        "runs": {verdict.value: study.runs(verdict) for verdict in Verdict} if answer is not None else None,
-        "elapsed_s": round(answer.elapsed_s, 3) if answer is not None else None,
+        "blocks": _blocks(study),
+        "runs": {verdict.value: study.runs(verdict) for verdict in Verdict} if shown is not None else None,
+        "elapsed_s": round(shown.elapsed_s, 3) if shown is not None else None,
         "trouble": study.trouble or None,
     }

@@ -10,6 +10,7 @@ from typing import Any
 
 from sweeper.errors import StoreError
 from sweeper.records import (
+    Case,
     Configuration,
     Finding,
     LatencyFigures,
@@ -88,6 +89,7 @@ def flat(record: RunRecord) -> dict[str, Any]:
         "parameters": " ".join(f"{name}={value}" for name, value in plan.configuration.parameters),
         "host": record.host,
         "attempt": plan.attempt,
+        **_case(plan),
     }
     names = [field.name for field in dataclasses.fields(RunFigures) if field.name != "latency"]
     latency = [field.name for field in dataclasses.fields(LatencyFigures)]
@@ -114,7 +116,22 @@ def row_of(record: RunRecord) -> dict[str, Any]:
         "parameters": json.dumps(dict(parameters)) if parameters else None,
         "attempt": plan.attempt,
         "host": record.host,
+        **_case(plan),
     }
+
+
+def _case(plan: RunPlan) -> dict[str, Any]:
+    case = plan.case
+    return {
+        "scenario": None if case is None else case.scenario,
+        "server": None if case is None else case.server,
+        "users": None if case is None else case.users,
+    }
+
+
+def _case_of(row: Any) -> Case | None:
+    scenario = getattr(row, "scenario", None)
+    return None if scenario is None else Case(scenario, row.server, row.users)
 
 
 def _parameters_from_json(text: str | None) -> tuple[tuple[str, int | str], ...]:
@@ -133,6 +150,7 @@ def plan_of(row: Any) -> RunPlan:
         arrivals_per_s=getattr(row, "arrivals_per_s", None),
         search=bool(getattr(row, "search", None)),
         attempt=getattr(row, "attempt", None) or 0,
+        case=_case_of(row),
     )
 
 
@@ -167,5 +185,12 @@ def plans_from_json(text: str) -> tuple[RunPlan, ...]:
     for item in json.loads(text):
         configuration = item.pop("configuration")
         parameters = tuple((name, value) for name, value in configuration.pop("parameters"))
-        found.append(RunPlan(configuration=Configuration(**configuration, parameters=parameters), **item))
+        case = item.pop("case", None)
+        found.append(
+            RunPlan(
+                configuration=Configuration(**configuration, parameters=parameters),
+                case=None if case is None else Case(**case),
+                **item,
+            )
+        )
     return tuple(found)

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from sweeper.errors import StoreError
 from sweeper.records import RunRecord
+from sweeper.scenarios.terms import Scenario
 from sweeper.store import schema
 from sweeper.store.address import is_postgres, shown
 from sweeper.store.codec import record_of, row_of
@@ -188,7 +189,7 @@ class Database:
 
     def runs(self, study: str) -> tuple[RunRecord, ...]:
         """A study's runs in the order they were planned: the rounds of the search, the blocks, then the
-        rounds of the confirmation."""
+        rounds of the confirmation; of scenarios, one after another."""
         with self.transaction("read") as connection:
             return self.runs_in(connection, study)
 
@@ -196,6 +197,9 @@ class Database:
         """As `runs`, within a transaction."""
         columns = schema.runs.c
         order: list[sa.ColumnElement[Any]] = []
+        if "scenario" not in self._missing:
+            places = {scenario.value: place for place, scenario in enumerate(Scenario)}
+            order.append(sa.case(places, value=columns.scenario, else_=len(places)))
         if "search" not in self._missing:
             order.append(sa.case((columns.search.is_(True), 0), else_=1))
         if "arrivals_per_s" not in self._missing:

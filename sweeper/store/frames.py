@@ -17,6 +17,7 @@ import pandas as pd
 from sweeper.answers import Candidate, Interval, Recommendation, Search, Trial
 from sweeper.errors import StoreError
 from sweeper.records import (
+    Case,
     Configuration,
     LatencyFigures,
     Objective,
@@ -39,6 +40,7 @@ _RUN: Kinds = {
     **{f"latency_{name}": kind for name, kind in typing.get_type_hints(LatencyFigures).items()},
     "server_processes": int,
     **typing.get_type_hints(Configuration),
+    **typing.get_type_hints(Case),
     **typing.get_type_hints(RunPlan),
     **typing.get_type_hints(RunRecord),
     "findings": str,

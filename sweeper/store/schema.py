@@ -39,6 +39,9 @@ runs = sa.Table(
     sa.Column("parameters", sa.Text),
     sa.Column("attempt", sa.Integer),
     sa.Column("host", sa.String(100)),
+    sa.Column("scenario", sa.String(32)),
+    sa.Column("server", sa.String(32)),
+    sa.Column("users", sa.Integer),
 )
 hosts = sa.Table(
     "sweeper_hosts",
@@ -61,7 +64,9 @@ claims = sa.Table(
     sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
 )
 
-_LATE_COLUMNS = ("arrivals_per_s", "search", "parameters", "attempt", "host")
+_LATE_COLUMNS = (
+    "arrivals_per_s", "search", "parameters", "attempt", "host", "scenario", "server", "users",
+)  # fmt: skip
 _LATE_TABLES = (hosts, claims)
 """What came after version 1. A reader does without, a writer adds it; an older sweeper passes it over, so
 that the version stays."""

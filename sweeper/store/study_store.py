@@ -19,6 +19,8 @@ from sweeper.store import durable, tables
 from sweeper.store.codec import flat
 from sweeper.store.database import Database, StoredStudy
 
+RECOMMENDATION_FILE, OUTCOME_FILE = "recommendation.json", "scenarios.json"
+
 
 class StudyStore:
     """A study opened for running; holds its lock until `close`."""
@@ -109,9 +111,9 @@ class StudyStore:
         writer.writerows(rows)
         durable.write(self.folder / "runs.csv", text.getvalue())
 
-    def save_recommendation(self, recommendation: dict[str, Any], *, complete: bool) -> None:
+    def save_answer(self, file: str, answer: dict[str, Any], *, complete: bool) -> None:
         self._write_csv()  # a kill between a run's row and its line here leaves the line out
-        durable.write(self.folder / "recommendation.json", _json(recommendation))
+        durable.write(self.folder / file, _json(answer))
         if complete:
             self._database.mark_complete(self.name)
 

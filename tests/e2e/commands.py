@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +26,15 @@ SHORT = ("--users", "80", "--window", "2s", "--warmup", "1s", "--warmup-cap", "1
 IN_TURNS = (*SHORT, "--interleave")
 ALONE = (*SHORT, "--no-interleave")
 TIMEOUT_S = 240
+# A new namespace's loopback is down (SIOCSIFFLAGS, IFF_UP | IFF_RUNNING).
+ON_A_HOST = """
+import fcntl, os, socket, struct, sys
+with socket.socket() as any_socket:
+    fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh14x", b"lo", 0x41))
+os.execv(sys.executable, [sys.executable, "-m", "sweeper", *sys.argv[1:]])
+"""
+OWN_HOST = ("unshare", "--net", sys.executable, "-c", ON_A_HOST)
+"""A network namespace: a loopback and a measuring lock of its own."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +53,34 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
 
 
+@cache
+def may_make_namespaces() -> bool:
+    return subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False).returncode == 0
+
+
+@contextmanager
+def a_host_of_its_own() -> Iterator[None]:
+    """Meanwhile every sweeper that is started is on another host than those of other tests. Where hosts
+    cannot be made, one test waits for the other."""
+    if may_make_namespaces():
+        token = _command.set(OWN_HOST)
+        try:
+            yield
+        finally:
+            _command.reset(token)
+    else:
+        with (Path(tempfile.gettempdir()) / "sweeper-tests.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+HERE = (sys.executable, "-m", "sweeper")
+_command: ContextVar[tuple[str, ...]] = ContextVar("command", default=HERE)
+
+
 def start(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "sweeper", *map(str, arguments)],
+        [*_command.get(), *map(str, arguments)],
         cwd=cwd,
         env=environment(),
         stdin=subprocess.DEVNULL,

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.commands import environment, left_behind, sweeper, truth
+from tests.e2e.commands import OWN_HOST, environment, left_behind, may_make_namespaces, sweeper, truth
 from tests.e2e.test_interrupts import wait_until_gone
 from tests.postgres import Postgres
 
@@ -30,18 +30,7 @@ STUDY = (
     "--interleave", "--min-blocks", "3", "--max-blocks", "16", "--workers", "1,2", "--no-confirm",
     "--study", "shared", "--json",
 )  # fmt: skip
-# A new namespace's loopback is down (SIOCSIFFLAGS, IFF_UP | IFF_RUNNING).
-ON_A_HOST = """
-import fcntl, os, socket, struct, sys
-with socket.socket() as any_socket:
-    fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh14x", b"lo", 0x41))
-os.execv(sys.executable, [sys.executable, "-m", "sweeper", *sys.argv[1:]])
-"""
 WITHIN_S = 240.0
-
-
-def may_make_namespaces() -> bool:
-    return subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False).returncode == 0
 
 
 class Hosts:
@@ -62,7 +51,7 @@ class Hosts:
 
     def start(self, name: str) -> subprocess.Popen[str]:
         self.processes[name] = subprocess.Popen(
-            ["unshare", "--net", sys.executable, "-c", ON_A_HOST, *self.command(name)],
+            [*OWN_HOST, *self.command(name)],
             cwd=self.home(name), env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True,
         )  # fmt: skip

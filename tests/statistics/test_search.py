@@ -54,9 +54,9 @@ def searched(
 
 
 def of(
-    records: list[RunRecord], rule: Rule | None = None, aims: tuple[Objective, ...] = BOTH[:1]
+    records: list[RunRecord], rule: Rule | None = None, words: tuple[Objective, ...] = BOTH[:1]
 ) -> dict[int, Trial]:
-    found = trials(records, FOUR, rule or Rule(), aims, 20)
+    found = trials(records, FOUR, rule or Rule(), words, 20)
     return {trial.configuration.workers: trial for trial in found}
 
 
@@ -152,7 +152,7 @@ def test_with_two_objectives_one_good_one_is_enough_to_go_on() -> None:
         for block in range(1, 6)
         for position, (workers, (rps, p99)) in enumerate(shape.items(), start=1)
     ]
-    seen = of(records, aims=BOTH)
+    seen = of(records, words=BOTH)
     assert seen[1].stopped == ""  # the best p99
     assert seen[2].stopped != ""
     numbers = {seen[workers].number for workers in (1, 4, 8)}

@@ -9,6 +9,7 @@ from dataclasses import fields
 from hypothesis import strategies as st
 
 from sweeper.records import (
+    Case,
     Configuration,
     Finding,
     LatencyFigures,
@@ -62,6 +63,7 @@ plans = st.builds(
     configuration=st.builds(Configuration, st.integers(1, 1024), st.integers(1, 256), st.integers(1, 199)),
     sentinel=st.booleans(),
     arrivals_per_s=st.one_of(st.none(), st.floats(1e-3, 1e5)),
+    case=st.one_of(st.none(), st.builds(Case, names, names, st.integers(1, 10_000))),
 )
 records = st.builds(
     RunRecord,

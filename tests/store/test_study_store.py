@@ -18,7 +18,7 @@ from sweeper.errors import StoreError, UsageError
 from sweeper.records import RequestLog, Verdict
 from sweeper.store import tables
 from sweeper.store.database import Database, StoredStudy
-from sweeper.store.study_store import StudyStore
+from sweeper.store.study_store import RECOMMENDATION_FILE, StudyStore
 from tests.builders import SAMPLE, failed, finding, log, record
 
 ROOT = Path(__file__).parents[2]
@@ -84,9 +84,9 @@ def test_what_an_unfinished_run_left_is_removed_before_it_is_made_again(store: S
 
 
 def test_the_recommendation_is_a_file_and_marks_the_study_complete(store: StudyStore) -> None:
-    store.save_recommendation({"workers": 4}, complete=False)
+    store.save_answer(RECOMMENDATION_FILE, {"workers": 4}, complete=False)
     assert not store.load().complete  # type: ignore[union-attr]
-    store.save_recommendation({"workers": 8}, complete=True)
+    store.save_answer(RECOMMENDATION_FILE, {"workers": 8}, complete=True)
     assert json.loads((store.folder / "recommendation.json").read_text()) == {"workers": 8}
     assert store.load().complete  # type: ignore[union-attr]
 
@@ -96,7 +96,7 @@ def test_the_recommendation_brings_runs_csv_up_to_date(store: StudyStore) -> Non
     save(store, record(4, 1), record(8, 1))
     text = (store.folder / "runs.csv").read_text()
     (store.folder / "runs.csv").write_text(text.splitlines()[0])
-    store.save_recommendation({}, complete=False)
+    store.save_answer(RECOMMENDATION_FILE, {}, complete=False)
     assert (store.folder / "runs.csv").read_text() == text
 
 

@@ -1,0 +1,159 @@
+"""Two servers compared, as a table and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.table import Table
+
+from sweeper.answers import Interval
+from sweeper.records import Severity
+from sweeper.report.table import duration, milliseconds, run_counts
+from sweeper.scenarios.cells import FEWEST_FOR_P99, Cell
+from sweeper.scenarios.expectations import SIMILAR, Direction, Hypothesis, Test
+from sweeper.scenarios.outcome import Load, Outcome
+from sweeper.scenarios.stress import Limit, Stressed
+from sweeper.scenarios.terms import Scenario
+
+COLUMNS = (
+    "scenario", "users", "server", "runs", "requests/s", "p50 ms", "p95 ms", "p99 ms", "errors", "cores",
+    "CPU ms", "MB", "switches",
+)  # fmt: skip
+WITH_LIMITS = ("rps", "p50_ms", "p95_ms", "p99_ms")
+
+
+def outcome_table(seen: Outcome) -> Table:
+    """Of each load a row for each server, and one for the ratio of the two."""
+    first, second = seen.terms.servers
+    blocks = ", ".join(f"{count} of {scenario}" for scenario, count in seen.blocks.items() if count)
+    table = Table(
+        title=f"{seen.study}: {first} against {second}" + (f"; blocks: {blocks}" if blocks else ""),
+        title_justify="left",
+        caption=(
+            f"÷: {first} ÷ {second} of the runs of a block, with {seen.terms.confidence:.0%} limits over "
+            "blocks.\nOf all the server's processes: cores busy, CPU ms and context switches per request, "
+            "peak memory in MB"
+        ),
+        caption_justify="left",
+        box=None,
+        pad_edge=False,
+    )
+    for name in COLUMNS:
+        table.add_column(name, justify="left" if name in ("scenario", "server") else "right", no_wrap=True)
+    for load in seen.loads:
+        where = (load.scenario.value, str(load.users))
+        for cell in load.cells:
+            table.add_row(*where, cell.case.server, *_cells(cell))
+            where = ("", "")
+        if load.ratios:
+            table.add_row("", "", "÷", "", *_ratios(load), style="dim")
+    return table
+
+
+def _cells(cell: Cell) -> tuple[str, ...]:
+    figures = cell.figures
+    p99 = _mean(figures, "p99_ms", milliseconds)
+    return (
+        run_counts(cell.runs, cell.suspect_runs, cell.failed_runs),
+        _mean(figures, "rps", lambda value: f"{value:,.1f}"),
+        _mean(figures, "p50_ms", milliseconds),
+        _mean(figures, "p95_ms", milliseconds),
+        f"≥ {p99}" if cell.p99_is_lower_bound and p99 != "-" else p99,
+        "-" if cell.error_rate is None else f"{cell.error_rate:.1%}",
+        _mean(figures, "cpu_cores", lambda value: f"{value:.2f}"),
+        _mean(figures, "cpu_ms_per_request", lambda value: f"{value:.1f}"),
+        _mean(figures, "peak_rss_bytes", lambda value: f"{value / 1e6:,.0f}"),
+        _mean(figures, "switches_per_request", lambda value: f"{value:,.1f}"),
+    )
+
+
+def _mean(figures: Mapping[str, Interval], name: str, show: object) -> str:
+    assert callable(show)
+    return str(show(figures[name].mean)) if name in figures else "-"
+
+
+def _ratios(load: Load) -> tuple[str, ...]:
+    plain = ("cpu_cores", "cpu_ms_per_request", "peak_rss_bytes", "switches_per_request")
+    return (
+        *(_interval(load.ratios.get(name)) for name in WITH_LIMITS),
+        "",
+        *(f"{load.ratios[name].mean:.2f}" if name in load.ratios else "-" for name in plain),
+    )
+
+
+def _interval(found: Interval | None) -> str:
+    if found is None:
+        return "-"
+    if found.low is None or found.high is None:
+        return f"{found.mean:.2f}"
+    return f"{found.mean:.2f} ({found.low:.2f}..{found.high:.2f})"
+
+
+def outcome_lines(seen: Outcome) -> list[str]:
+    """What follows, the expectations first."""
+    lines = [hypothesis_line(one, seen) for one in seen.hypotheses]
+    if not seen.hypotheses and seen.loads:
+        lines.append(
+            "No expectation is tested: they are of a FastAPI server, named first, against DRUM's Flask one."
+        )
+    lines += [stress_line(one, seen) for one in seen.stress]
+    if seen.terms.scenarios != (Scenario.STRESS,):
+        lines += _p99_note(seen)
+    order = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
+    ranked = sorted(seen.findings, key=lambda finding: order[finding.severity])
+    lines += [f"{finding.severity.value}: {finding.code}: {finding.message}" for finding in ranked]
+    lines.append(
+        f"Rests on {duration(seen.elapsed_s)} of measuring" + ("" if seen.complete else " so far") + "."
+    )
+    return lines
+
+
+def hypothesis_line(one: Hypothesis, seen: Outcome) -> str:
+    """`held: lower p99 under concurrency. fastapi ÷ gunicorn of p99: 0.71 (0.66..0.77) at 50 users.`"""
+    first, second = seen.terms.servers
+    tests = "; ".join(_test(test, several=len(one.tests) > 1) for test in one.tests)
+    within = f" (within {SIMILAR:.0%} either way)" if one.expectation.direction is Direction.SIMILAR else ""
+    figure = one.expectation.figure.replace("_ms", "").replace("rps", "throughput")
+    return f"{one.verdict.value}: {one.expectation.claim}{within}. {first} ÷ {second} of {figure}: {tests}."
+
+
+def _test(test: Test, *, several: bool) -> str:
+    users = "1 user" if test.users == 1 else f"{test.users} users"
+    verdict = f", {test.verdict.value}" if several else ""
+    return f"{_interval(test.ratio)} at {users}{verdict}" if test.ratio else f"unknown at {users}"
+
+
+def stress_line(one: Stressed, seen: Outcome) -> str:
+    """What a server bears, and what ended the climb."""
+    name, good = f"stress: {one.server}", one.at_last_good
+    if one.limit is None:
+        return f"{name}: not finished, good under {one.last_good or 0} users so far."
+    bears = f"{name} bears no load that was tried"
+    if good is not None and good.rps is not None and good.p99_ms is not None:
+        bears = (
+            f"{name} bears {good.users:,} users at {good.rps:,.1f} requests/s, "
+            f"p99 {milliseconds(good.p99_ms)} ms"
+        )
+    if one.most_rps is not None:
+        bears += f" (most under a load it bears: {one.most_rps:,.1f} requests/s)"
+    if one.limit is Limit.USERS:
+        return f"{bears}, all the users that were allowed (--max-users {seen.terms.max_users})."
+    if one.limit is Limit.CLIENT:
+        return (
+            f"{bears}. Beyond that, under {one.first_bad:,} users, the load generator is the limit and "
+            f"not the server: {one.why}"
+        )
+    return f"{bears}, but not {one.first_bad:,} users: {one.why}."
+
+
+def _p99_note(seen: Outcome) -> list[str]:
+    few = [
+        cell.case for load in seen.loads for cell in load.cells if cell.runs and "p99_ms" not in cell.figures
+    ]
+    if not few:
+        return []
+    names = "; ".join(case.label for case in few)
+    return [
+        f"No p99 for {names}: a run has fewer than {FEWEST_FOR_P99} requests there; give it a longer "
+        "--window."
+    ]
