@@ -79,7 +79,7 @@ def test_it_is_listed_and_its_runs_are_exported(tmp_path: Path, capsys: pytest.C
     assert main(["export", "both", "--studies-dir", str(tmp_path)]) == 0
     header, first, *_ = capsys.readouterr().out.splitlines()
     row = dict(zip(header.split(","), first.split(","), strict=True))
-    assert (row["scenario"], row["server"], row["users"]) == ("single", "fastapi", "1")
+    assert (row["scenario"], row["users"]) == ("single", "1") and row["server"] in ("fastapi", "gunicorn")
 
 
 @pytest.fixture
