@@ -109,7 +109,7 @@ def _dearer(scene: Scene, few: Configuration) -> str:
 
 
 def _unexplained(scene: Scene, few: Configuration) -> str:
-    gives = "gives" if few.workers == 1 else "give"
+    gives = scene.names.verb(few, "gives", "give")
     return f"Why {scene.names.full(few)} {gives} {scene.instead([few])} the figures do not show"
 
 

@@ -228,14 +228,15 @@ def confirmation_lines(recommendation: Recommendation) -> tuple[str, ...]:
     confirmation = recommendation.confirmation
     if confirmation is None:
         return ()
+    width = max(len(one.configuration.label) for one in confirmation.configurations)
     return (
         f"Open loop: {confirmation.sentence}",
-        *(_confirmed_line(one, confirmation.arrivals_per_s) for one in confirmation.configurations),
+        *(_confirmed_line(one, confirmation.arrivals_per_s, width) for one in confirmation.configurations),
     )
 
 
-def _confirmed_line(one: Confirmed, arrivals_per_s: float) -> str:
-    name = f"  {one.configuration.label:<12} {arrivals_per_s:8.1f} requests/s at random: "
+def _confirmed_line(one: Confirmed, arrivals_per_s: float, width: int) -> str:
+    name = f"  {one.configuration.label:<{width}} {arrivals_per_s:8.1f} requests/s at random: "
     if not one.latency_ms:
         return f"{name}no figures ({', '.join(one.codes)})"
     opened = "   ".join(
