@@ -63,6 +63,11 @@ class RunSettings:
     interleave: bool = True
 
     @property
+    def answer_timeout_s(self) -> float:
+        """A server that needs longer for one request, and nothing else to do, has no answer in the window."""
+        return self.warmup_cap_s + self.window_s
+
+    @property
     def expected_s(self) -> float:
         """A first guess of a run's length, before any has been timed."""
         return self.warmup_s + self.window_s + 6.0
@@ -113,7 +118,9 @@ def under_load(
         state(State.WARMING_UP)
         users_on_s = _users_on(server, session, parts)
         yield False
-        window, steady = yield from _hold(settings, underway, server, session, users_on_s, state)
+        window, steady = yield from _hold(
+            settings, underway, server, session, parts.load.users, users_on_s, state
+        )
         state(State.DRAINING)
         session.drain(settings.drain_s)
         ended_s = underway.now_s()
@@ -138,6 +145,7 @@ def _users_on(server: RunningServer, session: LoadSession, parts: Parts) -> floa
     deadline_s = clock.monotonic_s() + USERS_ON_TIMEOUT_S
     while True:
         _check_alive(server, session)
+        _check_users(session, parts.load.users)
         started = session.progress().started
         now_s = clock.monotonic_s()
         if started >= parts.load.users:
@@ -157,6 +165,7 @@ def _hold(
     underway: Underway,
     server: RunningServer,
     session: LoadSession,
+    users: int,
     users_on_s: float,
     state: Callable[[State], None],
 ) -> Generator[bool, bool, tuple[Window, bool]]:
@@ -176,6 +185,7 @@ def _hold(
         tick += 1
         underway.clock.sleep(max(0.0, users_on_s + tick * tick_s - underway.now_s()))
         _check_alive(server, session)
+        _check_users(session, users)
         _sample(underway, server)
         state(State.WARMING_UP if tick <= earliest - ticks else State.MEASURING)
         if not steady and tick >= earliest:
@@ -201,6 +211,14 @@ def _sample(underway: Underway, server: RunningServer) -> None:
         underway.sample()
     except ProcessLookupError:
         raise _server_died(server) from None
+
+
+def _check_users(session: LoadSession, users: int) -> None:
+    if session.progress().ended >= users:
+        raise LoadError(
+            f"all {users} users of the locust file ended by themselves; its log ends with: "
+            f"{last_line(session.log_tail(5))}"
+        )
 
 
 def _check_alive(server: RunningServer, session: LoadSession | None) -> None:

@@ -38,12 +38,15 @@ class Limits:
     memory_rises: float = 1.1
     latency_grows_ms_per_s: float = 20.0
     answered_in_pauses: float = 0.02
+    short_answer: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
     """What was asked of the run. `mean_think_s` is None where the users' waits are not known; with
-    `open_loop` there were no users, and `users` means nothing."""
+    `open_loop` there were no users, and `users` means nothing. `pooled_share` is how many of the answers
+    came through the server's pool, from 0 to 1; None where a locust file sends what it likes and the server
+    does not count its predictions."""
 
     configuration: Configuration
     users: int
@@ -53,3 +56,4 @@ class RunContext:
     host_cores: int
     responses_counted_by_server: int | None
     open_loop: bool = False
+    pooled_share: float | None = 1.0

@@ -6,13 +6,15 @@ told all it must know by the environment variable SWEEPER_RECORDER (JSON, see `S
 locust's `request` event fires when a request completes and knows nothing of those that never do, so
 the recorder wraps the `request` method of locust's two HTTP sessions. The raw log is a header, then
 records of 20 bytes (request_log.py reads them): START and FINISH of each request, a VERDICT where a
-`catch_response` block overrules FINISH, the event loop's LAG, and SPAWNED once all users run. Moments
-are CLOCK_MONOTONIC.
+`catch_response` block overrules FINISH, the event loop's LAG, SPAWNED once all users run, a CRASH where an
+exception ended a task, and ENDED where a user ended by itself. Moments are CLOCK_MONOTONIC. The first crash
+and the first request to another server are quoted on standard error, for people.
 
 Under open_locustfile.py a request starts when it was to arrive: `arrive` and `refuse` log that moment, and
 the latency counts from it.
 
-SIGUSR1 drains: from then on no request starts, those in flight end, then locust quits.
+SIGUSR1 drains: from then on no request starts, those in flight end, then locust quits. With `check_only`
+locust ends as soon as it has read its locustfiles.
 """
 
 from __future__ import annotations
@@ -29,11 +31,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import gevent
 import gevent.hub
 import locust.log
-from locust import events
+from locust import User, events
 from locust.clients import HttpSession
 from locust.clients import ResponseContextManager as HttpResponseContext
 from locust.contrib.fasthttp import FastHttpSession
@@ -45,17 +48,21 @@ MAGIC = b"sweeper-load"
 VERSION = 1
 HEADER = struct.Struct("<12sII")  # magic, version, size of a record
 RECORD = struct.Struct("<BBHIId")  # kind, failed, status, count, request, value
-START = 0  # count: the user's number; value: the moment
+START = 0  # status: 1 where it goes to another server; count: the user's number; value: the moment
 FINISH = 1  # failed, status; count: bytes of the response; value: latency in ms
 VERDICT = 2  # failed, as the user's code decided after FINISH
 LAG = 3  # count: microseconds; value: the moment
 SPAWNED = 4  # count: users; value: the moment
+CRASH = 5  # value: the moment
+ENDED = 6  # value: the moment
 
 LAG_PERIOD_S = 0.05
 FLUSH_PERIOD_S = 0.25
 COUNT_LIMIT = 2**32 - 1
 LOG_FAILED = 74  # EX_IOERR of sysexits.h
+HAND_MADE = "requests that do not go through HttpUser's or FastHttpUser's client are not recorded"
 TICKET = "sweeper_ticket"
+QUOTED = 200
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,7 @@ class Settings:
 
     log_path: str
     max_duration_s: float
+    check_only: bool = False
 
 
 class Ticket:
@@ -84,8 +92,10 @@ class Recorder:
     def __init__(self, path: str) -> None:
         self.in_flight = 0
         self.draining = False
+        self.base_url = ""
         self._requests = 0
         self._users = 0
+        self._quoted: set[str] = set()
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
         self._buffer: list[bytes] = [HEADER.pack(MAGIC, VERSION, RECORD.size)]
         self.flush()
@@ -94,9 +104,35 @@ class Recorder:
         self._users += 1
         return self._users - 1
 
-    def start(self, user: int) -> Ticket:
+    def start(self, user: int, elsewhere: bool) -> Ticket:
         now = time.monotonic()
-        return self._begin(user, now, now)
+        return self._begin(user, now, now, elsewhere)
+
+    def goes_elsewhere(self, url: object, session_url: str) -> bool:
+        """Whether a request for `url` leaves the server under test; the port tells, for it is drawn anew."""
+        whole = str(url)
+        if not whole.lower().startswith(("http://", "https://")):
+            whole = f"{session_url}{whole}"
+        if urlsplit(whole).netloc.rpartition(":")[2] == self.base_url.rpartition(":")[2]:
+            return False
+        self.quote("elsewhere", whole)
+        return True
+
+    def crash(self, error: BaseException) -> None:
+        if not self.draining:
+            self.quote("crash", f"{type(error).__name__}: {error}")
+            self._buffer.append(RECORD.pack(CRASH, 0, 0, 0, 0, time.monotonic()))
+
+    def user_ended(self) -> None:
+        if not self.draining:
+            self._buffer.append(RECORD.pack(ENDED, 0, 0, 0, 0, time.monotonic()))
+
+    def quote(self, what: str, text: str) -> None:
+        """The first of each kind on standard error, on one line; session.py reads it there."""
+        if what not in self._quoted:
+            self._quoted.add(what)
+            sys.stderr.write(f"sweeper: {what}: {' '.join(text.split())[:QUOTED]}\n")
+            sys.stderr.flush()
 
     def arrive(self, due: float) -> Ticket:
         """A request that was to arrive at `due`, now or a little ago; pass the ticket in its context."""
@@ -107,11 +143,11 @@ class Recorder:
         self._begin(0, due, None)
         self.in_flight -= 1
 
-    def _begin(self, user: int, started: float, sent: float | None) -> Ticket:
+    def _begin(self, user: int, started: float, sent: float | None, elsewhere: bool = False) -> Ticket:
         ticket = Ticket(self._requests, started, sent)
         self._requests += 1
         self.in_flight += 1
-        self._buffer.append(RECORD.pack(START, 0, 0, user, ticket.request, started))
+        self._buffer.append(RECORD.pack(START, 0, elsewhere, user, ticket.request, started))
         return ticket
 
     def finish(self, ticket: Ticket, failed: bool, status: int, size: int, response_ms: float) -> None:
@@ -190,7 +226,9 @@ def record_session(session: type[Any], recorder: Recorder) -> None:
             user = self.sweeper_user
         except AttributeError:
             user = self.sweeper_user = recorder.new_user()
-        ticket = recorder.start(user)
+            self.sweeper_here = not recorder.goes_elsewhere("", self.base_url)
+        here = self.sweeper_here and isinstance(url, str) and url.startswith("/")
+        ticket = recorder.start(user, not here and recorder.goes_elsewhere(url, self.base_url))
         if len(args) > position:
             args = (*args[:position], {**args[position], TICKET: ticket}, *args[position + 1 :])
         elif "context" in kwargs:
@@ -251,7 +289,8 @@ def record_completions(recorder: Recorder) -> None:
     ) -> None:
         ticket: Ticket | None = context.pop(TICKET, None) if context else None
         if ticket is None:
-            return  # fired by hand, not by an HTTP session
+            recorder.quote("fired by hand", HAND_MADE)
+            return
         if ticket.failed is None:
             status = response.status_code or 0
             recorder.finish(ticket, bool(exception), status, response_length, response_time)
@@ -259,6 +298,24 @@ def record_completions(recorder: Recorder) -> None:
             recorder.verdict(ticket, bool(exception))
 
     events.request.add_listener(on_request)  # type: ignore[no-untyped-call]
+
+
+def record_users(recorder: Recorder) -> None:
+    """Count exceptions that end a task, and users that end before they are stopped."""
+
+    def on_user_error(exception: BaseException, **_: Any) -> None:
+        recorder.crash(exception)
+
+    events.user_error.add_listener(on_user_error)  # type: ignore[no-untyped-call]
+    original: Callable[[Any], None] = User.run
+
+    def run(self: Any) -> None:
+        try:
+            original(self)
+        finally:
+            recorder.user_ended()
+
+    User.run = run  # type: ignore[method-assign, misc]
 
 
 def control(recorder: Recorder, settings: Settings) -> None:
@@ -270,6 +327,11 @@ def control(recorder: Recorder, settings: Settings) -> None:
         if environment.shape_class is not None:
             name = type(environment.shape_class).__name__
             raise RuntimeError(f"sweeper sets the number of users: remove the load shape {name}")
+        if settings.check_only:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)
+        recorder.base_url = environment.host or ""
         if environment.parsed_options is not None:
             environment.parsed_options.run_time = None  # sweeper decides when to stop
         environment.sweeper_recorder = recorder  # type: ignore[attr-defined]
@@ -312,5 +374,6 @@ record_session(HttpSession, RECORDER)
 record_verdicts(FastHttpResponseContext, RECORDER)
 record_verdicts(HttpResponseContext, RECORDER)
 record_completions(RECORDER)
+record_users(RECORDER)
 control(RECORDER, SETTINGS)
 sys.modules.pop(__name__, None)  # a user's own `import recorder` must find theirs

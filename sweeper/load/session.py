@@ -8,6 +8,7 @@ import signal
 import struct
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from sweeper.errors import LoadError
@@ -108,7 +109,10 @@ class LocustSession:
             requests = read_request_log(self._raw_path)
             if len(requests.started_s) == 0:
                 raise self._error("the users made no request through HttpUser's or FastHttpUser's client")
-            self._requests = requests
+            events = replace(
+                requests.events, first_crash=self._quoted("crash"), first_elsewhere=self._quoted("elsewhere")
+            )
+            self._requests = replace(requests, events=events)
             self._raw_path.unlink()
         return self._requests
 
@@ -121,6 +125,12 @@ class LocustSession:
         self._stopped = True
         self._process.kill()
         self._still_path.unlink(missing_ok=True)
+
+    def _quoted(self, what: str) -> str:
+        """What recorder.py wrote of the first such event; empty where there was none."""
+        start = f"sweeper: {what}: "
+        with self._log_path.open(encoding="utf-8", errors="replace") as log:
+            return next((line.removeprefix(start).strip() for line in log if line.startswith(start)), "")
 
     def _check_alive(self) -> None:
         if not self._stopped and not self.alive():
