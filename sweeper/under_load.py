@@ -215,10 +215,9 @@ def _sample(underway: Underway, server: RunningServer) -> None:
 
 def _check_users(session: LoadSession, users: int) -> None:
     if session.progress().ended >= users:
-        raise LoadError(
-            f"all {users} users of the locust file ended by themselves; its log ends with: "
-            f"{last_line(session.log_tail(5))}"
-        )
+        crash = session.requests().events.first_crash
+        why = f"the first exception: {crash}" if crash else "none with an exception"
+        raise LoadError(f"all {users} users of the locust file ended by themselves ({why})")
 
 
 def _check_alive(server: RunningServer, session: LoadSession | None) -> None:

@@ -151,7 +151,9 @@ def _launcher(
         return CommandLauncher(chosen.server_command, target.code_dir, options)
     assert target.code_dir is not None
     if chosen.launcher == "drum":
-        return DrumLauncher(target.code_dir, options)
+        drum = DrumLauncher(target.code_dir, options)
+        drum.check_release()
+        return drum
     return FastApiLauncher(target.code_dir, options)
 
 

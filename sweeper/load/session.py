@@ -104,15 +104,12 @@ class LocustSession:
         Once `drain` or `kill` has ended locust, the raw log is deleted when it has been read.
         """
         if not self._stopped:
-            return read_request_log(self._raw_path)
+            return self._read()
         if self._requests is None:
-            requests = read_request_log(self._raw_path)
+            requests = self._read()
             if len(requests.started_s) == 0:
                 raise self._error("the users made no request through HttpUser's or FastHttpUser's client")
-            events = replace(
-                requests.events, first_crash=self._quoted("crash"), first_elsewhere=self._quoted("elsewhere")
-            )
-            self._requests = replace(requests, events=events)
+            self._requests = requests
             self._raw_path.unlink()
         return self._requests
 
@@ -125,6 +122,15 @@ class LocustSession:
         self._stopped = True
         self._process.kill()
         self._still_path.unlink(missing_ok=True)
+
+    def _read(self) -> RequestLog:
+        log = read_request_log(self._raw_path)
+        events = replace(
+            log.events,
+            first_crash=self._quoted("crash") if log.events.crashes else "",
+            first_elsewhere=self._quoted("elsewhere") if log.events.elsewhere else "",
+        )
+        return replace(log, events=events)
 
     def _quoted(self, what: str) -> str:
         """What recorder.py wrote of the first such event; empty where there was none."""

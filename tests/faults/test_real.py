@@ -341,6 +341,23 @@ def test_pool_not_used(crowd: RunResult) -> None:
     assert "worker count can make no difference" in remark(crowd, "pool-not-used").message
 
 
+def test_load_died__every_user_ends(tmp_path: Path) -> None:
+    locustfile = tmp_path / "lost.py"
+    locustfile.write_text(
+        "from locust import HttpUser, task\n"
+        "class Lost(HttpUser):\n"
+        "    def on_start(self): self.client.get('/livez').json()['token']\n"
+        "    @task\n"
+        "    def t(self): pass\n"
+    )
+    result = real_run(tmp_path, users=5, locustfile=locustfile)
+    (found,) = result.record.findings
+    assert found.code == "load-died"
+    assert "all 5 users of the locust file ended by themselves (the first exception: KeyError: 'token')" in (
+        found.message
+    )
+
+
 def test_littles_law(attempts: Attempts) -> None:
     """80 users run where 100 were asked for."""
     result = check_trips({"littles-law"}, attempts(*SERVER, inject=lambda: Injection(claimed_users=100)))
