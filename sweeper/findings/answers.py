@@ -14,7 +14,7 @@ def no_predictions(answer: FirstAnswer | None, drums_contract: bool) -> Finding 
     form is known; of any other one only that a refusal is none."""
     if answer is None or (_accepted(answer) and (_as_drum(answer) or not drums_contract)):
         return None
-    asked = "" if answer.rows is None else f" of {answer.rows} rows"
+    asked = "" if answer.rows is None else f" ({answer.rows} row{'' if answer.rows == 1 else 's'})"
     return Finding(
         "no-predictions",
         Severity.ERROR,

@@ -51,7 +51,7 @@ NOT_READY = response(503, b'{"message": "ERROR: the model is not loaded yet"}')
 NOT_FOUND = response(404, b'{"message": "ERROR: no such page"}')
 LENGTH_REQUIRED = response(411, b'{"message": "ERROR: send a Content-Length"}')
 FAILED = response(500, b'{"message": "ERROR: the model failed"}')
-GARBAGE = response(200, b"<html><body>Welcome!</body></html>")
+GARBAGE = response(200, b"<html><body>Welcome! Nobody here predicts anything.</body></html>")
 MOVED = response(307, b"", "location: /elsewhere/\r\n")
 BUSY = response(200, b'{"message": "busy"}')
 
