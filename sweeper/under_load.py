@@ -153,8 +153,9 @@ def _users_on(server: RunningServer, session: LoadSession, parts: Parts) -> floa
         if now_s >= deadline_s:
             if started == 0:
                 raise LoadError(
-                    f"the load generator started no request within {USERS_ON_TIMEOUT_S:g} s; its log ends "
-                    f"with: {last_line(session.log_tail(5))}"
+                    f"the load generator started no request within {USERS_ON_TIMEOUT_S:g} s (those through "
+                    "HttpUser's or FastHttpUser's client are seen); its log ends with: "
+                    f"{last_line(session.log_tail(5))}"
                 )
             return now_s
         clock.sleep(POLL_S)

@@ -1,4 +1,4 @@
-"""Reads the raw log that recorder.py writes: a header, then records of 20 bytes, little-endian.
+"""Reads the raw log that raw_log.py writes: a header, then records of 20 bytes, little-endian.
 
 header  12s magic, u4 version, u4 size of a record
 record  u1 kind, u1 failed, u2 status, u4 count, u4 request, f8 value (see the kinds below)

@@ -133,7 +133,7 @@ class LocustSession:
         return replace(log, events=events)
 
     def _quoted(self, what: str) -> str:
-        """What recorder.py wrote of the first such event; empty where there was none."""
+        """What raw_log.py wrote of the first such event; empty where there was none."""
         start = f"sweeper: {what}: "
         with self._log_path.open(encoding="utf-8", errors="replace") as log:
             return next((line.removeprefix(start).strip() for line in log if line.startswith(start)), "")

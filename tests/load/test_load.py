@@ -269,6 +269,7 @@ def test_a_custom_locustfile_runs_unchanged_and_is_recorded(
     Path("mix.py").write_text(CUSTOM)
     Path("locustfile.py").write_text(CUSTOM_BASE)
     Path("recorder.py").write_text("WAIT = 0.01\n")
+    Path("raw_log.py").write_text("raise RuntimeError('not this one')")
     Path("locust.py").write_text("raise RuntimeError('this is not locust')")
     Path("locust.conf").write_text("run-time = 1s\nusers = 77\n")
     Path("rows.csv").write_text("a\n1\n")
