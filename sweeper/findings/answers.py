@@ -89,6 +89,8 @@ def _what_to_do(answer: FirstAnswer) -> str:
         return "give --data a CSV that the model takes"
     if status >= 500:
         return "see the run's server.log for what failed"
+    if answer.rows == 0:
+        return "the data is a header without rows; give --data a CSV with some"
     return 'a server of this launcher answers {"predictions": […]} with one for each row; see its server.log'
 
 
