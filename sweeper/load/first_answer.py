@@ -19,6 +19,10 @@ MOST_BYTES = 1 << 26
 QUOTED = 120
 
 
+class _TooLate(Exception):
+    """The answer was not whole in time."""
+
+
 def first_answer(url: str, data_path: Path, timeout_s: float) -> FirstAnswer:
     """Upload the file as the default users do; redirects are answers, not orders.
 
@@ -29,30 +33,28 @@ def first_answer(url: str, data_path: Path, timeout_s: float) -> FirstAnswer:
     # Neither a proxy nor a compressed answer: what the users get is to be compared with this.
     with httpx.Client(timeout=timeout_s, trust_env=False, headers={"Accept-Encoding": "identity"}) as client:
         for attempt in range(ATTEMPTS):
-            answer = _upload(client, url, data, timeout_s)
-            timed_out = answer.status is None and answer.text.startswith(_NOTHING)
-            if answer.status not in CHANCE or timed_out or attempt == ATTEMPTS - 1:
+            try:
+                answer = _upload(client, url, data, timeout_s)
+            except _TooLate:
+                return FirstAnswer(None, f"no whole answer within {timeout_s:g} s")
+            if answer.status not in CHANCE or attempt == ATTEMPTS - 1:
                 break
     return answer
 
 
-_NOTHING = "no whole answer within"
-
-
 def _upload(client: httpx.Client, url: str, data: bytes, timeout_s: float) -> FirstAnswer:
     deadline_s = time.monotonic() + timeout_s
-    too_late = FirstAnswer(None, f"{_NOTHING} {timeout_s:g} s")
     body = bytearray()
     try:
         with client.stream("POST", url, files={"X": ("sample.csv", data, "text/csv")}) as response:
             for chunk in response.iter_raw():
                 body += chunk
                 if time.monotonic() > deadline_s:
-                    return too_late
+                    raise _TooLate
                 if len(body) > MOST_BYTES:
                     break
     except httpx.TimeoutException:
-        return too_late
+        raise _TooLate from None
     except httpx.HTTPError as error:
         return FirstAnswer(None, f"no answer ({_words(str(error)) or type(error).__name__})")
     content = bytes(body)
@@ -66,7 +68,7 @@ def _upload(client: httpx.Client, url: str, data: bytes, timeout_s: float) -> Fi
 
 
 def _said(response: httpx.Response, content: bytes) -> str:
-    if response.is_redirect:
+    if response.has_redirect_location:
         return f" to {_words(response.headers['location'])}"
     text = content[: 4 * QUOTED].decode("utf-8", errors="replace")
     try:

@@ -107,10 +107,13 @@ class LocustGenerator:
         )
 
     def first_answer(self, base_url: str, timeout_s: float) -> FirstAnswer | None:
-        """What one upload brings; None with a locustfile of the user's own."""
+        """What one upload brings; None with a locustfile of the user's own. LoadError where the data is gone."""
         if self.locustfile is not None or self.data_path is None:
             return None
-        return first_answer(f"{base_url}{self.predict_path}", self.data_path, timeout_s)
+        try:
+            return first_answer(f"{base_url}{self.predict_path}", self.data_path, timeout_s)
+        except OSError as error:
+            raise LoadError(f"the data file {self.data_path} cannot be read: {error.strerror}") from error
 
     def check(self, directory: Path) -> None:
         """Let locust read a locustfile of the user's own, as it will in each run; nothing is sent.

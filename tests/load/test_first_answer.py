@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sweeper.errors import LoadError
 from sweeper.load import LocustGenerator
 from sweeper.load.first_answer import first_answer, rows_of
 from sweeper.records import FirstAnswer
@@ -38,6 +39,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
             "/list": (200, b"[1, 2]"),
             "/empty": (200, b""),
             "/wrong": (422, b'{"message": "ERROR: no\\n column b"}'),
+            "/unchanged": (304, b""),
             "/detail": (404, b'{"detail": "Not Found"}'),
             "/at-first": (503 if len(self.seen) < 3 else 200, PREDICTIONS),
         }[self.path]
@@ -74,6 +76,7 @@ def data(tmp_path: Path) -> Path:
         ("/list", FirstAnswer(200, "status 200 ([1, 2])", 6, None, 2)),
         ("/empty", FirstAnswer(200, "status 200 (an empty answer)", 0, None, 2)),
         ("/wrong", FirstAnswer(422, "status 422 (ERROR: no column b)", 35, None, 2)),
+        ("/unchanged", FirstAnswer(304, "status 304 (an empty answer)", 0, None, 2)),
         ("/detail", FirstAnswer(404, "status 404 (Not Found)", 23, None, 2)),
     ],
 )
@@ -103,6 +106,10 @@ def test_the_users_own_upload_is_what_is_tried(data: Path, tmp_path: Path) -> No
         assert server.stats()["truth_received"] == 1
     assert answer is not None
     assert (answer.status, answer.predictions, answer.rows) == (200, 2, 2)
+    generator = LocustGenerator(5, data)
+    data.unlink()
+    with pytest.raises(LoadError, match=r"rows\.csv cannot be read: No such file"):
+        generator.first_answer(server.base_url, 5.0)
 
 
 @pytest.mark.parametrize(
