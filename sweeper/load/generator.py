@@ -107,7 +107,7 @@ class LocustGenerator:
         )
 
     def first_answer(self, base_url: str, timeout_s: float) -> FirstAnswer | None:
-        """What one upload brings; None with a locustfile of the user's own. LoadError where the data is gone."""
+        """What one upload brings; None with a locustfile of the user's own. LoadError without the data."""
         if self.locustfile is not None or self.data_path is None:
             return None
         try:
