@@ -12,6 +12,7 @@ from sweeper.answers import Search
 from sweeper.claims import Claim, Shared
 from sweeper.records import (
     Configuration,
+    FirstAnswer,
     PoolStats,
     RequestLog,
     RunRecord,
@@ -76,11 +77,13 @@ class Launcher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LoadProgress:
-    """What the load generator has logged so far, for the live line and early abort."""
+    """What the load generator has logged so far, for the live line and early abort. `ended` are users that
+    ended by themselves."""
 
     started: int
     finished: int
     failed: int
+    ended: int = 0
 
 
 class LoadSession(Protocol):
@@ -130,6 +133,10 @@ class LoadGenerator(Protocol):
     def among(self, runs: int) -> LoadGenerator:
         """The same load, patient enough to be one of so many that take turns: what it waits for by the
         wall clock may take that many times as long."""
+
+    def first_answer(self, base_url: str, timeout_s: float) -> FirstAnswer | None:
+        """What one of its requests brings before there is any load, within `timeout_s` for each of a few
+        attempts; None where only the user's locustfile knows what to send."""
 
     def start(self, base_url: str, directory: Path) -> LoadSession:
         """Start all users at once against `base_url`; logs go to `directory`. Raises LoadError."""

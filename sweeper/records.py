@@ -157,6 +157,37 @@ class ServerExit:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstAnswer:
+    """What one upload of the data to an idle server brought, before the load.
+
+    `status` is the HTTP status, None where there was no answer; `text` says in words what came. `predictions`
+    is how many there are in `{"predictions": […]}` (None: the answer is nothing like it), `rows` how many the
+    data has (None: it is no CSV).
+    """
+
+    status: int | None
+    text: str
+    size_bytes: int = 0
+    predictions: int | None = None
+    rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UserEvents:
+    """What the code of a locust file did besides requests that end.
+
+    `crashes` are exceptions that ended a task, `ended` are users that ended by themselves, `elsewhere` are
+    requests to another address than the server's. The texts quote the first of each.
+    """
+
+    crashes: int = 0
+    ended: int = 0
+    elsewhere: int = 0
+    first_crash: str = ""
+    first_elsewhere: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RequestLog:
     """Every request the load generator started in one run, in order of start. Arrays of shape (n,).
 
@@ -180,6 +211,7 @@ class RequestLog:
     torn_records: int = 0
     overtaken: int = 0
     lag_process: IntArray | None = None
+    events: UserEvents = field(default_factory=UserEvents)
 
     @property
     def finished_s(self) -> FloatArray:

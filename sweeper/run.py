@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sweeper.errors import LoadError, ServerStartError
 from sweeper.findings import RunContext, run_findings, verdict
+from sweeper.findings.answers import no_predictions
 from sweeper.findings.pool import not_applied
 from sweeper.interfaces import RunningServer, SpeedProbe
 from sweeper.records import (
@@ -27,6 +28,9 @@ from sweeper.statistics.figures import Measurement, run_figures
 from sweeper.statistics.own_clock import own_speed, resumed_s
 from sweeper.under_load import Parts, RunFailed, RunSettings, State, last_line, under_load
 from sweeper.underway import Underway
+
+DRUMS_CONTRACT = frozenset({"fastapi", "drum"})
+"""Launchers whose servers answer an upload with DRUM's `{"predictions": […]}`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,10 @@ def _measure(
 ) -> Generator[bool, bool, tuple[Measurement, bool]]:
     ready_s = server.wait_ready(settings.start_timeout_s)
     workers = plan.configuration.workers
+    answer = parts.load.first_answer(server.base_url, settings.answer_timeout_s)
+    nothing = no_predictions(answer, parts.launcher.name in DRUMS_CONTRACT)
+    if nothing is not None:
+        raise RunFailed(nothing.code, nothing.message, nothing.evidence)
     before = server.pool_stats()
     if before is not None and before.workers is not None and before.workers != workers:
         said = f"/stats/ reports executor_workers = {before.workers}"
@@ -140,6 +148,7 @@ def _measure(
         pool=_pool_after(before, server.pool_stats()),
         speed=own_speed(speed.read(), underway.pauses) if speed is not None else None,
         resumed_s=resumed_s(underway.pauses),
+        answer=answer,
     )
     return measurement, loaded.steady
 
@@ -160,13 +169,16 @@ def _pool_after(before: PoolStats | None, after: PoolStats | None) -> PoolStats 
 def _context(
     plan: RunPlan, settings: RunSettings, parts: Parts, measurement: Measurement, steady: bool
 ) -> RunContext:
-    pool = measurement.pool
+    pool, log = measurement.pool, measurement.requests
     counted = None
-    # Only of our own users do we know that every request is a prediction; `/stats/` is one process's.
+    if plan.configuration.processes == 1 and pool is not None and pool.completed is not None:
+        counted = pool.completed + (pool.rejected or 0)  # `/stats/` is one process's
+    # Only of our own users do we know that every request is a prediction.
     ours = parts.load.mean_think_s is not None or plan.arrivals_per_s is not None
-    comparable = ours and plan.configuration.processes == 1
-    if comparable and pool is not None and pool.completed is not None:
-        counted = pool.completed + (pool.rejected or 0)
+    successes = int(((log.status > 0) & ~log.failed).sum())
+    pooled_share: float | None = 1.0
+    if not ours:
+        pooled_share = min(1.0, counted / successes) if counted is not None and successes else None
     return RunContext(
         configuration=plan.configuration,
         users=parts.load.users,
@@ -174,10 +186,11 @@ def _context(
         max_error_rate=settings.max_error_rate,
         steady=steady,
         host_cores=settings.host_cores,
-        responses_counted_by_server=counted,
+        responses_counted_by_server=counted if ours else None,
         open_loop=plan.arrivals_per_s is not None,
         has_pool=plan.case is None or ServerKind(plan.case.server).has_pool,
         load_processes=settings.load_processes,
         load_elsewhere=settings.load_elsewhere,
         load_cores=settings.load_cores,
+        pooled_share=pooled_share,
     )

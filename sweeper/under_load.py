@@ -66,6 +66,11 @@ class RunSettings:
     load_cores: int | None = None
 
     @property
+    def answer_timeout_s(self) -> float:
+        """A server that needs longer for one request, and nothing else to do, has no answer in the window."""
+        return self.warmup_cap_s + self.window_s
+
+    @property
     def expected_s(self) -> float:
         """A first guess of a run's length, before any has been timed."""
         return self.warmup_s + self.window_s + 6.0
@@ -137,7 +142,9 @@ def under_load(
         state(State.WARMING_UP)
         users_on_s = _users_on(server, session, parts)
         yield False
-        window, steady = yield from _hold(settings, underway, server, session, users_on_s, state)
+        window, steady = yield from _hold(
+            settings, underway, server, session, parts.load.users, users_on_s, state
+        )
         state(State.DRAINING)
         session.drain(settings.drain_s)
         ended_s = underway.now_s()
@@ -162,6 +169,7 @@ def _users_on(server: RunningServer, session: LoadSession, parts: Parts) -> floa
     deadline_s = clock.monotonic_s() + USERS_ON_TIMEOUT_S
     while True:
         _check_alive(server, session)
+        _check_users(session, parts.load.users)
         started = session.progress().started
         now_s = clock.monotonic_s()
         if started >= parts.load.users:
@@ -169,8 +177,9 @@ def _users_on(server: RunningServer, session: LoadSession, parts: Parts) -> floa
         if now_s >= deadline_s:
             if started == 0:
                 raise LoadError(
-                    f"the load generator started no request within {USERS_ON_TIMEOUT_S:g} s; its log ends "
-                    f"with: {last_line(session.log_tail(5))}"
+                    f"the load generator started no request within {USERS_ON_TIMEOUT_S:g} s (those through "
+                    "HttpUser's or FastHttpUser's client are seen); its log ends with: "
+                    f"{last_line(session.log_tail(5))}"
                 )
             return now_s
         clock.sleep(POLL_S)
@@ -181,6 +190,7 @@ def _hold(
     underway: Underway,
     server: RunningServer,
     session: LoadSession,
+    users: int,
     users_on_s: float,
     state: Callable[[State], None],
 ) -> Generator[bool, bool, tuple[Window, bool]]:
@@ -200,6 +210,7 @@ def _hold(
         tick += 1
         underway.clock.sleep(max(0.0, users_on_s + tick * tick_s - underway.now_s()))
         _check_alive(server, session)
+        _check_users(session, users)
         _sample(underway, server)
         state(State.WARMING_UP if tick <= earliest - ticks else State.MEASURING)
         if not steady and tick >= earliest:
@@ -225,6 +236,13 @@ def _sample(underway: Underway, server: RunningServer) -> None:
         underway.sample()
     except ProcessLookupError:
         raise _server_died(server) from None
+
+
+def _check_users(session: LoadSession, users: int) -> None:
+    if session.progress().ended >= users:
+        crash = session.requests().events.first_crash
+        why = f"the first exception: {crash}" if crash else "none with an exception"
+        raise LoadError(f"all {users} users of the locust file ended by themselves ({why})")
 
 
 def _check_alive(server: RunningServer, session: LoadSession | None) -> None:

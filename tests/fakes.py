@@ -21,12 +21,14 @@ from sweeper.errors import LoadError, ServerStartError
 from sweeper.interfaces import LoadProgress
 from sweeper.records import (
     Configuration,
+    FirstAnswer,
     PoolStats,
     RequestLog,
     RunPlan,
     RunRecord,
     ServerExit,
     TelemetrySample,
+    UserEvents,
 )
 from sweeper.scenarios.outcome import Outcome
 from sweeper.scenarios.terms import Scenario
@@ -34,6 +36,8 @@ from sweeper.study import Progress
 from sweeper.under_load import Parts, State
 
 LAG_PERIOD_S = 0.5
+PREDICTIONS = FirstAnswer(200, "status 200", size_bytes=2000, predictions=100, rows=100)
+NO_EVENTS = UserEvents()
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,8 @@ class Behaviour:
     ready_after_s: float = 1.0
     dies_at_start: bool = False
     dies_after_s: float | None = None  # seconds under load
-    pool: str = "honest"  # honest, absent, fixed (says 4), lying (says what it is told, has 4), half-silent
+    # honest, absent, fixed (says 4), lying (says what it is told, has 4), half-silent, passed-by
+    pool: str = "honest"
     threads: Callable[[int], int] = lambda workers: workers + 10
     cpu_ms: float = 7.0
     voluntary: float = 10.0
@@ -70,6 +75,9 @@ class Behaviour:
     step: tuple[float, float] | None = None  # from then on, seconds under load, its speed is times that
     torn_records: int = 0
     waits_outside: bool = False  # what is under way goes on while the server is frozen
+    answer: FirstAnswer = PREDICTIONS  # to one upload before the load
+    short_share: float = 0.0  # of its answers under load
+    events: UserEvents = NO_EVENTS  # in the load generator
 
 
 class FakeClock:
@@ -200,6 +208,8 @@ class FakeServer:
             return None
         if behaviour.pool == "half-silent":
             return PoolStats(completed=self._completed())
+        if behaviour.pool == "passed-by":
+            return PoolStats(workers=asked, max_concurrency=0, pending=0, completed=7, rejected=0)
         size = asked if behaviour.pool == "honest" else 4
         return PoolStats(
             workers=4 if behaviour.pool == "fixed" else asked,
@@ -435,7 +445,7 @@ class FakeSession:
         self._world.step("progress")
         if self._world.load_fails == "never starts":
             return LoadProgress(0, 0, 0)
-        return self.traffic.progress()
+        return replace(self.traffic.progress(), ended=self._behaviour.events.ended)
 
     def freeze(self) -> None:
         self._world.step("freeze load")
@@ -456,7 +466,12 @@ class FakeSession:
         behaviour, now_s = self._behaviour, self.traffic.elapsed_s()
         at_s = now_s if self.traffic.stopped_s is not None else now_s - now_s % max(self._world.flush_s, 1e-9)
         log = self.traffic.log(at_s, behaviour.lag_ms, behaviour.error_status)
-        return replace(log, torn_records=behaviour.torn_records)
+        sizes = np.where(
+            np.arange(len(log.started_s)) % 100 < 100 * behaviour.short_share, 20, log.response_bytes
+        )
+        return replace(
+            log, torn_records=behaviour.torn_records, events=behaviour.events, response_bytes=sizes
+        )
 
     def log_tail(self, lines: int = 20) -> str:
         return "locust says hello\nlocust says goodbye\n\n"
@@ -488,6 +503,10 @@ class FakeLoad:
     def mean_think_s(self) -> float | None:
         think_s = self._think_s
         return None if think_s is None or self._arrivals is not None else sum(think_s) / 2
+
+    def first_answer(self, base_url: str, timeout_s: float) -> FirstAnswer:
+        self._world.step("first answer")
+        return self._world.server_of(int(base_url.rpartition(":")[2])).behaviour.answer
 
     def start(self, base_url: str, directory: Path) -> FakeSession:
         self._world.step("load start")

@@ -463,9 +463,9 @@ def test_the_lines_after_the_recommendation() -> None:
     lines = shown(said(opened(8, 1, 205.0), opened(8, 2, 215.0), dead))
     assert lines[0].startswith("Open loop: At 75% of its throughput (48 requests/s, arriving at random) 8")
     assert lines[1:] == (
-        "  workers=8        48.0 requests/s at random: p50 90.0 (90.0..90.0)   p95 500 (500..500)   "
+        "  workers=8     48.0 requests/s at random: p50 90.0 (90.0..90.0)   p95 500 (500..500)   "
         "p99 210 (205..215) ms;   closed loop p99 1,340 ms",
-        "  workers=4        48.0 requests/s at random: no figures (server-died)",
+        "  workers=4     48.0 requests/s at random: no figures (server-died)",
     )
 
 

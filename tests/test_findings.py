@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from typing import Any
 
 import numpy as np
 import pytest
 
 from sweeper.findings import FAILING, SUSPICIOUS, Limits, RunContext, run_findings, verdict
+from sweeper.findings.answers import no_predictions
 from sweeper.findings.causes import gil_bound, oversubscribed
 from sweeper.findings.cores import Cores
 from sweeper.findings.picture import picture
@@ -19,11 +21,13 @@ from sweeper.findings.turns import may_interleave
 from sweeper.records import (
     Configuration,
     Finding,
+    FirstAnswer,
     Objective,
     RequestLog,
     RunFigures,
     RunRecord,
     Severity,
+    UserEvents,
     Verdict,
     Window,
 )
@@ -57,6 +61,7 @@ def remarks(
     run: RunFigures = CLEAN,
     made: RequestLog | None = None,
     resumed_s: tuple[float, ...] = (),
+    answer: FirstAnswer | None = None,
     **context: Any,
 ) -> tuple[Finding, ...]:
     measurement = Measurement(
@@ -68,6 +73,7 @@ def remarks(
         ready_s=1.0,
         pool=None,
         resumed_s=resumed_s,
+        answer=answer,
     )
     return run_findings(measurement, run, dataclasses.replace(CONTEXT, **context))
 
@@ -91,6 +97,13 @@ def bursts(answers: int) -> np.ndarray:
     finished[:, taken] = np.array(TURNS)[:, None] + 0.003
     return np.sort(finished.ravel())
 
+
+def with_events(**events: Any) -> RequestLog:
+    return dataclasses.replace(requests(), events=UserEvents(**events))
+
+
+GOOD = FirstAnswer(200, "status 200", 2000, 100, 100)
+LONGER = dataclasses.replace(GOOD, size_bytes=4002)
 
 CASES: list[tuple[str, dict[str, Any]]] = [
     ("accounting", {"responses_counted_by_server": 1399}),
@@ -126,6 +139,23 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("pressure", {"run": dataclasses.replace(CLEAN, other_cpu_cores=0.26, cpu_cores=1.6)}),
     ("pressure", {"run": dataclasses.replace(CLEAN, other_cpu_cores=1.7, cpu_cores=14.0), "host_cores": 16}),
     ("censored-tail", {"run": HUNG}),
+    ("answers-unverified", {"answer": dataclasses.replace(GOOD, predictions=None)}),
+    ("answers-unverified", {"answer": dataclasses.replace(GOOD, predictions=99)}),
+    ("short-answers", {"answer": LONGER}),
+    ("task-crashed", {"made": with_events(crashes=15, first_crash="KeyError: 'predictions'")}),
+    ("users-ended", {"made": with_events(ended=1)}),
+    ("requests-elsewhere", {"made": with_events(elsewhere=15, first_elsewhere="http://127.0.0.1:8080/")}),
+    ("pool-not-used", {"pooled_share": 0.0, "responses_counted_by_server": None}),
+    # A locust file that sends other requests too, and a server that does not say how many were predictions.
+    (
+        "pool-size-unverified",
+        {
+            "run": dataclasses.replace(CLEAN, max_concurrency=3),
+            "pooled_share": None,
+            "mean_think_s": None,
+            "responses_counted_by_server": None,
+        },
+    ),
 ]  # fmt: skip
 
 
@@ -152,7 +182,7 @@ def test_each_case_trips_its_code_and_no_other(code: str, case: dict[str, Any]) 
 
 
 def test_every_code_of_a_run_has_a_case() -> None:
-    elsewhere = {"server-died", "server-did-not-start", "load-died", "no-requests"}  # test_run.py
+    elsewhere = {"server-died", "server-did-not-start", "load-died", "no-requests", "no-predictions"}
     assert {code for code, _ in CASES} >= (FAILING | SUSPICIOUS) - elsewhere
 
 
@@ -502,3 +532,56 @@ def test_a_studys_findings_count_the_runs_each_code_touched() -> None:
     assert found[1].message == "this is about steal (2 of 3 runs: workers=4, workers=32)"
     assert (found[1].evidence["runs"], found[1].evidence["of"]) == (2, 3)
     assert study_findings([record(4, 1)], cores_shared=False) == ()
+
+
+ROWS_100 = FirstAnswer(200, "status 200", 2000, 100, 100)
+# answer -> words of the sentence for a server of DRUM's contract, and for any other (None: may go on)
+FIRST_ANSWERS: list[tuple[FirstAnswer | None, str | None, str | None]] = [
+    (None, None, None),
+    (ROWS_100, None, None),
+    (dataclasses.replace(ROWS_100, rows=None), None, None),
+    (dataclasses.replace(ROWS_100, predictions=99), r"each of the 100 rows \(99 came\)", None),
+    (dataclasses.replace(ROWS_100, predictions=0), "its server.log", None),
+    (FirstAnswer(200, "status 200 (hello)", 5, None, 100), r"status 200 \(hello\), and no predictions", None),
+    (FirstAnswer(307, "status 307 to /predict"), "307 to /predict.*not followed", "307 to /predict"),
+    (FirstAnswer(404, "status 404"), "answer POST /predict/", "--locustfile"),
+    (FirstAnswer(422, "status 422 (no column b)", 9, None, 1), "no column b.*a CSV", "no column b.*a CSV"),
+    (FirstAnswer(500, "status 500"), "server.log", "server.log"),
+    (FirstAnswer(None, "no whole answer within 30 s"), "within 30 s.*server.log", "within 30 s"),
+]
+
+
+@pytest.mark.parametrize(("answer", "drums", "others"), FIRST_ANSWERS)
+def test_the_first_answer_is_a_prediction_or_there_is_nothing_to_measure(
+    answer: FirstAnswer | None, drums: str | None, others: str | None
+) -> None:
+    for contract, words in ((True, drums), (False, others)):
+        found = no_predictions(answer, contract)
+        assert (found is None) == (words is None)
+        if found is not None and words is not None:
+            assert found.severity is Severity.ERROR
+            assert re.search(words, found.message), found.message
+            assert "\n" not in found.message
+            assert "None" not in found.message
+
+
+def test_requests_that_pass_by_the_pool_do_not_make_it_a_liar() -> None:
+    """58 requests are in the server, and at most 3 of 4 workers are busy: the others are no predictions."""
+    run = dataclasses.replace(CLEAN, max_concurrency=3)
+    assert codes(remarks(run)) == ["pool-size-not-applied"]
+    mixed = {"mean_think_s": None, "responses_counted_by_server": None, "pooled_share": 0.4}
+    assert codes(remarks(run, **mixed)) == ["user-limited"]
+
+
+def test_few_crashes_are_a_remark_and_many_make_a_run_suspect() -> None:
+    few, many = (remarks(made=with_events(crashes=n, first_crash="ValueError: x")) for n in (14, 15))
+    assert (few[0].severity, verdict(few)) == (Severity.INFO, Verdict.VALID)
+    assert (many[0].severity, verdict(many)) == (Severity.WARNING, Verdict.SUSPECT)
+
+
+def test_an_error_names_the_commonest_status() -> None:
+    broken = requests(failed=np.arange(1400) < 20)
+    found = remarks(
+        dataclasses.replace(CLEAN, failed=20, error_rate=20 / 1400), broken, responses_counted_by_server=None
+    )
+    assert "mostly with status 500" in found[0].message

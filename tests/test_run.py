@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sweeper.records import Configuration, RunPlan, Verdict
+from sweeper.records import Configuration, FirstAnswer, RunPlan, UserEvents, Verdict
 from sweeper.run import RunResult
 from sweeper.under_load import RunSettings, State
 from tests.fakes import Behaviour, World, world_of
@@ -163,6 +163,30 @@ def test_what_a_failed_run_left_behind_is_kept() -> None:
 def test_a_pool_that_says_something_else_is_not_even_loaded() -> None:
     _, world = made(Behaviour(pool="fixed"), plan=dataclasses.replace(PLAN, configuration=Configuration(8)))
     assert world.sessions == []
+
+
+@pytest.mark.parametrize("name", ["fastapi", "drum", "command"])
+def test_what_an_answer_must_be_goes_by_the_launcher(name: str) -> None:
+    """200 with garbage: of DRUM's servers that is nothing to measure, of anybody else's perhaps."""
+    world = world_of(Behaviour(answer=FirstAnswer(200, "status 200 (hello)", 2000, None, 100)))
+    parts = world.parts()
+    parts.launcher.name = name  # type: ignore[misc]
+    result = execute_run(PLAN, RunSettings(), parts, Path("x"))
+    if name == "command":
+        assert codes(result) == ["answers-unverified"]
+        assert result.record.verdict is Verdict.VALID
+    else:
+        assert codes(result) == ["no-predictions"]
+        assert "status 200 (hello), and no predictions" in result.record.findings[0].message
+        assert world.sessions == []
+
+
+def test_users_that_all_end_are_no_load() -> None:
+    events = UserEvents(crashes=100, ended=100, first_crash="KeyError: 'token'")
+    result, _ = made(Behaviour(events=events))
+    assert codes(result) == ["load-died"]
+    assert "all 100 users" in result.record.findings[0].message
+    assert "KeyError: 'token'" in result.record.findings[0].message
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,12 @@ Data: TypeAlias = Annotated[
 ]
 Launcher: TypeAlias = Annotated[
     str | None,
-    option("fastapi (ours), drum (the installed drum server) or command.", TARGET, "fastapi", "NAME"),
+    option(
+        "fastapi (ours), drum (the installed drum server, where it has the FastAPI one) or command.",
+        TARGET,
+        "fastapi",
+        "NAME",
+    ),
 ]
 ServerCommand: TypeAlias = Annotated[
     str | None,
@@ -82,7 +87,13 @@ ModelThreads: TypeAlias = Annotated[
 ]
 Users: TypeAlias = Annotated[str | None, option("Concurrent users.", LOAD, "100", "N")]
 Locustfile: TypeAlias = Annotated[
-    str | None, option("Your own locust file, unchanged.", LOAD, "uploads of --data", "FILE")
+    str | None,
+    option(
+        "Your own locust file, unchanged; run sweeper where it finds its files.",
+        LOAD,
+        "uploads of --data",
+        "FILE",
+    ),
 ]
 LoadProcesses: TypeAlias = Annotated[
     str | None,

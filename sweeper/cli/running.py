@@ -14,6 +14,7 @@ from sweeper.cli.planning import plan_of
 from sweeper.cli.where import Where, nothing_lost
 from sweeper.course import StudyPlan
 from sweeper.launch import DrumLauncher
+from sweeper.load import LocustGenerator
 from sweeper.measuring_lock import measuring_lock
 from sweeper.optimization import OptimizePlan, run_optimization
 from sweeper.report import formats
@@ -87,6 +88,7 @@ def run(prepared: Prepared, where: Where) -> Answer:
         held.callback(store.close)
         with nothing_lost():
             store.lock()
+            _check_locustfile(prepared, store.folder)
             _check_drum(prepared, store.folder)
             _begin(prepared, store)
         with Live(console(stderr=True)) as live:
@@ -109,6 +111,13 @@ def _begin(prepared: Prepared, store: StudyStore) -> None:
         store.join(prepared.settings.plain(), prepared.environment)
     elif prepared.existing is None:
         store.create(prepared.begun())
+
+
+def _check_locustfile(prepared: Prepared, folder: Path) -> None:
+    """Read it once, before anything is swept: it must work here, and have users but no load shape."""
+    load = prepared.parts.load
+    if isinstance(load, LocustGenerator):
+        load.check(folder)
 
 
 def _check_drum(prepared: Prepared, folder: Path) -> None:

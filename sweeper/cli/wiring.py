@@ -106,7 +106,10 @@ def _launcher(
     assert target.code_dir is not None
     if kind.is_drum:
         server_type = "fastapi" if kind is ServerKind.DRUM_FASTAPI else kind.value
-        return DrumLauncher(target.code_dir, options, server_type=server_type)
+        drum = DrumLauncher(target.code_dir, options, server_type=server_type)
+        if drum.claims_pool:
+            drum.check_release()
+        return drum
     return FastApiLauncher(target.code_dir, options)
 
 

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sweeper.findings import client, pool, threads, turns, validity
+from sweeper.findings import answers, client, pool, threads, turns, users, validity
 from sweeper.findings.limits import Limits, RunContext
-from sweeper.records import Finding, RunFigures, Verdict
+from sweeper.records import Finding, RunFigures, Severity, Verdict
 from sweeper.statistics.figures import Measurement
 
 __all__ = ["Limits", "RunContext", "run_findings", "verdict"]
 
 FAILING = frozenset(
-    {"accounting", "server-died", "server-did-not-start", "load-died", "pool-size-not-applied", "no-requests"}
+    {
+        "accounting",
+        "server-died",
+        "server-did-not-start",
+        "load-died",
+        "pool-size-not-applied",
+        "no-predictions",
+        "no-requests",
+    }
 )
 SUSPICIOUS = frozenset(
     {
@@ -25,12 +33,17 @@ SUSPICIOUS = frozenset(
         "pressure",
         "stalled",
         "outside-waits",
+        "short-answers",
+        "task-crashed",
+        "users-ended",
+        "requests-elsewhere",
     }
 )
 
 
 def verdict(findings: Iterable[Finding]) -> Verdict:
-    codes = {finding.code for finding in findings}
+    """What is only said for information has no say."""
+    codes = {finding.code for finding in findings if finding.severity is not Severity.INFO}
     if codes & FAILING:
         return Verdict.FAILED
     return Verdict.SUSPECT if codes & SUSPICIOUS else Verdict.VALID
@@ -48,9 +61,15 @@ def run_findings(
     checks = (
         validity.accounting(log, context),
         pool.size_not_applied(figures, context, limits),
-        pool.size_unverified(figures, context),
+        pool.size_unverified(figures, context, limits),
+        pool.not_used(context),
         pool.user_limited(figures, context, limits),
-        validity.errors(figures, context),
+        validity.errors(log, figures, context),
+        answers.answers_unverified(measurement.answer),
+        answers.short_answers(measurement, context, limits),
+        users.task_crashed(log, context),
+        users.users_ended(log, context),
+        users.requests_elsewhere(log, context),
         client.client_saturated(figures, context, limits),
         validity.littles_law(figures, context, limits),
         validity.steady_state(measurement, context),

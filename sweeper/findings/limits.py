@@ -39,6 +39,7 @@ class Limits:
     memory_rises: float = 1.1
     latency_grows_ms_per_s: float = 20.0
     answered_in_pauses: float = 0.02
+    short_answer: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,9 @@ class RunContext:
     """What was asked of the run. `mean_think_s` is None where the users' waits are not known; with
     `open_loop` there were no users, and `users` means nothing. The load generator ran in
     `load_processes`, on `load_cores` of its own (None: on any), or `load_elsewhere`, on other hosts. Without
-    `has_pool` the server is known to have none, and the worker count says nothing."""
+    `has_pool` the server is known to have none, and the worker count says nothing. `pooled_share` is how many
+    of the answers came through the server's pool, from 0 to 1; None where a locust file sends what it likes
+    and the server does not count its predictions."""
 
     configuration: Configuration
     users: int
@@ -60,3 +63,4 @@ class RunContext:
     load_elsewhere: bool = False
     load_cores: int | None = None
     has_pool: bool = True
+    pooled_share: float | None = 1.0

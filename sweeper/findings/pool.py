@@ -21,9 +21,9 @@ def size_not_applied(figures: RunFigures, context: RunContext, limits: Limits) -
             workers, f"{seen} requests were in its handlers at once", {"max_concurrency": seen}
         )
     # Little: requests in the server = throughput x latency. If that exceeds the pool, the pool was full.
-    # `seen` is what one process says of itself.
-    inside = in_server(figures) / context.configuration.processes
-    if seen < workers and inside > workers * 1.2 + limits.queued_beyond_pool:
+    # Where not all of them are predictions, it says nothing: the others wait elsewhere.
+    if context.pooled_share == 1.0 and _fuller_than_seen(figures, context, limits):
+        inside = _in_one_process(figures, context)
         return not_applied(
             workers,
             f"never more than {seen} requests were in its handlers although {inside:.0f} were in the server",
@@ -32,9 +32,46 @@ def size_not_applied(figures: RunFigures, context: RunContext, limits: Limits) -
     return None
 
 
-def size_unverified(figures: RunFigures, context: RunContext) -> Finding | None:
-    if figures.max_concurrency is not None or not context.has_pool:
+def _fuller_than_seen(figures: RunFigures, context: RunContext, limits: Limits) -> bool:
+    workers, seen = context.configuration.workers, figures.max_concurrency
+    if seen is None or seen >= workers:
+        return False
+    return _in_one_process(figures, context) > workers * 1.2 + limits.queued_beyond_pool
+
+
+def _in_one_process(figures: RunFigures, context: RunContext) -> float:
+    """What is seen is what one process says of itself."""
+    return in_server(figures) / context.configuration.processes
+
+
+def not_used(context: RunContext) -> Finding | None:
+    """A locust file whose requests all pass by the pool: no fault of the server's."""
+    if context.pooled_share != 0.0:
         return None
+    return Finding(
+        "pool-not-used",
+        Severity.WARNING,
+        "no request of the locust file came to the server's pool (its executor_completed stood still), so "
+        "that the worker count can make no difference to this load; send predictions (POST /predict/) as "
+        "well, or search something else than --workers",
+        {"workers": context.configuration.workers, "pooled_share": 0.0},
+    )
+
+
+def size_unverified(figures: RunFigures, context: RunContext, limits: Limits) -> Finding | None:
+    if not context.has_pool:
+        return None
+    if figures.max_concurrency is not None:
+        if context.pooled_share is not None or not _fuller_than_seen(figures, context, limits):
+            return None
+        return Finding(
+            "pool-size-unverified",
+            Severity.WARNING,
+            f"never more than {figures.max_concurrency} requests were in the server's handlers although more "
+            "were in the server: it ignores the worker count, or the locust file's other requests pass by "
+            "its pool; let /stats/ report executor_completed (of one process)",
+            {"workers": context.configuration.workers, "max_concurrency": figures.max_concurrency},
+        )
     if figures.pool_workers is not None:
         return Finding(
             "pool-size-unverified",
@@ -55,9 +92,11 @@ def size_unverified(figures: RunFigures, context: RunContext) -> Finding | None:
 
 def user_limited(figures: RunFigures, context: RunContext, limits: Limits) -> Finding | None:
     workers, seen = context.configuration.workers, figures.max_concurrency
-    if context.open_loop:
+    if context.open_loop or context.pooled_share == 0.0:
         return None
     if seen is None or seen >= workers or size_not_applied(figures, context, limits) is not None:
+        return None
+    if size_unverified(figures, context, limits) is not None:
         return None
     return Finding(
         "user-limited",

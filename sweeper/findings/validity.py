@@ -56,15 +56,24 @@ def accounting(log: RequestLog, context: RunContext) -> Finding | None:
     )
 
 
-def errors(figures: RunFigures, context: RunContext) -> Finding | None:
+def errors(log: RequestLog, figures: RunFigures, context: RunContext) -> Finding | None:
     if figures.error_rate <= context.max_error_rate:
         return None
+    # Under catch_response a task may have failed what the server answered with 200.
+    statuses, counts = np.unique(log.status[log.failed], return_counts=True)
+    most = int(statuses[counts.argmax()]) if len(counts) else None
+    named = {None: "", 0: ", mostly without an answer"}.get(most, f", mostly with status {most}")
     return Finding(
         "errors",
         Severity.WARNING,
-        f"{figures.error_rate:.1%} of the requests failed (limit {context.max_error_rate:.1%}); this value "
-        "cannot be recommended; see the run's server.log and load.log",
-        {"error_rate": figures.error_rate, "failed": figures.failed, "completed": figures.completed},
+        f"{figures.error_rate:.1%} of the requests failed{named} (limit {context.max_error_rate:.1%}); this "
+        "value cannot be recommended; see the run's server.log and load.log",
+        {
+            "error_rate": figures.error_rate,
+            "failed": figures.failed,
+            "completed": figures.completed,
+            "status": most,
+        },
     )
 
 

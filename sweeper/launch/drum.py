@@ -6,6 +6,8 @@ says "flask", and the pool size has no effect at all.
 
 from __future__ import annotations
 
+import importlib.metadata
+import importlib.util
 import json
 import os
 import shutil
@@ -23,6 +25,9 @@ from sweeper.records import Configuration
 from sweeper.runtime_parameters import POOL_SIZE, SERVER_TYPE
 
 _INFO_TIMEOUT_S = 10.0
+_INSTEAD = (
+    "use --launcher fastapi (sweeper's own server, of the same contract), or a DRUM release that has it"
+)
 
 
 class DrumLauncher(ServerLauncher):
@@ -52,6 +57,21 @@ class DrumLauncher(ServerLauncher):
         """Whether it is the server with the pool that was asked for."""
         return self._server_type == "fastapi"
 
+    def check_release(self) -> None:
+        """Raises UsageError, without starting anything, when the DRUM beside this interpreter cannot have
+        the server with the pool: its code does not even mention it."""
+        spec = importlib.util.find_spec("datarobot_drum") if self._drum == _beside() else None
+        if spec is None or spec.origin is None:
+            return  # another environment's: check_pool_applied asks it
+        if not any(
+            b"fastapi" in path.read_bytes().lower() for path in Path(spec.origin).parent.rglob("*.py")
+        ):
+            version = importlib.metadata.version("datarobot-drum")
+            raise UsageError(
+                f"--launcher drum: the installed DRUM {version} has no FastAPI server, so that {POOL_SIZE} "
+                f"has no effect and every value would measure the same: {_INSTEAD}"
+            )
+
     def check_pool_applied(self, server: RunningServer) -> None:
         """Raises PoolNotAppliedError when the ready server is not the one that has the pool."""
         address = urlsplit(server.base_url)
@@ -61,8 +81,7 @@ class DrumLauncher(ServerLauncher):
             drum = f"DRUM {version}" if version else "DRUM"
             raise PoolNotAppliedError(
                 f"{drum} serves with {served_by or 'an unknown server'}, not with fastapi, so {POOL_SIZE} "
-                "has no effect and every value would measure the same: use --launcher fastapi, or a DRUM "
-                "release with the FastAPI server"
+                f"has no effect and every value would measure the same: {_INSTEAD}"
             )
 
     def environment(self, configuration: Configuration) -> dict[str, str]:
@@ -76,13 +95,18 @@ class DrumLauncher(ServerLauncher):
 
 def find_drum(path: str | None) -> str:
     """The `drum` beside this interpreter, else the one in `path`. Raises UsageError when there is none."""
-    beside = Path(sys.executable).with_name("drum")
-    if beside.is_file() and os.access(beside, os.X_OK):
-        return str(beside)
+    beside = _beside()
+    if beside is not None:
+        return beside
     found = shutil.which("drum", path=path)
     if found is None:
         raise UsageError("--launcher drum needs DRUM, which is not installed: pip install 'sweeper[drum]'")
     return found
+
+
+def _beside() -> str | None:
+    beside = Path(sys.executable).with_name("drum")
+    return str(beside) if beside.is_file() and os.access(beside, os.X_OK) else None
 
 
 def _read_info(body: bytes) -> tuple[str | None, str | None]:

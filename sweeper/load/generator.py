@@ -7,23 +7,31 @@ import json
 import math
 import os
 import sys
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sweeper.errors import LoadError, UsageError
 from sweeper.load import distribution, hosts
+from sweeper.load.first_answer import first_answer
 from sweeper.load.hosts import Hosts
-from sweeper.load.session import NEVER_STOOD_STILL, LocustSession
+from sweeper.load.session import NEVER_STOOD_STILL, LocustSession, last_words
 from sweeper.processes import spawn
+from sweeper.records import FirstAnswer
 
 STANDSTILL = Path(__file__).with_name("standstill.py")
 RECORDER = Path(__file__).with_name("recorder.py")
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 OPEN_LOCUSTFILE = Path(__file__).with_name("open_locustfile.py")
 START_TIMEOUT_S = 60.0
+CHECK_PERIOD_S = 0.02
 MOST_IN_FLIGHT = 2000
 ALMOST_NO_WAIT_S = (0.02, 0.03)
+_HINTS = {
+    "FileNotFoundError": "; it opens its files in the folder that sweeper is run in, as with locust -f",
+    "No User class found": " It needs a class below locust's HttpUser or FastHttpUser",
+}
 
 
 @dataclass(frozen=True)
@@ -123,6 +131,50 @@ class LocustGenerator:
             max_duration_s=self.max_duration_s * runs,
         )
 
+    def first_answer(self, base_url: str, timeout_s: float) -> FirstAnswer | None:
+        """What one upload brings; None with a locustfile of the user's own. LoadError without the data."""
+        if self.locustfile is not None or self.data_path is None:
+            return None
+        try:
+            return first_answer(f"{base_url}{self.predict_path}", self.data_path, timeout_s)
+        except OSError as error:
+            raise LoadError(f"the data file {self.data_path} cannot be read: {error.strerror}") from error
+
+    def check(self, directory: Path) -> None:
+        """Let locust read a locustfile of the user's own, as it will in each run; nothing is sent.
+
+        Leaves what it printed in `directory`. UsageError, with the last words of it, where locust refuses the
+        file, or its code fails. Takes a second.
+        """
+        if self.locustfile is None:
+            return
+        log_path = directory / "locustfile-check.log"
+        still_path = directory.absolute() / "standstill.bin"
+        still_path.write_bytes(NEVER_STOOD_STILL)
+        alone = replace(self, processes=1, hosts=None)
+        environment = alone._environment((Path(os.devnull),), still_path, check_only=True)
+        try:
+            process = spawn(
+                alone._argv("http://127.0.0.1:9"), env=environment, log_path=log_path, cpus=self.cpus
+            )
+        except OSError as error:
+            still_path.unlink()
+            raise UsageError(f"--locustfile '{self.locustfile}' cannot be tried: {error}") from error
+        try:
+            deadline_s = time.monotonic() + START_TIMEOUT_S
+            while (code := process.poll()) is None and time.monotonic() < deadline_s:
+                time.sleep(CHECK_PERIOD_S)
+        finally:
+            process.kill()
+            still_path.unlink()
+        if code == 0:
+            return
+        words = last_words(process.log_tail(200)) or f"exit code {code}"
+        if code is None:
+            words = f"it was not read within {START_TIMEOUT_S:g} s"
+        hint = next((hint for sign, hint in _HINTS.items() if sign in words), "")
+        raise UsageError(f"--locustfile '{self.locustfile}' does not work: {words}{hint}")
+
     def start(self, base_url: str, directory: Path) -> LocustSession:
         """Start all users at once against `base_url`; returns when they run.
 
@@ -181,9 +233,15 @@ class LocustGenerator:
             *("--exit-code-on-error", "0"),
         ]
 
-    def _environment(self, raw_paths: tuple[Path, ...], still_path: Path) -> dict[str, str]:
+    def _environment(
+        self, raw_paths: tuple[Path, ...], still_path: Path, *, check_only: bool = False
+    ) -> dict[str, str]:
         own_paths = [] if self.hosts is not None else list(map(str, raw_paths))
-        recorder = {"log_paths": own_paths, "max_duration_s": self.max_duration_s}
+        recorder = {
+            "log_paths": own_paths,
+            "max_duration_s": self.max_duration_s,
+            "check_only": check_only,
+        }
         environment = {**os.environ, "SWEEPER_RECORDER": json.dumps(recorder)}
         environment["SWEEPER_STANDSTILL"] = str(still_path)
         if self.locustfile is None:

@@ -2,8 +2,9 @@
 
 An island that recorder.py borrows: it lives in locust's own process and imports nothing of sweeper. The log
 is a header, then records of 20 bytes (request_log.py reads them): START and FINISH of each request, a VERDICT
-where a `catch_response` block overrules FINISH, the event loop's LAG, and SPAWNED once all users run. Moments
-are CLOCK_MONOTONIC.
+where a `catch_response` block overrules FINISH, the event loop's LAG, SPAWNED once all users run, a CRASH
+where an exception ended a task, and ENDED where a user ended by itself. Moments are CLOCK_MONOTONIC. The
+first crash and the first request to another server are quoted on standard error.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import gevent
 import gevent.hub
@@ -21,16 +23,19 @@ MAGIC = b"sweeper-load"
 VERSION = 1
 HEADER = struct.Struct("<12sII")  # magic, version, size of a record
 RECORD = struct.Struct("<BBHIId")  # kind, failed, status, count, request, value
-START = 0  # count: the user's number; value: the moment
+START = 0  # status: 1 where it goes to another server; count: the user's number; value: the moment
 FINISH = 1  # failed, status; count: bytes of the response; value: latency in ms
 VERDICT = 2  # failed, as the user's code decided after FINISH
 LAG = 3  # count: microseconds; value: the moment
 SPAWNED = 4  # count: users; value: the moment
+CRASH = 5  # value: the moment
+ENDED = 6  # value: the moment
 
 LAG_PERIOD_S = 0.05
 FLUSH_PERIOD_S = 0.25
 COUNT_LIMIT = 2**32 - 1
 LOG_FAILED = 74  # EX_IOERR of sysexits.h
+QUOTED = 200
 
 
 def into_file(path: str) -> Callable[[bytes], None]:
@@ -66,6 +71,8 @@ class Recorder:
     def __init__(self) -> None:
         self.in_flight = 0
         self.draining = False
+        self.base_url = ""
+        self._quoted: set[str] = set()
         self._requests = 0
         self._users = 0
         self._write: Callable[[bytes], None] | None = None
@@ -82,9 +89,35 @@ class Recorder:
         self._users += 1
         return self._users - 1
 
-    def start(self, user: int) -> Ticket:
+    def start(self, user: int, elsewhere: bool) -> Ticket:
         now = time.monotonic()
-        return self._begin(user, now, now)
+        return self._begin(user, now, now, elsewhere)
+
+    def goes_elsewhere(self, url: object, session_url: str) -> bool:
+        """Whether a request for `url` leaves the server under test; the port tells, for it is drawn anew."""
+        whole = str(url)
+        if not whole.lower().startswith(("http://", "https://")):
+            whole = f"{session_url}{whole}"
+        if urlsplit(whole).netloc.rpartition(":")[2] == self.base_url.rpartition(":")[2]:
+            return False
+        self.quote("elsewhere", whole)
+        return True
+
+    def crash(self, error: BaseException) -> None:
+        if not self.draining:
+            self.quote("crash", f"{type(error).__name__}: {error}")
+            self._buffer.append(RECORD.pack(CRASH, 0, 0, 0, 0, time.monotonic()))
+
+    def user_ended(self) -> None:
+        if not self.draining:
+            self._buffer.append(RECORD.pack(ENDED, 0, 0, 0, 0, time.monotonic()))
+
+    def quote(self, what: str, text: str) -> None:
+        """The first of each kind on standard error, on one line; session.py reads it there."""
+        if what not in self._quoted:
+            self._quoted.add(what)
+            sys.stderr.write(f"sweeper: {what}: {' '.join(text.split())[:QUOTED]}\n")
+            sys.stderr.flush()
 
     def arrive(self, due: float) -> Ticket:
         """A request that was to arrive at `due`, now or a little ago; pass the ticket in its context."""
@@ -95,11 +128,11 @@ class Recorder:
         self._begin(0, due, None)
         self.in_flight -= 1
 
-    def _begin(self, user: int, started: float, sent: float | None) -> Ticket:
+    def _begin(self, user: int, started: float, sent: float | None, elsewhere: bool = False) -> Ticket:
         ticket = Ticket(self._requests, started, sent)
         self._requests += 1
         self.in_flight += 1
-        self._buffer.append(RECORD.pack(START, 0, 0, user, ticket.request, started))
+        self._buffer.append(RECORD.pack(START, 0, elsewhere, user, ticket.request, started))
         return ticket
 
     def finish(self, ticket: Ticket, failed: bool, status: int, size: int, response_ms: float) -> None:

@@ -30,7 +30,7 @@ from typing import Any
 
 import gevent
 import locust.log
-from locust import events
+from locust import User, events
 from locust.clients import HttpSession
 from locust.clients import ResponseContextManager as HttpResponseContext
 from locust.contrib.fasthttp import FastHttpSession
@@ -41,6 +41,7 @@ from locust.runners import STATE_RUNNING, LocalRunner, MasterRunner, Runner, Wor
 # locust puts this file's folder on sys.path while it loads it.
 from raw_log import LAG_PERIOD_S, Recorder, Ticket, into_file  # type: ignore[import-not-found]
 
+HAND_MADE = "requests that do not go through HttpUser's or FastHttpUser's client are not recorded"
 TICKET = "sweeper_ticket"
 
 
@@ -53,6 +54,7 @@ class Settings:
 
     log_paths: list[str]
     max_duration_s: float
+    check_only: bool = False
 
 
 def record_session(session: type[Any], recorder: Recorder) -> None:
@@ -75,7 +77,9 @@ def record_session(session: type[Any], recorder: Recorder) -> None:
             user = self.sweeper_user
         except AttributeError:
             user = self.sweeper_user = recorder.new_user()
-        ticket = recorder.start(user)
+            self.sweeper_here = not recorder.goes_elsewhere("", self.base_url)
+        here = self.sweeper_here and isinstance(url, str) and url.startswith("/")
+        ticket = recorder.start(user, not here and recorder.goes_elsewhere(url, self.base_url))
         if len(args) > position:
             args = (*args[:position], {**args[position], TICKET: ticket}, *args[position + 1 :])
         elif "context" in kwargs:
@@ -136,7 +140,8 @@ def record_completions(recorder: Recorder) -> None:
     ) -> None:
         ticket: Ticket | None = context.pop(TICKET, None) if context else None
         if ticket is None:
-            return  # fired by hand, not by an HTTP session
+            recorder.quote("fired by hand", HAND_MADE)
+            return
         if ticket.failed is None:
             status = response.status_code or 0
             recorder.finish(ticket, bool(exception), status, response_length, response_time)
@@ -144,6 +149,24 @@ def record_completions(recorder: Recorder) -> None:
             recorder.verdict(ticket, bool(exception))
 
     events.request.add_listener(on_request)  # type: ignore[no-untyped-call]
+
+
+def record_users(recorder: Recorder) -> None:
+    """Count exceptions that end a task, and users that end before they are stopped."""
+
+    def on_user_error(exception: BaseException, **_: Any) -> None:
+        recorder.crash(exception)
+
+    events.user_error.add_listener(on_user_error)  # type: ignore[no-untyped-call]
+    original: Callable[[Any], None] = User.run
+
+    def run(self: Any) -> None:
+        try:
+            original(self)
+        finally:
+            recorder.user_ended()
+
+    User.run = run  # type: ignore[method-assign, misc]
 
 
 def control(recorder: Recorder, settings: Settings) -> None:
@@ -158,6 +181,11 @@ def control(recorder: Recorder, settings: Settings) -> None:
         if environment.shape_class is not None:
             name = type(environment.shape_class).__name__
             raise RuntimeError(f"sweeper sets the number of users: remove the load shape {name}")
+        if settings.check_only:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)
+        recorder.base_url = environment.host or ""
         if environment.parsed_options is not None:
             environment.parsed_options.run_time = None  # sweeper decides when to stop
         environment.sweeper_recorder = recorder  # type: ignore[attr-defined]
@@ -205,6 +233,7 @@ record_session(HttpSession, RECORDER)
 record_verdicts(FastHttpResponseContext, RECORDER)
 record_verdicts(HttpResponseContext, RECORDER)
 record_completions(RECORDER)
+record_users(RECORDER)
 control(RECORDER, SETTINGS)
 for name in (__name__, "raw_log"):  # a user's own `import recorder` must find theirs
     sys.modules.pop(name, None)

@@ -1,4 +1,4 @@
-"""Reads the raw log that recorder.py writes: a header, then records of 20 bytes, little-endian.
+"""Reads the raw log that raw_log.py writes: a header, then records of 20 bytes, little-endian.
 
 header  12s magic, u4 version, u4 size of a record
 record  u1 kind, u1 failed, u2 status, u4 count, u4 request, f8 value (see the kinds below)
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from sweeper.errors import LoadError
 from sweeper.interfaces import LoadProgress
-from sweeper.records import RequestLog
+from sweeper.records import RequestLog, UserEvents
 
 HEADER = b"sweeper-load" + (1).to_bytes(4, "little") + (20).to_bytes(4, "little")
 RECORD = np.dtype(
@@ -30,12 +30,14 @@ RECORD = np.dtype(
         ("value", "<f8"),
     ]
 )
-START = 0  # count: the user's number; value: the moment
+START = 0  # status: 1 where it goes to another server; count: the user's number; value: the moment
 FINISH = 1  # failed, status; count: bytes of the response; value: latency in ms
 VERDICT = 2  # failed, the opposite of what FINISH said
 LAG = 3  # count: microseconds; value: the moment
 SPAWNED = 4  # count: users; value: the moment
-KINDS = 5
+CRASH = 5  # value: the moment
+ENDED = 6  # value: the moment
+KINDS = 7
 
 LAG_PERIOD_S = 0.05
 """How often the client's event loop is asked to be on time."""
@@ -77,6 +79,11 @@ def read_request_log(path: Path) -> RequestLog:
         lag_s=lags["count"] / 1e6,
         torn_records=int(torn),
         overtaken=_overtaken(records["count"][records["kind"] == START], latency_ms),
+        events=UserEvents(
+            crashes=int((records["kind"] == CRASH).sum()),
+            ended=int((records["kind"] == ENDED).sum()),
+            elsewhere=int(((records["kind"] == START) & (records["status"] != 0)).sum()),
+        ),
     )
 
 
@@ -105,7 +112,8 @@ class RequestLogFollower:
             kind, failed = records["kind"], records["failed"] != 0
             self._counts += np.bincount(kind, minlength=KINDS)
             self._failed += int(failed.sum() - ((kind == VERDICT) & ~failed).sum())
-        return LoadProgress(int(self._counts[START]), int(self._counts[FINISH]), self._failed)
+        started, finished, ended = (int(self._counts[kind]) for kind in (START, FINISH, ENDED))
+        return LoadProgress(started, finished, self._failed, ended)
 
 
 def _overtaken(users: Records, latency_ms: Records) -> int:

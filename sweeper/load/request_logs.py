@@ -13,7 +13,7 @@ import numpy as np
 
 from sweeper.interfaces import LoadProgress
 from sweeper.load.request_log import RequestLogFollower, read_request_log
-from sweeper.records import RequestLog
+from sweeper.records import RequestLog, UserEvents
 
 
 def read_request_logs(paths: Sequence[Path]) -> RequestLog:
@@ -40,6 +40,7 @@ class RequestLogsFollower:
             started=sum(part.started for part in parts),
             finished=sum(part.finished for part in parts),
             failed=sum(part.failed for part in parts),
+            ended=sum(part.ended for part in parts),
         )
 
 
@@ -58,5 +59,10 @@ def _merged(logs: Sequence[RequestLog]) -> RequestLog:
         lag_s=np.concatenate([log.lag_s for log in logs])[lag_order],
         torn_records=sum(log.torn_records for log in logs),
         overtaken=sum(log.overtaken for log in logs),
+        events=UserEvents(
+            crashes=sum(log.events.crashes for log in logs),
+            ended=sum(log.events.ended for log in logs),
+            elsewhere=sum(log.events.elsewhere for log in logs),
+        ),
         lag_process=process[lag_order],
     )

@@ -9,6 +9,7 @@ import struct
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from sweeper.errors import LoadError
@@ -110,9 +111,9 @@ class LocustSession:
         Once `drain` or `kill` has ended locust, the raw log is deleted when it has been read.
         """
         if not self._stopped:
-            return read_request_logs(self._raw_paths)
+            return self._read()
         if self._requests is None:
-            requests = read_request_logs(self._raw_paths)
+            requests = self._read()
             if len(requests.started_s) == 0:
                 raise self._error("the users made no request through HttpUser's or FastHttpUser's client")
             self._requests = requests
@@ -129,6 +130,21 @@ class LocustSession:
         self._stopped = True
         self._process.kill()
         self._still_path.unlink(missing_ok=True)
+
+    def _read(self) -> RequestLog:
+        log = read_request_logs(self._raw_paths)
+        events = replace(
+            log.events,
+            first_crash=self._quoted("crash") if log.events.crashes else "",
+            first_elsewhere=self._quoted("elsewhere") if log.events.elsewhere else "",
+        )
+        return replace(log, events=events)
+
+    def _quoted(self, what: str) -> str:
+        """What raw_log.py wrote of the first such event; empty where there was none."""
+        start = f"sweeper: {what}: "
+        with self._log_path.open(encoding="utf-8", errors="replace") as log:
+            return next((line.removeprefix(start).strip() for line in log if line.startswith(start)), "")
 
     def _check_alive(self) -> None:
         if not self._stopped and not self.alive():

@@ -43,7 +43,12 @@ def direct_access_routes(parameters: Parameters) -> APIRouter:
     import httpx  # 0.1 s, and rarely needed
 
     upstream = parameters.direct_access_upstream
-    client = httpx.AsyncClient(timeout=parameters.client_request_timeout_s or None, follow_redirects=False)
+    client = httpx.AsyncClient(
+        timeout=parameters.client_request_timeout_s or None,
+        # As many as there are callers: httpx's own limit of 100 would be a queue that nobody sees.
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
+        follow_redirects=False,
+    )
     client.headers.clear()  # what the caller did not send, the upstream does not get
     # One caller's cookies must not be kept, and sent with the next one's request.
     client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweeper.records import (
+    FirstAnswer,
     LatencyFigures,
     PoolStats,
     RequestLog,
@@ -26,7 +27,8 @@ class Measurement:
     """All that one run left behind, before anything is computed from it.
 
     `users_on_s` is when the load started, `ended_s` when the load generator had drained; `resumed_s` are the
-    moments, on the run's own clock, at which it went on after a pause.
+    moments, on the run's own clock, at which it went on after a pause. `answer` is what one upload brought
+    before the load.
     """
 
     requests: RequestLog
@@ -38,6 +40,7 @@ class Measurement:
     pool: PoolStats | None
     speed: SpeedLog | None = None
     resumed_s: tuple[float, ...] = ()
+    answer: FirstAnswer | None = None
 
 
 def latencies(log: RequestLog, window: Window, ended_s: float) -> LatencyFigures | None:

@@ -39,8 +39,8 @@ runs = sa.Table(
     sa.Column("parameters", sa.Text),
     sa.Column("attempt", sa.Integer),
     sa.Column("host", sa.String(100)),
-    sa.Column("scenario", sa.String(32)),
-    sa.Column("server", sa.String(32)),
+    sa.Column("scenario", sa.String(64)),
+    sa.Column("server", sa.String(64)),
     sa.Column("users", sa.Integer),
 )
 hosts = sa.Table(

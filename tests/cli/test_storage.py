@@ -32,7 +32,7 @@ def refused(
     """Runs a command that must be refused before it starts anything; its sentence."""
     (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sweeper.cli.measuring._git_commit", lambda: None)
+    monkeypatch.setattr("sweeper.cli.wiring._git_commit", lambda: None)
 
     def run(*arguments: str) -> str:
         def refuse(*command: object, **_: object) -> None:

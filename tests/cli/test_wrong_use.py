@@ -67,6 +67,10 @@ CASES: list[tuple[list[str], list[str]]] = [
     ([*GRID, "--server-cpus", "4000"], ["--server-cpus", "4000"]),
     ([*GRID, "--server-cpus", "0", "--load-cpus", "0"], ["--server-cpus", "--load-cpus", "0"]),
     ([*GRID, "--launcher", "docker"], ["--launcher", "'docker'", "fastapi, drum, command"]),
+    (
+        [*GRID, "--launcher", "drum"],
+        ["--launcher drum", "DRUM 1.", "no FastAPI server", "--launcher fastapi"],
+    ),
     ([*GRID, "--ready-path", "ping"], ["--ready-path", "'ping'", "/"]),
     ([*GRID, "--study", "../escape"], ["--study", "'../escape'", "letters"]),
     ([*GRID, "--study", ""], ["--study", "''", "letters"]),

@@ -16,11 +16,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from sweeper.cli.measuring import SystemClock
+from sweeper.cli.wiring import SystemClock
 from sweeper.interfaces import LoadSession
 from sweeper.launch import CommandLauncher
 from sweeper.load import LocustGenerator
-from sweeper.records import Configuration, RunPlan
+from sweeper.records import Configuration, FirstAnswer, RunPlan
 from sweeper.run import RunResult
 from sweeper.telemetry import ProcTelemetry
 from sweeper.under_load import Parts, RunSettings, State
@@ -107,6 +107,9 @@ class _Load:
     def mean_think_s(self) -> float | None:
         return self.inner.mean_think_s
 
+    def first_answer(self, base_url: str, timeout_s: float) -> FirstAnswer | None:
+        return self.inner.first_answer(base_url, timeout_s)
+
     def start(self, base_url: str, directory: Path) -> _Session:
         session = self.inner.start(base_url, directory)
         self.injection.server_url = base_url
@@ -137,6 +140,7 @@ def real_run(
     load_processes: int = 1,
     settings: RunSettings = SETTINGS,
     injection: Injection | None = None,
+    locustfile: Path | None = None,
 ) -> RunResult:
     """One real run on a truth server with `server_options`."""
     injection = injection or Injection()
@@ -144,7 +148,9 @@ def real_run(
     data.write_text("a,b\n" + "1.0,2.0\n" * 100)
     server = f"{sys.executable} -m tests.truth.sleep_server --port {{port}} --workers {{workers}}"
     launcher = CommandLauncher(" ".join([server, *map(str, server_options)]))
-    load = LocustGenerator(users=users, data_path=data, wait_s=wait_s, processes=load_processes)
+    load = LocustGenerator(
+        users=users, data_path=data, wait_s=wait_s, processes=load_processes, locustfile=locustfile
+    )
     settings = replace(settings, load_processes=load_processes)
     parts = Parts(_Launcher(launcher, injection), _Load(load, injection), ProcTelemetry(), SystemClock())  # type: ignore[arg-type]
     seen: list[State] = []

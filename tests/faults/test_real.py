@@ -19,10 +19,10 @@ from typing import Any
 import psutil
 import pytest
 
-from sweeper.cli.measuring import SystemClock
+from sweeper.cli.wiring import SystemClock
 from sweeper.launch import CommandLauncher
 from sweeper.load import LocustGenerator
-from sweeper.records import Configuration, RunPlan, Verdict
+from sweeper.records import Configuration, Finding, RunPlan, Verdict
 from sweeper.run import RunResult
 from sweeper.telemetry import ProcTelemetry
 from sweeper.turns import run_side_by_side
@@ -31,6 +31,7 @@ from tests.fakes import Behaviour, world_of
 from tests.faults.cpu_quota import QuotaGroup, quota_group
 from tests.faults.injection import Injection, check_trips, longer, pulses, real_run, stopped
 from tests.one_run import execute_run
+from tests.truth.process import truth_server
 
 pytestmark = pytest.mark.e2e
 
@@ -55,6 +56,10 @@ def attempts(tmp_path: Path) -> Attempts:
         return attempt
 
     return prepare
+
+
+def remark(result: RunResult, code: str) -> Finding:
+    return next(finding for finding in result.record.findings if finding.code == code)
 
 
 def test_without_a_fault(attempts: Attempts) -> None:
@@ -101,7 +106,49 @@ def test_errors(attempts: Attempts) -> None:
 
 
 def test_no_requests(attempts: Attempts) -> None:
-    check_trips({"no-requests"}, attempts("--mute", settings=longer(2.0, drain_s=0.5)))
+    """It answers the one upload before the load, and nothing after that."""
+    check_trips({"no-requests"}, attempts("--mute-later", settings=longer(2.0, drain_s=0.5)))
+
+
+NOT_LONG = longer(1.0, warmup_s=0.0, warmup_cap_s=0.5)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--mute",), "no whole answer within 1.5 s"),
+        (("--drop-share", 1), "no answer"),
+        (("--fail-share", 1), "status 500 (ERROR: the model failed)"),
+        (("--answer", "moved"), "status 307 to /elsewhere/"),
+    ],
+    ids=["never-answers", "hangs-up", "fails", "redirects"],
+)
+def test_no_predictions(options: tuple[object, ...], words: str, attempts: Attempts) -> None:
+    """Found before any load, so that it takes no longer than the server's start and one upload."""
+    result = check_trips({"no-predictions"}, attempts(*options, settings=NOT_LONG))
+    assert words in result.record.findings[0].message
+    assert result.requests is None
+
+
+@pytest.fixture(scope="module")
+def polite(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    """A server of anybody's: no predictions as DRUM gives them, and status 200 when it is busy, too."""
+    folder = tmp_path_factory.mktemp("polite")
+    options = (*SERVER, "--answer", "garbage", "--busy-share", 0.2)
+    result = real_run(folder, *options, settings=longer(2.0, warmup_s=1.0, warmup_cap_s=1.0))
+    assert result.record.verdict is Verdict.SUSPECT, result.record.findings
+    return result
+
+
+def test_answers_unverified(polite: RunResult) -> None:
+    assert "Welcome!" in remark(polite, "answers-unverified").message
+    assert polite.record.figures is not None
+
+
+def test_short_answers(polite: RunResult) -> None:
+    found = remark(polite, "short-answers")
+    assert 0.1 < float(found.evidence["share"] or 0) < 0.9
+    assert found.evidence["short_bytes"] == len(b'{"message": "busy"}')
 
 
 def test_pool_size_not_applied(attempts: Attempts) -> None:
@@ -240,6 +287,108 @@ def test_load_died(attempts: Attempts) -> None:
 
     result = check_trips({"load-died"}, attempts(*SERVER, inject=inject))
     assert "load.log" in result.record.findings[0].message
+
+
+# Two kinds of users as a person writes them; a module beside the file, a host of its own, names, a start.
+CROWD = """
+from common import PAUSE
+from locust import FastHttpUser, HttpUser, SequentialTaskSet, constant, task
+from locust.exception import StopUser
+
+class Visits(HttpUser):
+    weight = 3
+    host = "http://127.0.0.1:9"  # --host beats it, as ever
+    wait_time = constant(PAUSE)
+
+    def on_start(self):
+        self.client.get("/ping/", name="hello")
+
+    @task(4)
+    def look(self):
+        self.client.get("/livez", name="look")
+
+    @task
+    def read(self):
+        self.client.get("/info/").json()["predictions"]
+
+class Wanders(FastHttpUser):
+    wait_time = constant(PAUSE)
+
+    @task
+    class There(SequentialTaskSet):
+        @task
+        def away(self):
+            self.client.get("OTHER/livez")
+
+        @task
+        def back(self):
+            self.client.get("/livez")
+
+class Leaves(FastHttpUser):
+    fixed_count = 2
+    wait_time = constant(PAUSE)
+
+    @task
+    def go(self):
+        self.client.get("/livez")
+        raise StopUser
+"""
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    folder = tmp_path_factory.mktemp("crowd")
+    (folder / "load").mkdir()
+    (folder / "load" / "common.py").write_text("PAUSE = 0.2\n")
+    locustfile = folder / "load" / "crowd.py"
+    with truth_server("--workers", 1) as other:
+        locustfile.write_text(CROWD.replace("OTHER", other.base_url))
+        result = real_run(
+            folder, locustfile=locustfile, users=30, settings=longer(2.0, warmup_s=1.0, warmup_cap_s=1.0)
+        )
+    assert result.record.verdict is Verdict.SUSPECT, result.record.findings
+    figures = result.record.figures
+    assert figures is not None
+    assert figures.error_rate == 0.0  # what crashes, wanders or leaves has failed no request
+    return result
+
+
+def test_task_crashed(crowd: RunResult) -> None:
+    found = remark(crowd, "task-crashed")
+    assert "KeyError: 'predictions'" in found.message
+    assert int(found.evidence["crashes"] or 0) > 10
+
+
+def test_users_ended(crowd: RunResult) -> None:
+    found = remark(crowd, "users-ended")
+    assert (found.evidence["ended"], found.evidence["users"]) == (2, 30)
+
+
+def test_requests_elsewhere(crowd: RunResult) -> None:
+    found = remark(crowd, "requests-elsewhere")
+    assert "/livez" in str(found.evidence["first"])
+    assert 0 < int(found.evidence["elsewhere"] or 0) < int(found.evidence["started"] or 0) / 2
+
+
+def test_pool_not_used(crowd: RunResult) -> None:
+    assert "worker count can make no difference" in remark(crowd, "pool-not-used").message
+
+
+def test_load_died__every_user_ends(tmp_path: Path) -> None:
+    locustfile = tmp_path / "lost.py"
+    locustfile.write_text(
+        "from locust import HttpUser, task\n"
+        "class Lost(HttpUser):\n"
+        "    def on_start(self): self.client.get('/livez').json()['token']\n"
+        "    @task\n"
+        "    def t(self): pass\n"
+    )
+    result = real_run(tmp_path, users=5, locustfile=locustfile)
+    (found,) = result.record.findings
+    assert found.code == "load-died"
+    assert "all 5 users of the locust file ended by themselves (the first exception: KeyError: 'token')" in (
+        found.message
+    )
 
 
 def test_littles_law(attempts: Attempts) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import psutil
 import pytest
 
-from sweeper.errors import LoadError
+from sweeper.errors import LoadError, UsageError
 from sweeper.interfaces import LoadSession
 from sweeper.load.generator import RECORDER, LocustGenerator
 from sweeper.load.session import LocustSession
@@ -269,6 +269,7 @@ def test_a_custom_locustfile_runs_unchanged_and_is_recorded(
     Path("mix.py").write_text(CUSTOM)
     Path("locustfile.py").write_text(CUSTOM_BASE)
     Path("recorder.py").write_text("WAIT = 0.01\n")
+    Path("raw_log.py").write_text("raise RuntimeError('not this one')")
     Path("locust.py").write_text("raise RuntimeError('this is not locust')")
     Path("locust.conf").write_text("run-time = 1s\nusers = 77\n")
     Path("rows.csv").write_text("a\n1\n")
@@ -324,16 +325,10 @@ def test_users_that_catch_everything_are_drained_too(tmp_path: Path) -> None:
     assert np.isfinite(log.latency_ms).all()
 
 
-REFUSED = {
+UNREADABLE = {
     "import nonexistent_module": "No module named 'nonexistent_module'",
-    "1 / 0": "division by zero",
-    "x = 1": "No User class found!",
-    """
-from locust import HttpUser
-class U(HttpUser):
-    def __init__(self, *args):
-        raise ValueError("my user")
-""": "my user",
+    "open('absent.csv')": "absent.csv'; it opens its files in the folder that sweeper is run in",
+    "x = 1": "No User class found! It needs a class below locust's HttpUser",
     """
 from locust import HttpUser, LoadTestShape
 class U(HttpUser):
@@ -346,14 +341,52 @@ class S(LoadTestShape):
 }
 
 
-@pytest.mark.parametrize("source", REFUSED)
-def test_a_refused_locustfile_is_an_error_with_the_logs_tail(source: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("source", UNREADABLE)
+def test_a_locustfile_that_cannot_be_used_is_known_beforehand(source: str, tmp_path: Path) -> None:
     path = tmp_path / "refused.py"
     path.write_text(source)
+    with pytest.raises(UsageError, match=r"--locustfile '.*refused\.py' does not work: ") as caught:
+        LocustGenerator(1, locustfile=path).check(tmp_path)
+    assert UNREADABLE[source] in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["locustfile-check.log", "refused.py"]
+
+
+def test_a_locustfile_that_can_be_used_sends_nothing_beforehand(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(
+        "from locust import HttpUser, events, task\n"
+        "ROWS = open('sample.csv').read()\n"
+        "@events.test_start.add_listener\n"
+        "def begin(**_): open('begun', 'w')\n"
+        "class Mine(HttpUser):\n"
+        "    @task\n"
+        "    def t(self): open('sent', 'w')\n"
+    )
+    LocustGenerator(1, locustfile=Path("mine.py")).check(tmp_path)
+    LocustGenerator(1, data).check(tmp_path / "absent")  # our own users need no check
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == [
+        "locustfile-check.log", "mine.py", "sample.csv",
+    ]  # fmt: skip
+
+
+UNSTARTABLE = """
+from locust import HttpUser
+class U(HttpUser):
+    def __init__(self, *args):
+        raise ValueError("my user")
+"""
+
+
+def test_a_refused_locustfile_is_an_error_with_the_logs_tail(tmp_path: Path) -> None:
+    path = tmp_path / "refused.py"
+    path.write_text(UNSTARTABLE)
     with pytest.raises(LoadError, match="locust did not start its users") as caught:
         LocustGenerator(1, locustfile=path).start("http://127.0.0.1:9", tmp_path)
     sentence = str(caught.value)
-    assert REFUSED[source] in sentence
+    assert "my user" in sentence
     assert f"(see {tmp_path / 'load.log'})" in sentence
     assert "\n" not in sentence
     assert caught.value.__notes__ == ["\n".join((tmp_path / "load.log").read_text().splitlines()[-20:])]

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from sweeper.errors import LoadError
 from sweeper.load.request_log import (
+    CRASH,
+    ENDED,
     FINISH,
     HEADER,
     LAG,
@@ -24,6 +26,7 @@ from sweeper.load.request_log import (
     read_request_log,
 )
 from sweeper.load.request_logs import RequestLogsFollower, read_request_logs
+from sweeper.records import UserEvents
 
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 Row = tuple[int, int, int, int, int, float]
@@ -53,13 +56,14 @@ class Expected:
 
 @st.composite
 def logs(draw: st.DrawFn) -> Expected:
-    """Any interleaving of starts, completions, verdicts, lags and the spawned mark."""
+    """Any interleaving of starts, completions, verdicts, lags, the spawned mark and what users do."""
     log = Expected()
     now, started, under_way, finished = 1000.0, 0, [], {}
-    for step in draw(st.lists(st.sampled_from("SSSFFFVLM"), max_size=60)):
+    for step in draw(st.lists(st.sampled_from("SSSFFFVLMCE"), max_size=60)):
         now += draw(st.floats(0, 2))
         if step == "S":
-            log.rows.append((START, 0, 0, draw(st.integers(0, 99)), started, now))
+            elsewhere, user = draw(st.integers(0, 1)), draw(st.integers(0, 99))
+            log.rows.append((START, 0, elsewhere, user, started, now))
             under_way.append(started)
             started += 1
         elif step == "F" and under_way:
@@ -75,6 +79,8 @@ def logs(draw: st.DrawFn) -> Expected:
             log.rows.append((LAG, 0, 0, draw(st.integers(0, 10**7)), 0, now))
         elif step == "M":
             log.rows.append((SPAWNED, 0, 0, 100, 0, now))
+        elif step in "CE":
+            log.rows.append((CRASH if step == "C" else ENDED, 0, 0, 0, 0, now))
     return log
 
 
@@ -89,6 +95,11 @@ def check(path: Path, expected: Expected, torn: int) -> None:
     lags = [row for row in expected.rows if row[0] == LAG]
     np.testing.assert_array_equal(read.lag_at_s, [row[5] for row in lags])
     np.testing.assert_allclose(read.lag_s, [row[3] / 1e6 for row in lags])
+    assert read.events == UserEvents(
+        crashes=sum(row[0] == CRASH for row in expected.rows),
+        ended=sum(row[0] == ENDED for row in expected.rows),
+        elsewhere=sum(row[0] == START and row[2] == 1 for row in expected.rows),
+    )
     assert read.torn_records == torn
     assert [array.dtype.kind for array in (read.started_s, read.status, read.failed)] == ["f", "i", "b"]
 
@@ -131,6 +142,7 @@ def test_following_a_growing_log_counts_the_same_as_reading_it(
         assert progress.started == len(requests)
         assert progress.finished == sum(not math.isnan(request[1]) for request in requests)
         assert progress.failed == sum(request[4] for request in requests)
+        assert progress.ended == sum(row[0] == ENDED for row in log.rows[:whole])
     assert follower.spawned == any(row[0] == SPAWNED for row in log.rows)
 
 

@@ -27,6 +27,7 @@ from tests.truth.shapes import DISTRIBUTIONS, parse_shape, service_times
 
 REASONS = {
     200: "OK",
+    307: "Temporary Redirect",
     404: "Not Found",
     411: "Length Required",
     500: "Internal Server Error",
@@ -36,10 +37,10 @@ HEAD_LIMIT = 65536
 DEATH_CODE = 70
 
 
-def response(status: int, body: bytes) -> bytes:
-    """A whole keep-alive HTTP/1.1 response with a JSON body."""
+def response(status: int, body: bytes, more: str = "") -> bytes:
+    """A whole keep-alive HTTP/1.1 response with a JSON body; `more` are further header lines."""
     head = (
-        f"HTTP/1.1 {status} {REASONS[status]}\r\n"
+        f"HTTP/1.1 {status} {REASONS[status]}\r\n{more}"
         f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
@@ -50,6 +51,9 @@ NOT_READY = response(503, b'{"message": "ERROR: the model is not loaded yet"}')
 NOT_FOUND = response(404, b'{"message": "ERROR: no such page"}')
 LENGTH_REQUIRED = response(411, b'{"message": "ERROR: send a Content-Length"}')
 FAILED = response(500, b'{"message": "ERROR: the model failed"}')
+GARBAGE = response(200, b"<html><body>Welcome! Nobody here predicts anything.</body></html>")
+MOVED = response(307, b"", "location: /elsewhere/\r\n")
+BUSY = response(200, b'{"message": "busy"}')
 
 
 class Pool:
@@ -135,7 +139,8 @@ class Server:
         )
         self.claimed_workers = options.workers if options.lie else size
         self.chance = random.Random(options.seed + 1)
-        self.prediction = response(200, json.dumps({"predictions": [0.5] * options.rows}).encode())
+        good = response(200, json.dumps({"predictions": [0.5] * options.rows}).encode())
+        self.prediction = {"predictions": good, "garbage": GARBAGE, "moved": MOVED}[options.answer]
         self.ready_at = time.monotonic() + options.start_delay_s
         self.answered = 0
         self.fail_share = options.fail_share if options.workers >= options.fail_from else 0.0
@@ -260,8 +265,15 @@ class Connection(asyncio.Protocol):
             server.dropped += 1
             if self._transport is not None:
                 self._transport.abort()
-        elif not options.mute and not server.hangs_now():
+        elif options.busy_share and self._is_later() and server.chance.random() < options.busy_share:
+            server.pool.completed += 1
+            self.write(BUSY)
+        elif not (options.mute or (options.mute_later and self._is_later())) and not server.hangs_now():
             server.pool.admit(self)
+
+    def _is_later(self) -> bool:
+        """Whether this prediction is not the very first one."""
+        return self._server.pool.received > 1
 
     def answer(self) -> None:
         """The pool is done with this connection's request."""
@@ -324,6 +336,11 @@ def parser() -> argparse.ArgumentParser:
     args.add_argument("--fail-from", type=int, default=1, help="--fail-share holds from W = this on")
     args.add_argument("--drop-share", type=float, default=0.0, help="share whose connection is reset instead")
     args.add_argument("--mute", action="store_true", help="predictions are received and never answered")
+    args.add_argument("--mute-later", action="store_true", help="the same, but for the very first one")
+    args.add_argument("--answer", choices=("predictions", "garbage", "moved"), default="predictions")
+    args.add_argument(
+        "--busy-share", type=float, default=0.0, help="share answered at once, with 200 and no predictions"
+    )
     args.add_argument(
         "--hang-after-s",
         type=float,
