@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
+from sweeper.findings import FAILING, SUSPICIOUS
 from sweeper.findings.wording import Names
 from sweeper.records import Configuration, Objective, RunRecord, Severity, Verdict
 from sweeper.statistics.candidates import valid_runs
@@ -17,9 +18,9 @@ def no_valid_run(records: Sequence[RunRecord]) -> str:
     if not records:
         return "no run has been made yet."
     failed = [record for record in records if record.verdict is Verdict.FAILED]
-    remarks = [
-        f for record in (failed or records) for f in record.findings if f.severity is not Severity.INFO
-    ]
+    said = [f for record in (failed or records) for f in record.findings if f.severity is not Severity.INFO]
+    # What made them so comes before what is only worth a warning.
+    remarks = sorted(said, key=lambda finding: finding.code not in FAILING | SUSPICIOUS)
     kind = "failed" if len(failed) == len(records) else "failed or is suspect" if failed else "is suspect"
     return f"every run {kind}" + (f": {remarks[0].message.rstrip('.')}" if remarks else "") + "."
 

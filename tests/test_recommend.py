@@ -221,6 +221,15 @@ def test_not_finished() -> None:
             "every run is suspect: this is about steal.",
         ),
         (
+            [
+                record(
+                    w, 1, verdict=Verdict.SUSPECT, findings=[finding("answers-unverified"), finding("steal")]
+                )
+                for w in (1, 4)
+            ],
+            "every run is suspect: this is about steal.",  # the other one is no reason
+        ),
+        (
             [failed(1, 1), record(4, 1, verdict=Verdict.SUSPECT, findings=[finding("steal")])],
             "every run failed or is suspect: this is about server-did-not-start.",
         ),
