@@ -43,10 +43,11 @@ def study_findings(
         gil_bound(seen, limits),
     )
     findings += [finding for finding in together if finding is not None]
-    return (*findings, *_of_runs(records))
+    return (*findings, *of_runs(records))
 
 
-def _of_runs(records: Sequence[RunRecord]) -> list[Finding]:
+def of_runs(records: Sequence[RunRecord]) -> list[Finding]:
+    """What single runs have, each code once, with how many of these runs have it and which."""
     by_code: dict[str, list[tuple[RunRecord, Finding]]] = {}
     for record in records:
         for code, finding in {finding.code: finding for finding in record.findings}.items():
@@ -54,8 +55,8 @@ def _of_runs(records: Sequence[RunRecord]) -> list[Finding]:
     findings = []
     for code, touched in sorted(by_code.items()):
         first = touched[0][1]
-        configurations = sorted({record.configuration for record, _ in touched})
-        runs = ", ".join(configuration.label for configuration in configurations)
+        in_order = sorted(touched, key=lambda pair: pair[0].configuration)
+        runs = ", ".join(dict.fromkeys(record.plan.label for record, _ in in_order))
         findings.append(
             Finding(
                 code,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sweeper.answers import Interval
+from sweeper.findings.study import of_runs
 from sweeper.records import Finding, RunRecord, Severity
 from sweeper.scenarios.cells import FIGURES, Cell, cells, ratio
 from sweeper.scenarios.expectations import Hypothesis, hypotheses
@@ -89,20 +90,6 @@ def _is(record: RunRecord, scenario: Scenario) -> bool:
 
 
 def _findings(records: Sequence[RunRecord]) -> tuple[Finding, ...]:
-    """Of the runs that go by blocks, each kind once, with how many runs have it. Under stress trouble is what
-    is looked for, and told there."""
-    seen: dict[str, list[Finding]] = {}
-    for record in records:
-        if not _is(record, Scenario.STRESS):
-            for finding in record.findings:
-                if finding.severity is not Severity.INFO:
-                    seen.setdefault(finding.code, []).append(finding)
-    return tuple(
-        Finding(
-            code,
-            found[0].severity,
-            f"in {len(found)} run{'' if len(found) == 1 else 's'}: {found[0].message}",
-            {"runs": len(found), **found[0].evidence},
-        )
-        for code, found in seen.items()
-    )
+    """Of the runs that go by blocks. Under stress trouble is what is looked for, and told there."""
+    by_blocks = [record for record in records if not _is(record, Scenario.STRESS)]
+    return tuple(finding for finding in of_runs(by_blocks) if finding.severity is not Severity.INFO)

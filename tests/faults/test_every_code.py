@@ -14,7 +14,7 @@ from tests.faults.test_alone import RUN_FAULTS, STUDY_FAULTS
 SOURCE = Path(sweeper.__file__).parent
 MAKERS = {"Finding", "_failure", "_RunFailed"}
 # Where a code is passed on and not made: the functions that may say `Finding(code, …)`.
-PASS_ON = {"_failure", "_of_runs", "run_in_steps", "_measure", "_finding", "findings_from_json"}
+PASS_ON = {"_failure", "of_runs", "run_in_steps", "_measure", "_finding", "findings_from_json"}
 
 # Faults that test_real.py does not inject, and why.
 ONLY_SIMULATED = {
