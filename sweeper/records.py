@@ -300,7 +300,7 @@ class RunFigures:
     """What one run measured over its window. Per-request figures divide by completed requests.
 
     `mean_in_flight` is the number of requests that were on their way or in the server, averaged over time.
-    Of several processes of the load generator, `client_lag_p99_ms` is the worst one's: its users are late,
+    Of several processes of the load generator, `client_lag_*_ms` are the worst one's: its users are late,
     however punctual the others are. `client_busiest_cores` is the CPU of the busiest one.
     """
 
@@ -338,6 +338,7 @@ class RunFigures:
     probe_cpu_cores: float | None = None
     mean_in_flight: float | None = None
     client_busiest_cores: float | None = None
+    client_lag_p50_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,9 @@ def with_events(**events: Any) -> RequestLog:
 GOOD = FirstAnswer(200, "status 200", 2000, 100, 100)
 LONGER = dataclasses.replace(GOOD, size_bytes=4002)
 
+# CLEAN has 100 users: 58 in flight, 42 waiting.
+ONE_USER = {"users": 1, "mean_think_s": None}
+
 CASES: list[tuple[str, dict[str, Any]]] = [
     ("accounting", {"responses_counted_by_server": 1399}),
     ("accounting", {"responses_counted_by_server": 1401}),
@@ -126,6 +129,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("client-saturated", {"run": dataclasses.replace(CLEAN, client_lag_p99_ms=20.0)}),
     ("client-saturated", {"run": SPREAD, "load_processes": 4}),
     ("client-saturated", {"run": dataclasses.replace(CLEAN, client_lag_p99_ms=20.0), "load_processes": 4}),
+    ("client-saturated", {"run": dataclasses.replace(CLEAN, client_lag_p50_ms=20.0), **ONE_USER}),
     ("littles-law", {"run": figures(rps=140.0, mean_ms=360.0)}),
     ("littles-law", {"run": figures(rps=140.0, mean_ms=470.0)}),
     ("littles-law", {"run": dataclasses.replace(CLEAN, mean_in_flight=50.0)}),
@@ -197,6 +201,7 @@ def test_every_code_of_a_run_has_a_case() -> None:
         {"run": figures(rps=140.0, mean_ms=0.96 * 1000 * 100 / 140 - 300)},
         {"run": figures(rps=140.0, mean_ms=1.04 * 1000 * 100 / 140 - 300)},
         {"run": figures(rps=140.0, mean_ms=470.0, mean_in_flight=58.0)},  # its pace changed
+        {"run": figures(rps=12.0, mean_in_flight=2.7), "users": 6},  # of 120 requests
         {"run": dataclasses.replace(CLEAN, failed=14, error_rate=0.01)},
         {"run": dataclasses.replace(CLEAN, host_steal_share=0.01)},
         {"run": dataclasses.replace(CLEAN, other_cpu_cores=0.25, cpu_cores=1.7)},
@@ -205,6 +210,7 @@ def test_every_code_of_a_run_has_a_case() -> None:
         {"run": dataclasses.replace(CLEAN, other_cpu_cores=1.0, cpu_cores=2.0, client_cpu_cores=None)},
         {"run": dataclasses.replace(CLEAN, throttled_periods=None, host_steal_share=None)},
         {"run": dataclasses.replace(CLEAN, client_cpu_cores=None, client_lag_p99_ms=None)},
+        {"run": dataclasses.replace(CLEAN, client_lag_p99_ms=31.0, client_lag_p50_ms=0.2), **ONE_USER},
         {"made": requests(paused(0.3))},
         {"responses_counted_by_server": None},
         {"mean_think_s": None, "run": figures(rps=140.0, mean_ms=10_000.0)},

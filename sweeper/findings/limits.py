@@ -16,6 +16,7 @@ class Limits:
     cores_for_load: float = 0.5
     littles_law_low: float = 0.95
     littles_law_high: float = 1.05
+    littles_law_noise: float = 1.2  # three standard deviations of a wait, 0.1 to 0.5 s, ÷ its mean
     drift: float = 0.03
     leaked_threads: int = 4
     steal_share: float = 0.01

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 
@@ -82,7 +83,8 @@ def littles_law(figures: RunFigures, context: RunContext, limits: Limits) -> Fin
 
     The number in flight is Little's throughput x latency; where the log gives it, it is taken as it was
     (sample path), because throughput is of the requests that completed in the window and latency of those
-    that started in it, which are not the same while a slow server changes its pace.
+    that started in it, which are not the same while a slow server changes its pace. Waits are drawn at
+    random, and of few requests their sum is not their mean times their number.
     """
     if context.mean_think_s is None or context.open_loop:
         return None
@@ -90,14 +92,17 @@ def littles_law(figures: RunFigures, context: RunContext, limits: Limits) -> Fin
     in_flight = figures.mean_in_flight
     if in_flight is None:
         in_flight = rate * figures.latency.mean_ms / 1000.0
-    ratio = (in_flight + rate * context.mean_think_s) / context.users
-    if limits.littles_law_low <= ratio <= limits.littles_law_high:
+    waiting = rate * context.mean_think_s / context.users
+    ratio = in_flight / context.users + waiting
+    noise = limits.littles_law_noise * waiting / math.sqrt(max(figures.completed, 1))
+    low, high = min(limits.littles_law_low, 1 - noise), max(limits.littles_law_high, 1 + noise)
+    if low <= ratio <= high:
         return None
     return Finding(
         "littles-law",
         Severity.WARNING,
         f"requests in flight and waits between them account for {ratio:.0%} of the {context.users} users "
-        f"({limits.littles_law_low:.0%} to {limits.littles_law_high:.0%} expected): the load was not what "
+        f"({low:.0%} to {high:.0%} expected): the load was not what "
         "was asked for; look in load.log for a saturated client, or give a longer --window",
         {"ratio": ratio, "requests_per_s": rate, "in_flight": in_flight, "users": context.users},
     )

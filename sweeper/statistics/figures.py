@@ -113,7 +113,7 @@ def run_figures(measurement: Measurement) -> RunFigures | None:
         involuntary_switches_per_request=involuntary / completed,
         run_delay_ms_per_request=None if delay is None else delay * 1000.0 / completed,
         client_cpu_cores=_rate(first.client_cpu_s, last.client_cpu_s, seconds),
-        client_lag_p99_ms=_lag_p99_ms(log, window),
+        client_lag_p99_ms=_lag_ms(log, window, 0.99),
         host_switches_per_s=_rate(first.host_context_switches, last.host_context_switches, seconds),
         host_steal_share=_rate(first.host_steal_s, last.host_steal_s, seconds),
         host_pressure_share=_rate(first.host_cpu_pressure_s, last.host_cpu_pressure_s, seconds),
@@ -125,6 +125,7 @@ def run_figures(measurement: Measurement) -> RunFigures | None:
         probe_cpu_cores=probe_cores,
         mean_in_flight=mean_in_flight(log, window, measurement.ended_s),
         client_busiest_cores=_busiest(first, last, seconds),
+        client_lag_p50_ms=_lag_ms(log, window, 0.5),
     )
 
 
@@ -141,14 +142,14 @@ def _rate(first: float | None, last: float | None, seconds: float) -> float | No
     return None if grown is None else grown / seconds
 
 
-def _lag_p99_ms(log: RequestLog, window: Window) -> float | None:
+def _lag_ms(log: RequestLog, window: Window, share: float) -> float | None:
     """Of the worst process: in a mixture, the one that is late could hide behind a hundred that are not."""
     inside = (log.lag_at_s >= window.start_s) & (log.lag_at_s < window.end_s)
     if not inside.any():
         return None
     lag_s = log.lag_s[inside]
     process = np.zeros(len(lag_s)) if log.lag_process is None else log.lag_process[inside]
-    return max(percentile(np.sort(lag_s[process == number]), 0.99) for number in np.unique(process)) * 1000.0
+    return max(percentile(np.sort(lag_s[process == number]), share) for number in np.unique(process)) * 1000.0
 
 
 def _busiest(first: TelemetrySample, last: TelemetrySample, seconds: float) -> float | None:
