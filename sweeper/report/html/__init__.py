@@ -1,0 +1,1 @@
+"""One page per study to look at: pictures with the figures behind them, in one file. A module is a section."""

@@ -1,0 +1,207 @@
+"""The picture: throughput and p99 of every run against the configurations, with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import plotly.graph_objects as go
+
+from sweeper.answers import Candidate, Interval
+from sweeper.records import RunFigures, RunRecord, Verdict
+from sweeper.report.html.candidates import rate
+from sweeper.report.html.material import Material
+from sweeper.report.html.parts import Cell, Figure, Figures, Section, Table, Text, cells, number
+from sweeper.report.html.positions import Positions
+from sweeper.report.html.style import BLUE, GREY, SHADE, SKY, VERMILION, drawing, level, points
+from sweeper.report.table import milliseconds, stage
+
+FEWEST_BLOCKS = 3
+"""As in the table: two blocks do give an interval, but one as wide as the figure itself."""
+
+
+def picture(material: Material) -> Section | None:
+    if not any(record.figures is not None for record in material.decisive):
+        return None
+    positions = Positions(c.configuration for c in material.candidates)
+    figures = (
+        _figure(
+            material, positions, "throughput", "Throughput", "requests/s", lambda f: f.rps, lambda c: c.rps
+        ),
+        _figure(
+            material, positions, "p99", "99th percentile of latency", "p99 (ms)",
+            lambda f: f.latency.p99_ms, lambda c: c.latency_ms.get("p99"),
+        ),
+    )  # fmt: skip
+    said = (
+        "Each dot is one run: a fresh server, warmed up, loaded, measured. The diamonds are their means with "
+        f"{material.recommendation.confidence:.0%} intervals over blocks; shaded is what cannot be told from "
+        "the best, or is shown to be as good. Drift of the host moves all dots of a block together, so that "
+        "differences are surer than the intervals look."
+    )
+    return Section("picture", "The picture", (Text(said), Figures(figures)))
+
+
+def _figure(
+    material: Material,
+    positions: Positions,
+    name: str,
+    title: str,
+    unit: str,
+    of_run: Callable[[RunFigures], float],
+    of_candidate: Callable[[Candidate], Interval | None],
+) -> Figure:
+    traces = [
+        *run_dots(material, positions, of_run, unit),
+        _means(material, positions, of_candidate, unit),
+    ]
+    chosen = next((c for c in material.candidates if c.configuration == material.answer), None)
+    if chosen is not None and (mean := of_candidate(chosen)) is not None:
+        traces.append(
+            go.Scatter(
+                x=[positions.at(chosen.configuration)], y=points([mean.mean]), mode="markers",
+                name="the answer", hoverinfo="skip",
+                marker={"symbol": "circle-open", "size": 20, "color": VERMILION, "line": {"width": 2.5}},
+            )
+        )  # fmt: skip
+    shapes, notes = _tied(material, positions), []
+    y: dict[str, Any] = {"title": {"text": unit}, "rangemode": "tozero"}
+    if name == "p99" and material.slo_p99_ms is not None:
+        line, note = level(material.slo_p99_ms, f"SLO {material.slo_p99_ms:g} ms")
+        shapes.append(line)
+        notes.append(note)
+    return Figure(
+        name=name,
+        title=title,
+        drawing=drawing(traces, x=positions.axis(), y=y, height=400, shapes=shapes, annotations=notes),
+        says=_in_words(material, positions, title, unit, of_candidate),
+        table=_table(material, positions, name, unit, of_run, of_candidate),
+    )
+
+
+def run_dots(
+    material: Material,
+    positions: Positions,
+    of_run: Callable[[RunFigures], float | None],
+    unit: str,
+    *,
+    colour: str = SKY,
+    name: str = "one run",
+) -> list[Any]:
+    """Valid runs as dots, suspect ones as crosses."""
+    found = []
+    for verdict, symbol, tint, label in (
+        (Verdict.VALID, "circle", colour, name),
+        (Verdict.SUSPECT, "x-thin-open", GREY, "a suspect run: decides nothing"),
+    ):
+        xs, ys, texts = [], [], []
+        for candidate in material.candidates:
+            own = material.runs_of(candidate.configuration, valid=False)
+            for index, record in enumerate(own):
+                value = of_run(record.figures) if record.figures is not None else None
+                if record.verdict is verdict and value is not None:
+                    xs.append(positions.spread(candidate.configuration, index, len(own)))
+                    ys.append(value)
+                    texts.append(_hover(record))
+        if xs:
+            found.append(
+                go.Scatter(
+                    x=points(xs), y=points(ys), mode="markers", name=label, text=texts,
+                    marker={"symbol": symbol, "size": 7, "color": tint, "line": {"width": 1.2, "color": tint}},
+                    hovertemplate=f"%{{text}}<br>%{{y:,.4g}} {unit}<extra></extra>",
+                )
+            )  # fmt: skip
+    return found
+
+
+def _hover(record: RunRecord) -> str:
+    return f"{record.plan.run_id}, {stage(record.plan)}"
+
+
+def _means(
+    material: Material, positions: Positions, of: Callable[[Candidate], Interval | None], unit: str
+) -> go.Scatter:
+    known = [(c, interval) for c in material.candidates if (interval := of(c)) is not None]
+    ups, downs = [], []
+    for candidate, interval in known:
+        sure = candidate.blocks >= FEWEST_BLOCKS
+        ups.append(interval.high - interval.mean if sure and interval.high is not None else 0.0)
+        downs.append(interval.mean - interval.low if sure and interval.low is not None else 0.0)
+    return go.Scatter(
+        x=points([positions.at(c.configuration) for c, _ in known]),
+        y=points([interval.mean for _, interval in known]),
+        error_y={
+            "type": "data", "symmetric": False, "array": points(ups), "arrayminus": points(downs),
+            "thickness": 2.5, "width": 7, "color": BLUE,
+        },
+        mode="lines+markers",
+        line={"color": BLUE, "width": 1.5},
+        marker={"symbol": "diamond", "size": 10, "color": BLUE},
+        name="mean and interval",
+        hovertemplate=f"mean %{{y:,.4g}} {unit}<extra></extra>",
+    )  # fmt: skip
+
+
+def _tied(material: Material, positions: Positions) -> list[dict[str, Any]]:
+    """Shades for those that are not excluded."""
+    return [
+        {
+            "type": "rect", "xref": "x", "yref": "paper", "y0": 0, "y1": 1, "layer": "below",
+            "x0": positions.at(c.configuration) - 0.45 * positions.gap,
+            "x1": positions.at(c.configuration) + 0.45 * positions.gap,
+            "fillcolor": SHADE, "line": {"width": 0},
+        }
+        for c in material.candidates
+        if c.state != "excluded" and c.relative_to_best is not None
+    ]  # fmt: skip
+
+
+def _in_words(
+    material: Material,
+    positions: Positions,
+    title: str,
+    unit: str,
+    of: Callable[[Candidate], Interval | None],
+) -> str:
+    known = [(c, interval) for c in material.candidates if (interval := of(c)) is not None]
+    figures = ", ".join(
+        f"{positions.names.full(c.configuration)} {milliseconds(interval.mean)}" for c, interval in known
+    )
+    return f"{title} ({unit}) by configuration: {figures}."
+
+
+def _table(
+    material: Material,
+    positions: Positions,
+    name: str,
+    unit: str,
+    of_run: Callable[[RunFigures], float],
+    of: Callable[[Candidate], Interval | None],
+) -> Table:
+    rows = []
+    for candidate in material.candidates:
+        values = [
+            of_run(r.figures) for r in material.runs_of(candidate.configuration) if r.figures is not None
+        ]
+        interval = of(candidate)
+        text = (
+            rate(interval, candidate.blocks) if name == "throughput" else _spread(interval, candidate.blocks)
+        )
+        rows.append(
+            (
+                *cells(positions.names.short(candidate.configuration)),
+                number(interval.mean if interval else None, text),
+                Cell(", ".join(milliseconds(value) for value in values) or "–"),
+            )
+        )
+    columns = ("workers" if positions.by_count else "configuration", f"{unit}: mean (interval)", "valid runs")
+    return Table(f"{name}-figures", columns, tuple(rows), right=frozenset({1}))
+
+
+def _spread(interval: Interval | None, blocks: int) -> str | None:
+    if interval is None:
+        return None
+    if interval.low is None or interval.high is None or blocks < FEWEST_BLOCKS:
+        return milliseconds(interval.mean)
+    low, high = milliseconds(interval.low), milliseconds(interval.high)
+    return f"{milliseconds(interval.mean)} ({low} to {high})"

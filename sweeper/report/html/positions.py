@@ -1,0 +1,76 @@
+"""Where configurations stand on an axis: worker counts by their logarithm, anything else side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sweeper.findings.wording import Names
+from sweeper.records import Configuration
+
+JITTER = 0.16  # of the least distance between two of them
+LABELS_APART = 0.045  # of the axis
+
+
+class Positions:
+    """`by_count` says that they differ in workers only, so that the axis is one of numbers (log2)."""
+
+    def __init__(self, configurations: Iterable[Configuration]) -> None:
+        self._all = sorted(set(configurations))
+        self.names = Names(self._all)
+        self.by_count = self.names.kind == "count"
+        places = [math.log2(c.workers) if self.by_count else float(i) for i, c in enumerate(self._all)]
+        self._at = dict(zip(self._all, places, strict=True))
+        gaps = [b - a for a, b in zip(places, places[1:], strict=False)]
+        self.gap = min([*gaps, 1.0])
+
+    def at(self, configuration: Configuration) -> float:
+        return self._at[configuration]
+
+    def spread(self, configuration: Configuration, index: int, count: int) -> float:
+        """The place of the `index`-th of `count` points, side by side."""
+        if count < 2:
+            return self.at(configuration)
+        return self.at(configuration) + self.gap * JITTER * (2 * index / (count - 1) - 1)
+
+    @property
+    def title(self) -> str:
+        return "workers (log scale)" if self.by_count else "configuration"
+
+    def axis(self) -> dict[str, Any]:
+        ends = (self.at(self._all[0]) - 0.5 * self.gap, self.at(self._all[-1]) + 0.5 * self.gap)
+        shown = self._labelled(ends[1] - ends[0])
+        return {
+            "title": {"text": self.title},
+            "tickvals": [self.at(c) for c in shown],
+            "ticktext": [self.label(c) for c in shown],
+            "range": list(ends),
+            "showgrid": False,
+        }
+
+    def label(self, configuration: Configuration) -> str:
+        """In two or three short lines where it is more than a count."""
+        if self.by_count:
+            return str(configuration.workers)
+        parts = [f"{configuration.workers} w"]
+        if configuration.model_threads != 1:
+            parts.append(f"{configuration.model_threads} thr")
+        if configuration.processes != 1:
+            parts.append(f"{configuration.processes} proc")
+        parts += [f"{short(name)} {value}" for name, value in configuration.parameters]
+        return "<br>".join(parts)
+
+    def _labelled(self, width: float) -> Sequence[Configuration]:
+        """Those that leave each other room."""
+        shown: list[Configuration] = []
+        for configuration in self._all:
+            if not shown or self.at(configuration) - self.at(shown[-1]) >= LABELS_APART * width:
+                shown.append(configuration)
+        return shown
+
+
+def short(parameter: str) -> str:
+    """`DRUM_FASTAPI_EXECUTOR_QUEUE_DEPTH` as `queue depth`."""
+    words = parameter.removeprefix("DRUM_").removeprefix("FASTAPI_").removeprefix("EXECUTOR_")
+    return words.replace("_", " ").lower()

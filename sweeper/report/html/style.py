@@ -1,0 +1,91 @@
+"""Colours, and what all drawings have in common.
+
+The colours are those of Okabe and Ito, "Color Universal Design" (2008), which most colour-blind people can tell
+apart; nothing is said by colour alone. Of theirs, black and yellow are left out: each is lost on one of the two
+grounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from sweeper.records import FloatArray
+
+BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+PURPLE, SKY, GREY = "#CC79A7", "#56B4E9", "#8A8F98"
+SERIES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, GREY)
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+SHADE = "rgba(0, 158, 115, 0.16)"
+DROPPED = "rgba(138, 143, 152, 0.18)"
+
+GROUNDS = {
+    "light": {"ink": "#1b1f24", "grid": "#e3e6ea", "line": "#8a9099", "paper": "#ffffff"},
+    "dark": {"ink": "#e4e7eb", "grid": "#31373e", "line": "#7d848d", "paper": "#1b1f24"},
+}
+
+
+def templates() -> dict[str, dict[str, Any]]:
+    """plotly's templates, one for each colour scheme; the page's script applies the one that is due."""
+    return {name: _template(**colours) for name, colours in GROUNDS.items()}
+
+
+def _template(ink: str, grid: str, line: str, paper: str) -> dict[str, Any]:
+    axis = {
+        "gridcolor": grid, "linecolor": line, "tickcolor": line, "zeroline": False, "showline": True,
+        "ticks": "outside", "ticklen": 4, "automargin": True, "title": {"standoff": 8},
+    }  # fmt: skip
+    return {
+        "layout": {
+            "font": {"color": ink, "size": 13, "family": "system-ui, sans-serif"},
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "xaxis": axis,
+            "yaxis": axis,
+            "hoverlabel": {"bgcolor": paper, "bordercolor": line, "font": {"color": ink}},
+            "legend": {
+                "orientation": "h", "x": 0, "xanchor": "left", "y": -0.22, "yanchor": "top",
+                "bgcolor": "rgba(0,0,0,0)",
+            },
+            "margin": {"l": 56, "r": 16, "t": 12, "b": 48},
+            "hovermode": "closest",
+        }
+    }  # fmt: skip
+
+
+def drawing(
+    traces: list[Any],
+    *,
+    x: dict[str, Any],
+    y: dict[str, Any],
+    height: int = 320,
+    legend: bool = True,
+    **layout: Any,
+) -> dict[str, Any]:
+    """A plotly figure as a dictionary, without the template that the page gives it."""
+    figure = go.Figure(traces)
+    figure.update_layout(template=None, xaxis=x, yaxis=y, height=height, showlegend=legend, **layout)
+    found: dict[str, Any] = figure.to_dict()
+    found["layout"].pop("template", None)
+    return found
+
+
+def points(values: Sequence[float | None] | FloatArray, digits: int = 4) -> list[float | None]:
+    """As plain numbers of so many significant digits, None where there is none: small in the file."""
+    return [
+        float(f"{value:.{digits}g}") if np.isfinite(value) else None
+        for value in np.asarray(values, dtype=float)
+    ]
+
+
+def level(y: float, text: str, colour: str = VERMILION) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A horizontal line with its name: a shape and an annotation."""
+    line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": y, "y1": y}
+    name = {
+        "xref": "paper", "x": 1, "y": y, "xanchor": "right", "yanchor": "bottom", "text": text,
+        "showarrow": False, "font": {"size": 12, "color": colour},
+    }  # fmt: skip
+    return {**line, "line": {"color": colour, "width": 1.5, "dash": "dash"}}, name
