@@ -51,7 +51,7 @@ def trace(
 def bin_edges(before_s: float, after_s: float, bin_s: float) -> FloatArray:
     """Whole bins (or nearly so) from `before_s` before 0 to `after_s` after it, one beginning at 0."""
     first, last = -math.floor(before_s / bin_s + NEARLY), math.floor(after_s / bin_s + NEARLY)
-    edges: FloatArray = np.arange(first, max(last, first + 1) + 1) * bin_s
+    edges: FloatArray = np.arange(first, max(last, first + 1) + 1, dtype=float) * bin_s
     return edges
 
 

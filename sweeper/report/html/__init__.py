@@ -1,1 +1,1 @@
-"""One page per study to look at: pictures with the figures behind them, in one file. A module is a section."""
+"""A page per study to look at: pictures with the figures beside them, in one file; a module is a section."""

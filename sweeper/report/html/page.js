@@ -45,7 +45,7 @@
       const cell = row.cells[column];
       return cell.dataset.sort === undefined ? cell.textContent.trim() : Number(cell.dataset.sort);
     };
-    const unknown = (value) => value === "–" || value === "";
+    const unknown = (value) => value === "-" || value === "";
     const rows = Array.from(table.tBodies[0].rows, (row) => [key(row), row]);
     rows.sort(([a], [b]) => {
       if (unknown(a) || unknown(b)) return unknown(a) - unknown(b); // last, whichever the order

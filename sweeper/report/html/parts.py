@@ -108,7 +108,7 @@ def cells(*texts: str | Cell) -> tuple[Cell, ...]:
 
 def number(value: float | None, text: str | None) -> Cell:
     """A figure as `text`, sorted by its value; a dash where it is unavailable."""
-    return Cell("–") if value is None or text is None else Cell(text, value)
+    return Cell("-") if value is None or text is None else Cell(text, value)
 
 
 def listed(name: str, rows: Sequence[tuple[str, str]], columns: tuple[str, str]) -> Table:

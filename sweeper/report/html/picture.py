@@ -107,7 +107,7 @@ def run_dots(
             found.append(
                 go.Scatter(
                     x=points(xs), y=points(ys), mode="markers", name=label, text=texts,
-                    marker={"symbol": symbol, "size": 7, "color": tint, "line": {"width": 1.2, "color": tint}},
+                    marker={"symbol": symbol, "size": 7, "color": tint, "line": {"width": 1, "color": tint}},
                     hovertemplate=f"%{{text}}<br>%{{y:,.4g}} {unit}<extra></extra>",
                 )
             )  # fmt: skip
@@ -191,7 +191,7 @@ def _table(
             (
                 *cells(positions.names.short(candidate.configuration)),
                 number(interval.mean if interval else None, text),
-                Cell(", ".join(milliseconds(value) for value in values) or "–"),
+                Cell(", ".join(milliseconds(value) for value in values) or "-"),
             )
         )
     columns = ("workers" if positions.by_count else "configuration", f"{unit}: mean (interval)", "valid runs")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -22,7 +23,7 @@ class Positions:
         self.by_count = self.names.kind == "count"
         places = [math.log2(c.workers) if self.by_count else float(i) for i, c in enumerate(self._all)]
         self._at = dict(zip(self._all, places, strict=True))
-        gaps = [b - a for a, b in zip(places, places[1:], strict=False)]
+        gaps = [b - a for a, b in itertools.pairwise(places)]
         self.gap = min([*gaps, 1.0])
 
     def at(self, configuration: Configuration) -> float:

@@ -48,8 +48,8 @@ def _table(material: Material) -> Table:
             )
         )
     columns = (
-        "run", "stage", *parts, "verdict", *FIGURES, "findings", *(["host"] if several else []), "begun (UTC)",
-        "took",
+        "run", "stage", *parts, "verdict", *FIGURES, "findings", *(["host"] if several else []),
+        "begun (UTC)", "took",
     )  # fmt: skip
     numbers = frozenset(i for i, name in enumerate(columns) if name in (*parts, *FIGURES, "took"))
     return Table("runs-table", columns, tuple(rows), right=numbers, sortable=True)
@@ -61,7 +61,7 @@ def _value(value: object) -> Cell:
 
 def _figures(figures: RunFigures | None) -> tuple[Cell, ...]:
     if figures is None:
-        return cells(*(["–"] * len(FIGURES)))
+        return cells(*(["-"] * len(FIGURES)))
     latency = figures.latency
     switches = figures.voluntary_switches_per_request + figures.involuntary_switches_per_request
     return (

@@ -40,8 +40,8 @@ def search(material: Material) -> Section | None:
     parts.append(_table(found))
     parts.append(
         Text(
-            "Figures of trials have the host's changes taken out. They chose the finalists and decide nothing: "
-            "the finalists' blocks did.",
+            "Figures of trials have the host's changes taken out. They chose the finalists and decide "
+            "nothing: the finalists' blocks do that.",
             "note",
         )
     )
@@ -74,7 +74,7 @@ def _dots(kinds: Kinds, x: Any, y: Any, unit: str) -> list[go.Scatter]:
     return [
         go.Scatter(
             x=points([x(trial) for trial in own]), y=points([y(trial) for trial in own]), mode="markers",
-            name=name, text=[f"trial {trial.number}: {html.escape(trial.configuration.label)}" for trial in own],
+            name=name, text=[html.escape(f"trial {trial.number}: {trial.configuration.label}") for trial in own],
             marker={"symbol": symbol, "size": 15 if symbol == "star" else 9, "color": colour},
             hovertemplate=f"%{{text}}<br>{unit}<extra></extra>",
         )

@@ -31,8 +31,8 @@ def series(material: Material) -> Section | None:
     ranked = sorted(drawn, key=lambda r: (r.plan.search, r.plan.arrivals_per_s is not None))[:MOST_RUNS]
     parts: list[Part] = [
         Text(
-            "Each line is one run, second by second; 0 is where its window begins. What is shaded is warm-up: "
-            "it was dropped. Suspect runs are dashed."
+            "Each line is one run, second by second; 0 is where its window begins. What is shaded is "
+            "warm-up: it was dropped. Suspect runs are dashed."
         )
     ]
     decisive = [r for r in ranked if r in material.decisive]
@@ -87,7 +87,8 @@ def _figure(name: str, title: str, runs: Sequence[tuple[RunRecord, RunTrace]]) -
             traces.append(
                 go.Scatter(
                     x=x, y=points(values, 3), yaxis=axis, mode="lines", line=line, opacity=0.75,
-                    name=label, hovertemplate=f"%{{x:.1f}} s: %{{y:,.4g}} {unit}<extra>%{{fullData.name}}</extra>",
+                    name=label,
+                    hovertemplate=f"%{{x:.1f}} s: %{{y:,.4g}} {unit}<extra>%{{fullData.name}}</extra>",
                 )
             )  # fmt: skip
     first = min(-trace.warmup_s for _, trace in runs)
@@ -128,8 +129,8 @@ def _in_words(title: str, runs: Sequence[tuple[RunRecord, RunTrace]]) -> str:
     warmups = [trace.warmup_s for _, trace in runs]
     return (
         f"{title}: {len(runs)} run{'' if len(runs) == 1 else 's'} over time, each with a warm-up of "
-        f"{min(warmups):.1f} to {max(warmups):.1f} s dropped; {min(rates):.1f} to {max(rates):.1f} requests/s, "
-        f"median {statistics.median(rates):.1f}."
+        f"{min(warmups):.1f} to {max(warmups):.1f} s dropped; {min(rates):.1f} to {max(rates):.1f} "
+        f"requests/s, median {statistics.median(rates):.1f}."
     )
 
 

@@ -1,8 +1,8 @@
 """Colours, and what all drawings have in common.
 
-The colours are those of Okabe and Ito, "Color Universal Design" (2008), which most colour-blind people can tell
-apart; nothing is said by colour alone. Of theirs, black and yellow are left out: each is lost on one of the two
-grounds.
+The colours are those of Okabe and Ito, "Color Universal Design" (2008), which most colour-blind people can
+tell apart; nothing is said by colour alone. Of theirs black and yellow are left out: each is lost on one of
+the two grounds.
 """
 
 from __future__ import annotations

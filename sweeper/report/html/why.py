@@ -186,8 +186,9 @@ def _scaling(material: Material, positions: Positions) -> Figure | None:
             hovertemplate="measured: %{y:,.4g} requests/s<extra></extra>",
         ),
         go.Scatter(
-            x=points(np.log2(curve)), y=points(law.gamma * curve), mode="lines", name="if it scaled perfectly",
-            line={"color": GREY, "width": 1.5, "dash": "dot"}, hoverinfo="skip",
+            x=points(np.log2(curve)), y=points(law.gamma * curve), mode="lines",
+            name="if it scaled perfectly", hoverinfo="skip",
+            line={"color": GREY, "width": 1.5, "dash": "dot"},
         ),
     ]  # fmt: skip
     top = max(*rps.values(), *law.rps(curve)) * 1.15
@@ -215,6 +216,6 @@ def _law_in_words(law: Scalability) -> str:
     peak = law.peak_workers
     where = "no peak" if peak is None or peak > 1e4 else f"its peak at {max(peak, 1.0):.0f} workers"
     return (
-        f"One worker alone {milliseconds(law.gamma)} requests/s, contention σ = {law.sigma:.3f}, coherency "
-        f"κ = {law.kappa:.5f}, {where}; the measured means lie {law.deviation:.1%} off the curve."
+        f"One worker alone {milliseconds(law.gamma)} requests/s, contention sigma {law.sigma:.3f}, coherency "
+        f"kappa {law.kappa:.5f}, {where}; the measured means lie {law.deviation:.1%} off the curve."
     )
