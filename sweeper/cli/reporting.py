@@ -27,14 +27,15 @@ def write_report(where: Where, out: str | None, *, show: bool) -> int:
     with nothing_lost():
         found = recorded(where)
         file = file or found.folder / "report.html"
-        durable.write(file, page(_material(found, where)))
+        durable.write(file, page(material(found, where)))
     sys.stdout.write(f"{file}\n")
     if show and not webbrowser.open(file.resolve().as_uri()):
         sys.stderr.write("sweeper: there is no browser to open it with here: open the file yourself\n")
     return 0
 
 
-def _material(found: Recorded, where: Where) -> Material:
+def material(found: Recorded, where: Where) -> Material:
+    """All that the page of a study is made of, read from its records and files."""
     study, settings = found.study, stored_settings(found.study)
     traces, absent = read_traces(found.folder, found.records)
     return Material(

@@ -74,7 +74,8 @@ def _dots(kinds: Kinds, x: Any, y: Any, unit: str) -> list[go.Scatter]:
     return [
         go.Scatter(
             x=points([x(trial) for trial in own]), y=points([y(trial) for trial in own]), mode="markers",
-            name=name, text=[html.escape(f"trial {trial.number}: {trial.configuration.label}") for trial in own],
+            name=name,
+            text=[html.escape(f"trial {trial.number}: {trial.configuration.label}") for trial in own],
             marker={"symbol": symbol, "size": 15 if symbol == "star" else 9, "color": colour},
             hovertemplate=f"%{{text}}<br>{unit}<extra></extra>",
         )
