@@ -21,7 +21,13 @@ settings.register_profile("deep", deadline=None, max_examples=3000)
 settings.load_profile("sweeper")
 
 ALONE = {"e2e", "launch", "load", "processes", "server", "telemetry", "truth", "bench", "hosts"}
-ALONE_FILES = {"test_real.py", "test_cpu_quota.py", "test_real_drum.py", "test_training.py"}
+ALONE_FILES = {
+    "test_real.py",
+    "test_cpu_quota.py",
+    "test_real_drum.py",
+    "test_training.py",
+    "test_in_browser.py",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,13 +8,6 @@ from sweeper.report.html.material import Material
 from sweeper.report.html.parts import Code, Part, Section, Text
 from sweeper.report.table import outlook
 
-BADGES = {
-    Status.RECOMMENDED: "recommended",
-    Status.PROVISIONAL: "provisional",
-    Status.INCONCLUSIVE: "inconclusive",
-    Status.INFEASIBLE: "infeasible",
-}
-
 
 def answer(material: Material) -> Section:
     recommendation = material.recommendation

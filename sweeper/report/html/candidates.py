@@ -66,7 +66,7 @@ def _behind(interval: Interval | None) -> str | None:
 
 
 def state(candidate: Candidate, material: Material) -> str:
-    if material.recommendation.complete and candidate.configuration == material.answer:
+    if candidate.configuration == material.answer:
         return "the answer"
     if candidate.eliminated_after is not None:
         return f"dropped after block {candidate.eliminated_after}"

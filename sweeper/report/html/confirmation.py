@@ -34,10 +34,10 @@ def _why_not(material: Material) -> str:
     said = next((f.message for f in material.recommendation.findings if f.code == "not-confirmed"), None)
     if said is not None:
         return f"{said[:1].upper()}{said[1:]}."
-    if material.answer is None:
-        return "Without an answer there is nothing to confirm with requests that arrive at random."
     if not material.recommendation.complete:
         return "The answer is confirmed with requests that arrive at random once the study is finished."
+    if material.answer is None:
+        return "Without an answer there is nothing to confirm with requests that arrive at random."
     return "The answer was not confirmed with requests that arrive at random (--no-confirm, or --quick)."
 
 

@@ -152,27 +152,24 @@ def _ecdf(found: Sequence[Distribution], positions: Positions, material: Materia
 def _tail(found: Sequence[Distribution], positions: Positions, material: Material) -> Figure:
     reached = [float(d.shares[np.isfinite(d.middle)].max(initial=0.5)) for d in found]
     ticks = [share for share in TAIL if share <= max(reached) + 1e-9]
-    shapes, notes = [], []
+    beyond = max(1 - max(reached), 1e-7)
+    traces = _lines(found, positions, material, tail=True)
     if material.slo_p99_ms is not None:
-        line, note = level(material.slo_p99_ms, f"SLO of p99: {material.slo_p99_ms:g} ms")
-        shapes.append(line)
-        notes.append({**note, "y": float(np.log10(material.slo_p99_ms))})
+        traces.append(level(material.slo_p99_ms, f"SLO of p99: {material.slo_p99_ms:g} ms", (1.0, beyond)))
     return Figure(
         name="tail",
         title="The slowest",
         drawing=drawing(
-            _lines(found, positions, material, tail=True),
+            traces,
             x={
                 "title": {"text": "percentile (log scale of what is beyond)"},
                 "type": "log",
-                "range": [0, float(np.log10(max(1 - max(reached), 1e-7)))],
+                "range": [0, float(np.log10(beyond))],
                 "tickvals": [round(1 - share, 7) for share in ticks],
                 "ticktext": [f"p{share * 100:.5g}" for share in ticks],
             },
             y=_log_axis("latency (ms, log scale)"),
             height=400,
-            shapes=shapes,
-            annotations=notes,
         ),
         says="Percentiles of latency by configuration, up to the tail. " + _in_words(found, positions, 0.99),
         table=_table(found, positions, "tail-figures", tuple(ticks)),

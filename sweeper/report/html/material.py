@@ -50,7 +50,8 @@ class Material:
 
     @property
     def answer(self) -> Configuration | None:
-        return self.recommendation.configuration
+        """What is marked as such: before the end there is none, because nobody planned to look yet."""
+        return self.recommendation.configuration if self.recommendation.complete else None
 
     def runs_of(self, configuration: Configuration, *, valid: bool = True) -> tuple[RunRecord, ...]:
         """Those with figures, of the blocks; only the valid ones, or also the suspect ones."""

@@ -64,16 +64,13 @@ def _figure(
                 marker={"symbol": "circle-open", "size": 20, "color": VERMILION, "line": {"width": 2.5}},
             )
         )  # fmt: skip
-    shapes, notes = _tied(material, positions), []
     y: dict[str, Any] = {"title": {"text": unit}, "rangemode": "tozero"}
     if name == "p99" and material.slo_p99_ms is not None:
-        line, note = level(material.slo_p99_ms, f"SLO {material.slo_p99_ms:g} ms")
-        shapes.append(line)
-        notes.append(note)
+        traces.append(level(material.slo_p99_ms, f"SLO: {material.slo_p99_ms:g} ms", positions.ends))
     return Figure(
         name=name,
         title=title,
-        drawing=drawing(traces, x=positions.axis(), y=y, height=400, shapes=shapes, annotations=notes),
+        drawing=drawing(traces, x=positions.axis(), y=y, height=400, shapes=_tied(material, positions)),
         says=_in_words(material, positions, title, unit, of_candidate),
         table=_table(material, positions, name, unit, of_run, of_candidate),
     )

@@ -39,8 +39,12 @@ class Positions:
     def title(self) -> str:
         return "workers (log scale)" if self.by_count else "configuration"
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        return self.at(self._all[0]) - 0.5 * self.gap, self.at(self._all[-1]) + 0.5 * self.gap
+
     def axis(self) -> dict[str, Any]:
-        ends = (self.at(self._all[0]) - 0.5 * self.gap, self.at(self._all[-1]) + 0.5 * self.gap)
+        ends = self.ends
         shown = self._labelled(ends[1] - ends[0])
         return {
             "title": {"text": self.title},

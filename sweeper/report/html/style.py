@@ -81,11 +81,9 @@ def points(values: Sequence[float | None] | FloatArray, digits: int = 4) -> list
     ]
 
 
-def level(y: float, text: str, colour: str = VERMILION) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A horizontal line with its name: a shape and an annotation."""
-    line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": y, "y1": y}
-    name = {
-        "xref": "paper", "x": 1, "y": y, "xanchor": "right", "yanchor": "bottom", "text": text,
-        "showarrow": False, "font": {"size": 12, "color": colour},
-    }  # fmt: skip
-    return {**line, "line": {"color": colour, "width": 1.5, "dash": "dash"}}, name
+def level(y: float, name: str, x: Sequence[float], colour: str = VERMILION) -> Any:
+    """A horizontal line across the drawing, from `x[0]` to `x[1]`, with its name in the legend."""
+    return go.Scatter(
+        x=points(x), y=points([y, y], 6), mode="lines", name=name,
+        line={"color": colour, "width": 1.8, "dash": "dash"}, hoverinfo="skip",
+    )  # fmt: skip

@@ -120,12 +120,9 @@ def _figure(panel: Panel, material: Material, positions: Positions) -> Figure | 
         said.append(f"{line.name if several else panel.title} ({panel.unit}): {figures}.")
     if not columns:
         return None
-    shapes, notes = [], []
     cause = material.recommendation.cause
     if panel.name == "cores" and cause is not None and cause.server_cores is not None:
-        shape, note = level(cause.server_cores, f"{cause.server_cores:g} cores there are", GREY)
-        shapes.append(shape)
-        notes.append(note)
+        traces.append(level(cause.server_cores, f"all {cause.server_cores:g} cores", positions.ends, GREY))
     rows = tuple(
         (
             *cells(positions.names.short(c)),
@@ -142,10 +139,7 @@ def _figure(panel: Panel, material: Material, positions: Positions) -> Figure | 
             traces,
             x=positions.axis(),
             y={"title": {"text": panel.unit}, "rangemode": "tozero"},
-            legend=len(columns) > 1,
-            height=340 if len(columns) > 1 else 300,
-            shapes=shapes,
-            annotations=notes,
+            height=340,
         ),
         says=" ".join(said),
         table=Table(
