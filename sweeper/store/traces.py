@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -21,18 +22,25 @@ def read_traces(folder: Path, records: Iterable[RunRecord]) -> tuple[dict[str, R
     """
     found: dict[str, RunTrace] = {}
     absent: dict[str, str] = {}
-    for record in records:
-        if record.figures is None:
-            continue
-        run_id = record.plan.run_id
+    measured = [(record.plan.run_id, record.figures) for record in records if record.figures is not None]
+
+    def read(one: tuple[str, RunFigures]) -> RunTrace | StoreError:
         try:
-            found[run_id] = _read(folder / "runs" / run_id, run_id, record.figures)
+            return _trace(folder / "runs" / one[0], *one)
         except StoreError as error:
-            absent[run_id] = str(error)
+            return error
+
+    # Two at a time: decoding and sorting go on beside each other, and no more than two runs are in memory.
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for (run_id, _), seen in zip(measured, pool.map(read, measured), strict=True):
+            if isinstance(seen, RunTrace):
+                found[run_id] = seen
+            else:
+                absent[run_id] = str(seen)
     return found, absent
 
 
-def _read(directory: Path, run_id: str, figures: RunFigures) -> RunTrace:
+def _trace(directory: Path, run_id: str, figures: RunFigures) -> RunTrace:
     requests = directory / "requests.parquet"
     started_s, latency_ms, failed = read_columns(requests, ("started_s", "latency_ms", "failed"))
     window = _window(directory / "telemetry.parquet", figures)
