@@ -45,8 +45,9 @@ def title(recommendation: Recommendation) -> str:
 
 
 def sentence(recommendation: Recommendation) -> str:
+    """The reason as a sentence of its own; the name of a configuration stays as it is written."""
     reason = recommendation.reason
-    return reason[:1].upper() + reason[1:]
+    return reason if reason.startswith("workers=") else reason[:1].upper() + reason[1:]
 
 
 def _so_far(recommendation: Recommendation) -> str:

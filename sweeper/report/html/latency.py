@@ -18,24 +18,24 @@ from sweeper.traces import RunTrace
 
 MOST_LINES = 7
 """As many as there are colours; the others can be switched on in the legend."""
+LEAST_MS = 1e-3
+"""What is taken for a latency of nothing, which has no logarithm."""
 TAIL = (0.5, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999)
 
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """The latencies of one configuration: at each share the median over its runs, the least and the most.
-    NaN where fewer than all of the runs reach that far."""
+    """The latencies of one configuration: at each share the geometric mean over its runs, NaN where not all
+    of them reach that far."""
 
     configuration: Configuration
     runs: int
     shares: FloatArray
-    middle: FloatArray
-    least: FloatArray
-    most: FloatArray
+    mean: FloatArray
     never_finished: int
 
     def at(self, share: float) -> float | None:
-        value = float(self.middle[int(np.argmin(np.abs(self.shares - share)))])
+        value = float(self.mean[int(np.argmin(np.abs(self.shares - share)))])
         return value if np.isfinite(value) else None
 
 
@@ -48,8 +48,8 @@ def latency(material: Material) -> Section | None:
     positions = Positions(material.configurations)
     parts: list[Part] = [
         Text(
-            "Latencies of the requests started in the windows of the valid runs. Each line is the median "
-            "over the runs of one configuration; the run is what varies, and requests within one are alike."
+            "Latencies of the requests started in the windows of the valid runs. Each line is the geometric "
+            "mean over the runs of one configuration: runs differ, while requests within one are alike."
         ),
         Figures((_ecdf(found, positions, material), _tail(found, positions, material))),
     ]
@@ -88,9 +88,7 @@ def _distribution(configuration: Configuration, material: Material) -> Distribut
         configuration=configuration,
         runs=len(own),
         shares=own[0].shares,
-        middle=np.median(stack, axis=0),
-        least=np.min(stack, axis=0),
-        most=np.max(stack, axis=0),
+        mean=np.exp(np.log(np.maximum(stack, LEAST_MS)).mean(axis=0)),
         never_finished=sum(trace.never_finished for trace in own),
     )
 
@@ -108,8 +106,8 @@ def _lines(
     shown = _first(found, material)
     traces = []
     for index, one in enumerate(found):
-        known = np.isfinite(one.middle)
-        shares, values = one.shares[known], one.middle[known]
+        known = np.isfinite(one.mean)
+        shares, values = one.shares[known], one.mean[known]
         is_answer = one.configuration == material.answer
         beyond = points(1 - shares, 5)
         percent = [f"{share * 100:.6g}%" for share in shares]
@@ -150,7 +148,7 @@ def _ecdf(found: Sequence[Distribution], positions: Positions, material: Materia
 
 
 def _tail(found: Sequence[Distribution], positions: Positions, material: Material) -> Figure:
-    reached = [float(d.shares[np.isfinite(d.middle)].max(initial=0.5)) for d in found]
+    reached = [float(d.shares[np.isfinite(d.mean)].max(initial=0.5)) for d in found]
     ticks = [share for share in TAIL if share <= max(reached) + 1e-9]
     beyond = max(1 - max(reached), 1e-7)
     traces = _lines(found, positions, material, tail=True)

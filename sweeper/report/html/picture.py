@@ -29,7 +29,7 @@ def picture(material: Material) -> Section | None:
             material, positions, "throughput", "Throughput", "requests/s", lambda f: f.rps, lambda c: c.rps
         ),
         _figure(
-            material, positions, "p99", "99th percentile of latency", "p99 (ms)",
+            material, positions, "p99", "99th percentile of latency", "ms",
             lambda f: f.latency.p99_ms, lambda c: c.latency_ms.get("p99"),
         ),
     )  # fmt: skip
@@ -64,7 +64,7 @@ def _figure(
                 marker={"symbol": "circle-open", "size": 20, "color": VERMILION, "line": {"width": 2.5}},
             )
         )  # fmt: skip
-    y: dict[str, Any] = {"title": {"text": unit}, "rangemode": "tozero"}
+    y: dict[str, Any] = {"title": {"text": f"p99 ({unit})" if name == "p99" else unit}, "rangemode": "tozero"}
     if name == "p99" and material.slo_p99_ms is not None:
         traces.append(level(material.slo_p99_ms, f"SLO: {material.slo_p99_ms:g} ms", positions.ends))
     return Figure(
