@@ -13,7 +13,7 @@ def answer(material: Material) -> Section:
     recommendation = material.recommendation
     parts: list[Part] = []
     if not recommendation.complete:
-        parts.append(Text(f"This study is under way: {_so_far(recommendation)}", "warning"))
+        parts.append(Text(f"This study is under way. {_so_far(recommendation)}", "warning"))
     parts.append(Text(sentence(recommendation), "lead"))
     lines = export_lines(recommendation)
     if lines:
@@ -53,5 +53,5 @@ def sentence(recommendation: Recommendation) -> str:
 def _so_far(recommendation: Recommendation) -> str:
     runs = sum(candidate.runs for candidate in recommendation.candidates)
     if not runs:
-        return "no run counts yet, and what stands here will change."
+        return "No run counts yet, and what stands here will change."
     return f"{outlook(recommendation)} What stands here will change."

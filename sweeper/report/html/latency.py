@@ -20,6 +20,7 @@ MOST_LINES = 7
 """As many as there are colours; the others can be switched on in the legend."""
 LEAST_MS = 1e-3
 """What is taken for a latency of nothing, which has no logarithm."""
+NO_VALID_RUN = "No run is valid, and only those of valid runs are shown."
 TAIL = (0.5, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999)
 
 
@@ -43,7 +44,7 @@ def latency(material: Material) -> Section | None:
     found = [d for c in material.configurations if (d := _distribution(c, material)) is not None]
     if not found:
         return None if not material.decisive else Section(
-            "latency", "Latency distributions", (Text(absence(material) or "No run has any.", "note"),)
+            "latency", "Latency distributions", (Text(absence(material) or NO_VALID_RUN, "note"),)
         )  # fmt: skip
     positions = Positions(material.configurations)
     parts: list[Part] = [

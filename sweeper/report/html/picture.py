@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 
 from sweeper.answers import Candidate, Interval
 from sweeper.records import RunFigures, RunRecord, Verdict
-from sweeper.report.html.candidates import rate
 from sweeper.report.html.material import Material
 from sweeper.report.html.parts import Cell, Figure, Figures, Section, Table, Text, cells, number
 from sweeper.report.html.positions import Positions
@@ -176,23 +175,27 @@ def _table(
     of: Callable[[Candidate], Interval | None],
 ) -> Table:
     rows = []
+    verdicts = [Verdict.VALID]
+    if any(r.verdict is Verdict.SUSPECT and r.figures is not None for r in material.decisive):
+        verdicts.append(Verdict.SUSPECT)
     for candidate in material.candidates:
-        values = [
-            of_run(r.figures) for r in material.runs_of(candidate.configuration) if r.figures is not None
-        ]
+        own = material.runs_of(candidate.configuration, valid=False)
         interval = of(candidate)
-        text = (
-            rate(interval, candidate.blocks) if name == "throughput" else _spread(interval, candidate.blocks)
-        )
         rows.append(
             (
                 *cells(positions.names.short(candidate.configuration)),
-                number(interval.mean if interval else None, text),
-                Cell(", ".join(milliseconds(value) for value in values) or "-"),
+                number(interval.mean if interval else None, _spread(interval, candidate.blocks)),
+                *(Cell(_listed(own, verdict, of_run)) for verdict in verdicts),
             )
         )
-    columns = ("workers" if positions.by_count else "configuration", f"{unit}: mean (interval)", "valid runs")
+    kind = "workers" if positions.by_count else "configuration"
+    columns = (kind, f"{unit}: mean (interval)", *(f"{verdict.value} runs" for verdict in verdicts))
     return Table(f"{name}-figures", columns, tuple(rows), right=frozenset({1}))
+
+
+def _listed(runs: Sequence[RunRecord], verdict: Verdict, of_run: Callable[[RunFigures], float]) -> str:
+    values = [of_run(r.figures) for r in runs if r.verdict is verdict and r.figures is not None]
+    return ", ".join(milliseconds(value) for value in values) or "-"
 
 
 def _spread(interval: Interval | None, blocks: int) -> str | None:
