@@ -5,27 +5,28 @@ from __future__ import annotations
 from sweeper.answers import Recommendation, Status
 from sweeper.report.formats import export_lines
 from sweeper.report.html.material import Material
-from sweeper.report.html.parts import Code, Part, Section, Text
+from sweeper.report.html.parts import Code, Folded, Part, Section, Text
 from sweeper.report.table import outlook
 
 
 def answer(material: Material) -> Section:
     recommendation = material.recommendation
-    parts: list[Part] = []
+    finished = "" if recommendation.complete else ", not finished"
+    parts: list[Part] = [Text(recommendation.status.value + finished, "badge")]
     if not recommendation.complete:
         parts.append(Text(f"This study is under way. {_so_far(recommendation)}", "warning"))
     parts.append(Text(sentence(recommendation), "lead"))
     lines = export_lines(recommendation)
     if lines:
         parts.append(Code("\n".join(lines), "To paste, into the server's environment"))
+        forms = "\n".join(f"{material.paste} --format {form}" for form in ("env", "drum-yaml"))
         parts.append(
-            Text(
-                f"The same with its grounds as comments: {material.paste} --format env (or drum-yaml). Only "
-                "DRUM's FastAPI server reads it; the released DRUM up to 1.18.1 has none.",
-                "note",
-            )
+            Folded("With its grounds as comments, or as DRUM's YAML", (Code(forms, "The commands"),))
         )
-    return Section("answer", title(recommendation), tuple(parts))
+        parts.append(
+            Text("Only DRUM's FastAPI server reads it; the released DRUM up to 1.18.1 has none.", "note")
+        )
+    return Section("answer", "Answer", title(recommendation), tuple(parts))
 
 
 def title(recommendation: Recommendation) -> str:

@@ -18,7 +18,7 @@ def confirmation(material: Material) -> Section | None:
     found = material.recommendation.confirmation
     title = "Open against closed loop"
     if found is None:
-        return Section("confirmation", title, (Text(_why_not(material), "note"),))
+        return Section("confirmation", "Open loop", title, (Text(_why_not(material), "note"),))
     lead = (
         "Users who wait for their answer hide a queue from those who would have come. Here requests arrive "
         f"at random, {found.arrivals_per_s:.1f} a second ({found.share:.0%} of the answer's throughput), "
@@ -27,7 +27,9 @@ def confirmation(material: Material) -> Section | None:
     positions = Positions([*material.configurations, *(one.configuration for one in found.configurations)])
     figure = _figure(found.configurations, positions)
     parts = (Text(found.sentence), Text(lead, "note"))
-    return Section("confirmation", title, parts if figure is None else (*parts, Figures((figure,))))
+    return Section(
+        "confirmation", "Open loop", title, parts if figure is None else (*parts, Figures((figure,)))
+    )
 
 
 def _why_not(material: Material) -> str:
@@ -52,7 +54,7 @@ def _figure(seen: tuple[Confirmed, ...], positions: Positions) -> Figure | None:
     traces = [
         go.Scatter(
             x=points([interval.mean for interval in opened]), y=places, mode="markers",
-            name="open loop: mean, least and most of its runs",
+            name="open loop: mean and range",
             marker={"symbol": "circle", "size": 11, "color": VERMILION},
             error_x={
                 "type": "data", "symmetric": False, "thickness": 2.5, "width": 6, "color": VERMILION,

@@ -37,7 +37,7 @@ def environment(material: Material) -> Section:
                 )
             )
     parts.append(Folded("Settings", (Code(tomli_w.dumps(dict(material.settings)).strip(), "study.toml"),)))
-    return Section("environment", "The environment, and how to repeat it", tuple(parts))
+    return Section("environment", "Environment", "The environment, and how to repeat it", tuple(parts))
 
 
 def _machine(found: Mapping[str, Any], host: str) -> Table:

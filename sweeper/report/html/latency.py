@@ -21,7 +21,7 @@ MOST_LINES = 7
 LEAST_MS = 1e-3
 """What is taken for a latency of nothing, which has no logarithm."""
 NO_VALID_RUN = "No run is valid, and only those of valid runs are shown."
-TAIL = (0.5, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999)
+TAIL = (0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def latency(material: Material) -> Section | None:
     found = [d for c in material.configurations if (d := _distribution(c, material)) is not None]
     if not found:
         return None if not material.decisive else Section(
-            "latency", "Latency distributions", (Text(absence(material) or NO_VALID_RUN, "note"),)
+            "latency", "Latency", "Latency distributions", (Text(absence(material) or NO_VALID_RUN, "note"),)
         )  # fmt: skip
     positions = Positions(material.configurations)
     parts: list[Part] = [
@@ -62,7 +62,7 @@ def latency(material: Material) -> Section | None:
     said = absence(material)
     if said:
         parts.append(Text(said, "note"))
-    return Section("latency", "Latency distributions", tuple(parts))
+    return Section("latency", "Latency", "Latency distributions", tuple(parts))
 
 
 def absence(material: Material) -> str:
@@ -161,7 +161,7 @@ def _tail(found: Sequence[Distribution], positions: Positions, material: Materia
         drawing=drawing(
             traces,
             x={
-                "title": {"text": "percentile (log scale of what is beyond)"},
+                "title": {"text": "percentile (log scale)"},
                 "type": "log",
                 "range": [0, float(np.log10(beyond))],
                 "tickvals": [round(1 - share, 7) for share in ticks],
@@ -171,7 +171,7 @@ def _tail(found: Sequence[Distribution], positions: Positions, material: Materia
             height=400,
         ),
         says="Percentiles of latency by configuration, up to the tail. " + _in_words(found, positions, 0.99),
-        table=_table(found, positions, "tail-figures", tuple(ticks)),
+        table=_table(found, positions, "tail-figures", tuple(sorted({*ticks, 0.95}))),
     )
 
 

@@ -3,36 +3,38 @@
 (() => {
   const read = (id) => JSON.parse(document.getElementById(id).textContent);
   const drawings = read("drawings");
-  const templates = read("templates");
+  const themes = read("themes");
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const touch = window.matchMedia("(pointer: coarse)");
   const PAPER_PX = 660; // what fits between the margins of A4 and of Letter
   const drawn = new Set();
   let printing = false;
 
-  const template = () => templates[dark.matches && !printing ? "dark" : "light"];
+  const isDark = () => dark.matches && !printing;
   const hidden = (node) => node.closest("details:not([open])") !== null;
 
-  function draw(node) {
-    if (drawn.has(node)) return;
-    drawn.add(node);
+  function draw(node, width) {
     const drawing = drawings[node.id.slice("figure-".length)];
+    const colour = (key, value) => (isDark() && themes.in_the_dark[value]) || value;
     const layout = Object.assign({}, drawing.layout, {
-      template: template(),
+      template: themes.templates[isDark() ? "dark" : "light"],
       // A finger that drags wants to scroll the page.
       dragmode: touch.matches ? false : "zoom",
+      width: width,
     });
-    Plotly.newPlot(node, drawing.data, layout, { responsive: true, displayModeBar: false });
+    const data = JSON.parse(JSON.stringify(drawing.data), colour);
+    Plotly.react(node, data, layout, { responsive: true, displayModeBar: false });
+    drawn.add(node);
   }
 
   function drawAll(root) {
-    for (const node of root.querySelectorAll(".drawing")) if (!hidden(node)) draw(node);
+    for (const node of root.querySelectorAll(".drawing")) if (!hidden(node) && !drawn.has(node)) draw(node);
   }
 
-  function restyle(width) {
+  function redraw(width) {
     for (const node of drawn) {
-      if (hidden(node)) continue;
-      Plotly.relayout(node, { template: template(), width: width || null, autosize: !width });
+      if (hidden(node)) drawn.delete(node); // when it is opened again
+      else draw(node, width);
     }
   }
 
@@ -77,9 +79,9 @@
   for (const details of document.querySelectorAll("details.folded")) {
     details.addEventListener("toggle", () => drawAll(details));
   }
-  dark.addEventListener("change", () => restyle());
-  window.addEventListener("beforeprint", () => { printing = true; restyle(PAPER_PX); });
-  window.addEventListener("afterprint", () => { printing = false; restyle(); });
+  dark.addEventListener("change", () => redraw());
+  window.addEventListener("beforeprint", () => { printing = true; redraw(PAPER_PX); });
+  window.addEventListener("afterprint", () => { printing = false; redraw(); });
   drawAll(document);
   document.documentElement.dataset.drawn = "yes";
 })();

@@ -24,7 +24,7 @@ from sweeper.report.html.picture import picture
 from sweeper.report.html.runs import runs
 from sweeper.report.html.search import search
 from sweeper.report.html.series import series
-from sweeper.report.html.style import templates
+from sweeper.report.html.style import IN_THE_DARK, templates
 from sweeper.report.html.why import why
 
 SECTIONS = (
@@ -57,7 +57,7 @@ def page(material: Material) -> str:
         script=script,
         allowed=" ".join(_digest(text) for text in (library, script)),
         drawings=_json(figures),
-        templates=_json(templates()),
+        themes=_json({"templates": templates(), "in_the_dark": IN_THE_DARK}),
     )
 
 

@@ -20,13 +20,15 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`right` are the indices of columns of numbers. Each row may be marked as the answer."""
+    """`right` are the indices of columns of numbers, `marked` those of rows that are the answer; with `wraps`
+    long words are broken."""
 
     name: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     right: frozenset[int] = frozenset()
     sortable: bool = False
+    wraps: bool = False
     marked: frozenset[int] = frozenset()
     caption: str = ""
 
@@ -95,9 +97,10 @@ Part: TypeAlias = "Text | Code | Tiles | Remarks | Figures | Table | Folded"
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """`name` is its address on the page."""
+    """`name` is its address on the page, `short` what leads there."""
 
     name: str
+    short: str
     title: str
     parts: tuple[Part, ...] = field(default=())
 
@@ -112,4 +115,4 @@ def number(value: float | None, text: str | None) -> Cell:
 
 
 def listed(name: str, rows: Sequence[tuple[str, str]], columns: tuple[str, str]) -> Table:
-    return Table(name, columns, tuple(cells(*row) for row in rows))
+    return Table(name, columns, tuple(cells(*row) for row in rows), wraps=True)

@@ -38,7 +38,7 @@ def picture(material: Material) -> Section | None:
         "the best, or is shown to be as good. Drift of the host moves all dots of a block together, so that "
         "differences are surer than the intervals look."
     )
-    return Section("picture", "The picture", (Text(said), Figures(figures)))
+    return Section("picture", "Picture", "The picture", (Text(said), Figures(figures)))
 
 
 def _figure(

@@ -45,7 +45,7 @@ class Positions:
 
     def axis(self) -> dict[str, Any]:
         ends = self.ends
-        shown = self._labelled(ends[1] - ends[0])
+        shown = [self._all[i] for i in thinned(list(self._at.values()))]
         return {
             "title": {"text": self.title},
             "tickvals": [self.at(c) for c in shown],
@@ -66,13 +66,20 @@ class Positions:
         parts += [f"{short(name)} {value}" for name, value in configuration.parameters]
         return "<br>".join(parts)
 
-    def _labelled(self, width: float) -> Sequence[Configuration]:
-        """Those that leave each other room."""
-        shown: list[Configuration] = []
-        for configuration in self._all:
-            if not shown or self.at(configuration) - self.at(shown[-1]) >= LABELS_APART * width:
-                shown.append(configuration)
-        return shown
+
+def thinned(places: Sequence[float]) -> list[int]:
+    """Indices of ascending places that leave each other room for a label, the last one always."""
+    if not places:
+        return []
+    apart = LABELS_APART * (places[-1] - places[0])
+    shown = [0]
+    for index, place in enumerate(places):
+        if place - places[shown[-1]] >= apart and index > 0:
+            shown.append(index)
+    last = len(places) - 1
+    if shown[-1] != last:
+        shown[-1:] = [last] if len(shown) > 1 else [0, last]
+    return shown
 
 
 def short(parameter: str) -> str:

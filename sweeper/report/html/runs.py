@@ -18,7 +18,7 @@ ORDER = {Verdict.VALID: 0, Verdict.SUSPECT: 1, Verdict.FAILED: 2}
 
 def runs(material: Material) -> Section:
     if not material.records:
-        return Section("runs", "Every run", (Text("No run has been made yet.", "note"),))
+        return Section("runs", "Runs", "Every run", (Text("No run has been made yet.", "note"),))
     counts = Counter(record.verdict for record in material.records)
     said = ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict])
     lead = f"{len(material.records)} runs: {said}. Only valid ones decide. A click on a heading sorts."
@@ -26,7 +26,7 @@ def runs(material: Material) -> Section:
     remarks = _remarks(material.records)
     if remarks:
         parts.append(Remarks(remarks))
-    return Section("runs", "Every run", tuple(parts))
+    return Section("runs", "Runs", "Every run", tuple(parts))
 
 
 def _table(material: Material) -> Table:

@@ -13,7 +13,7 @@ from sweeper.answers import Search, Trial
 from sweeper.records import Configuration, Objective
 from sweeper.report.html.material import Material
 from sweeper.report.html.parts import Cell, Figure, Figures, Part, Section, Table, Text, cells, number
-from sweeper.report.html.positions import short
+from sweeper.report.html.positions import short, thinned
 from sweeper.report.html.style import BLUE, GREEN, GREY, SKY, VERMILION, drawing, points
 from sweeper.report.table import milliseconds
 from sweeper.report.trials import UNITS, remark, search_lines
@@ -45,7 +45,7 @@ def search(material: Material) -> Section | None:
             "note",
         )
     )
-    return Section("search", "The search", tuple(parts))
+    return Section("search", "Search", "The search", tuple(parts))
 
 
 def _kinds(trials: Sequence[Trial], found: Search, material: Material) -> Kinds:
@@ -123,7 +123,7 @@ def _front(measured: Sequence[Trial], found: Search, material: Material) -> Figu
         drawing=drawing(
             traces,
             x={"title": {"text": "requests/s (more is better)"}},
-            y={"title": {"text": "p99 in ms (less is better)"}, "rangemode": "tozero"},
+            y={"title": {"text": "p99 in ms (less is better)"}},
             height=420,
         ),
         says=f"Throughput against p99 of {len(known)} trials. No other trial beats in both: {said}.",
@@ -181,7 +181,7 @@ def _importances(material: Material) -> Figure | None:
         title="Which parameters matter",
         drawing=drawing(
             traces,
-            x={"title": {"text": "share of the variation over the space (%)"}, "range": [0, 100]},
+            x={"title": {"text": "share of the variation (%)"}, "range": [0, 100]},
             y={},
             height=220 + 40 * len(names),
             legend=len(material.importances) > 1,
@@ -213,11 +213,7 @@ def _slice(name: str, values: Sequence[int | str], kinds: Kinds, unit: str, tria
     def x(trial: Trial) -> float:
         return places[_of(trial.configuration)[name]]
 
-    shown: list[int | str] = []
-    width = max(places.values()) - min(places.values())
-    for value in values:
-        if not shown or places[value] - places[shown[-1]] >= 0.05 * width:
-            shown.append(value)
+    shown = [values[i] for i in thinned([places[value] for value in values])]
     title = _title(name)
     return Figure(
         name=f"slice-{short(name).replace(' ', '-')}",

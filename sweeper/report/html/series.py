@@ -51,7 +51,7 @@ def series(material: Material) -> Section | None:
     said = absence(material)
     if said:
         parts.append(Text(said, "note"))
-    return Section("series", "Every run over time", tuple(parts))
+    return Section("series", "Over time", "Every run over time", tuple(parts))
 
 
 def _by_configuration(records: Sequence[RunRecord], material: Material, kind: str) -> list[Figure]:
@@ -110,7 +110,7 @@ def _figure(name: str, title: str, runs: Sequence[tuple[RunRecord, RunTrace]]) -
         title=title,
         drawing=drawing(
             traces,
-            x={"title": {"text": "seconds since the window began"}, "range": [first, last], "anchor": "y2"},
+            x={"title": {"text": "seconds from the window's start"}, "range": [first, last], "anchor": "y2"},
             y={"title": {"text": "requests/s"}, "domain": [0.55, 1], "rangemode": "tozero"},
             yaxis2={"title": {"text": "mean ms"}, "domain": [0, 0.42], "rangemode": "tozero", "anchor": "x"},
             height=360,

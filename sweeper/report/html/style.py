@@ -28,6 +28,10 @@ GROUNDS = {
 }
 
 
+IN_THE_DARK = {BLUE: SKY, SKY: BLUE}
+"""On a dark ground the lighter of the two is the one that stands out."""
+
+
 def templates() -> dict[str, dict[str, Any]]:
     """plotly's templates, one for each colour scheme; the page's script applies the one that is due."""
     return {name: _template(**colours) for name, colours in GROUNDS.items()}
@@ -36,7 +40,7 @@ def templates() -> dict[str, dict[str, Any]]:
 def _template(ink: str, grid: str, line: str, paper: str) -> dict[str, Any]:
     axis = {
         "gridcolor": grid, "linecolor": line, "tickcolor": line, "zeroline": False, "showline": True,
-        "ticks": "outside", "ticklen": 4, "automargin": True, "title": {"standoff": 8},
+        "ticks": "outside", "ticklen": 4, "automargin": True, "title": {"standoff": 8, "font": {"size": 13}},
     }  # fmt: skip
     return {
         "layout": {
@@ -47,7 +51,7 @@ def _template(ink: str, grid: str, line: str, paper: str) -> dict[str, Any]:
             "yaxis": axis,
             "hoverlabel": {"bgcolor": paper, "bordercolor": line, "font": {"color": ink}},
             "legend": {
-                "orientation": "h", "x": 0, "xanchor": "left", "y": -0.22, "yanchor": "top",
+                "orientation": "h", "x": 0, "xanchor": "left", "y": 1.01, "yanchor": "bottom",
                 "bgcolor": "rgba(0,0,0,0)",
             },
             "margin": {"l": 56, "r": 16, "t": 12, "b": 48},

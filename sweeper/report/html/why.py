@@ -91,7 +91,7 @@ def why(material: Material) -> Section | None:
     if scaling is not None:
         figures.append(scaling)
     parts.append(Figures(tuple(figures)))
-    return Section("why", "Why", tuple(parts))
+    return Section("why", "Why", "Why", tuple(parts))
 
 
 def _figure(panel: Panel, material: Material, positions: Positions) -> Figure | None:
