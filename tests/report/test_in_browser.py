@@ -154,7 +154,7 @@ def test_it_fits_and_can_be_read(width: int, scheme: str, browser: Chrome, pages
     assert (luminance(ground) < 0.1) == (scheme == DARK)
     assert contrast(ground, ask(browser, style, "#picture p", "color")) > 7
     assert contrast(ground, ask(browser, style, "#picture .xtick text", "fill")) > 7
-    assert contrast(ground, ask(browser, style, "#picture .note, #basis caption", "color")) > 4.5
+    assert contrast(ground, ask(browser, style, "#environment .note", "color")) > 4.5
 
 
 def test_colours_follow_the_scheme_and_paper_is_white(browser: Chrome, pages: dict[str, str]) -> None:

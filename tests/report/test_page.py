@@ -97,7 +97,7 @@ def test_every_single_run_is_a_point_of_the_picture(
     assert sorted(dots["one run"]["y"]) == pytest.approx(
         sorted(r.figures.rps for r in valid if r.figures), rel=1e-3
     )
-    assert dots["a suspect run: decides nothing"]["text"] == ["b01-05-w4, block 1"]
+    assert dots["suspect run"]["text"] == ["b01-05-w4, block 1"]
     assert seen.column("gaps-figures", "state").count("the answer") == 1
     shaded = [shape for shape in drawing["layout"]["shapes"] if shape["type"] == "rect"]
     assert len(shaded) == len(found.recommendation.tied) == 1

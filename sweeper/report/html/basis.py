@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sweeper.findings.wording import Names
 from sweeper.records import Severity
 from sweeper.report.html.candidates import candidates_table
 from sweeper.report.html.gaps import gaps
@@ -21,7 +22,7 @@ def basis(material: Material) -> Section:
         parts.append(Figures((behind,)))
     tied = [c for c in recommendation.candidates if c.state != "excluded" and c.relative_to_best is not None]
     if len(tied) > 1:
-        names = ", ".join(c.configuration.label for c in tied)
+        names = Names(material.configurations).all([c.configuration for c in tied])
         parts.append(Text(f"Not told apart from the best, or shown to be as good: {names}."))
     if recommendation.candidates:
         parts.append(candidates_table(material))

@@ -8,7 +8,7 @@ from sweeper.answers import Confirmed, Interval
 from sweeper.report.html.material import Material
 from sweeper.report.html.parts import Cell, Figure, Figures, Section, Table, Text, cells, number
 from sweeper.report.html.positions import Positions
-from sweeper.report.html.style import BLUE, VERMILION, drawing, points
+from sweeper.report.html.style import BLUE, VERMILION, drawing, log_axis, points
 from sweeper.report.table import milliseconds
 
 NAMES = ("p99", "p95", "p50")
@@ -48,7 +48,7 @@ def _figure(seen: tuple[Confirmed, ...], positions: Positions) -> Figure | None:
     if not rows:
         return None
     places = list(range(len(rows)))
-    labels = [f"{positions.names.short(one.configuration)}: {name}" for one, name in rows]
+    labels = [f"{positions.in_line(one.configuration)}: {name}" for one, name in rows]
     opened = [one.latency_ms[name] for one, name in rows]
     closed = [one.closed_latency_ms.get(name) for one, name in rows]
     traces = [
@@ -70,19 +70,15 @@ def _figure(seen: tuple[Confirmed, ...], positions: Positions) -> Figure | None:
             hovertemplate="closed loop %{x:,.4g} ms<extra></extra>",
         ),
     ]  # fmt: skip
-    kind = "workers: percentile" if positions.by_count else "configuration: percentile"
+    reach = [i.mean for i in (*opened, *closed) if i is not None]
+    kind = "workers: percentile" if positions.by_count else positions.abbreviations
     return Figure(
         name="open-loop",
         title="Latency where requests arrive at random, and where users wait",
         wide=True,
         drawing=drawing(
             traces,
-            x={
-                "title": {"text": "latency (ms, log scale)"},
-                "type": "log",
-                "dtick": "D2",
-                "tickformat": ",~r",
-            },
+            x=log_axis("latency (ms, log scale)", reach),
             y={
                 "tickvals": places,
                 "ticktext": labels,

@@ -18,7 +18,7 @@ KINDS = {
     "unsettled": ("not settled", ORANGE, "diamond"),
     "excluded": ("worse", VERMILION, "x"),
 }
-ROOM = 1.4  # times as far as the tolerance or the limits go
+ROOM = 4.0  # times the tolerance: what is further behind is named at the edge
 ROW_PX = 34
 
 
@@ -30,12 +30,17 @@ def gaps(material: Material) -> Figure | None:
     positions = Positions(material.configurations)
     rows = {c.configuration: float(place) for place, (c, _) in enumerate(reversed(known))}
     tolerance = material.recommendation.tolerance
-    far = max(tolerance * ROOM, *(gap.high or gap.mean * ROOM for _, gap in known))
+    close = [gap.high or gap.mean for c, gap in known if c.state != "excluded"]
+    far = min(1.0, max(ROOM * tolerance, *(1.1 * high for high in close), 0.0))
+    shown = [(c, gap) for c, gap in known if gap.mean <= far * 0.95]
     traces = [
         trace
         for kind in KINDS
-        if (trace := _points(kind, [(c, gap) for c, gap in known if c.state == kind], rows, far)) is not None
+        if (trace := _points(kind, [(c, gap) for c, gap in shown if c.state == kind], rows, far)) is not None
     ]
+    beyond = [(c, gap) for c, gap in known if gap.mean > far * 0.95]
+    if beyond:
+        traces.append(_beyond(beyond, rows, far))
     edge = {"type": "line", "xref": "x", "yref": "paper", "x0": tolerance * 100, "x1": tolerance * 100}
     good = {"type": "rect", "xref": "x", "yref": "paper", "x0": 0, "x1": tolerance * 100, "layer": "below"}
     note = {
@@ -50,16 +55,16 @@ def gaps(material: Material) -> Figure | None:
             traces,
             x={
                 "title": {"text": "behind the best other one (%)"},
-                "range": [-0.015 * far * 100, min(far * 1.04, 1.02) * 100],
+                "range": [-0.015 * far * 100, far * 102],
             },
             y={
                 "tickvals": points(list(rows.values())),
-                "ticktext": [positions.names.short(configuration) for configuration in rows],
+                "ticktext": [positions.in_line(configuration) for configuration in rows],
                 "range": [-0.6, len(rows) - 0.4],
                 "showgrid": False,
                 "title": {"text": "workers" if positions.by_count else ""},
             },
-            height=120 + ROW_PX * len(rows),
+            height=150 + ROW_PX * len(rows),
             shapes=[
                 {**good, "y0": 0, "y1": 1, "fillcolor": SHADE, "line": {"width": 0}},
                 {**edge, "y0": 0, "y1": 1, "line": {"color": GREY, "width": 1.5, "dash": "dash"}},
@@ -70,8 +75,8 @@ def gaps(material: Material) -> Figure | None:
         + "; ".join(f"{positions.names.full(c.configuration)} {behind(gap)}" for c, gap in known)
         + f". Within {tolerance:.0%} counts as as good.",
         caption="With the limits of the last look, over all comparisons at once. What lies left of the "
-        "tolerance with both ends is as good, what lies right of it is worse; the answer is the smallest that "
-        "is as good.",
+        "tolerance with both ends is as good, what lies right of it is worse; the answer is the smallest "
+        "that is as good.",
         table=Table(
             "gaps-figures",
             ("workers" if positions.by_count else "configuration", "behind the best (limits)", "state"),
@@ -110,3 +115,18 @@ def _points(
         text=[behind(gap) for _, gap in own],
         hovertemplate="%{text}<extra>%{fullData.name}</extra>",
     )  # fmt: skip
+
+
+def _beyond(own: list[tuple[Candidate, Interval]], rows: dict[Any, float], far: float) -> go.Scatter:
+    """Further behind than is worth the room: at the edge, with the figure."""
+    return go.Scatter(
+        x=points([far * 100 for _ in own]),
+        y=points([rows[c.configuration] for c, _ in own]),
+        mode="markers+text",
+        name="worse, beyond the axis",
+        marker={"symbol": "triangle-right", "size": 12, "color": VERMILION},
+        text=[f"{behind(gap)}  " for _, gap in own],
+        textposition="middle left",
+        cliponaxis=False,
+        hoverinfo="skip",
+    )

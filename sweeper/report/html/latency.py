@@ -12,7 +12,7 @@ from sweeper.records import Configuration, FloatArray
 from sweeper.report.html.material import Material
 from sweeper.report.html.parts import Cell, Figure, Figures, Part, Section, Table, Text, cells, number
 from sweeper.report.html.positions import Positions
-from sweeper.report.html.style import DASHES, SERIES, drawing, level, points
+from sweeper.report.html.style import DASHES, SERIES, drawing, level, log_axis, points
 from sweeper.report.table import milliseconds
 from sweeper.traces import RunTrace
 
@@ -139,7 +139,7 @@ def _ecdf(found: Sequence[Distribution], positions: Positions, material: Materia
         title="Answered within",
         drawing=drawing(
             _lines(found, positions, material, tail=False),
-            x=_log_axis("latency (ms, log scale)"),
+            x=log_axis("latency (ms, log scale)", _reach(found)),
             y={"title": {"text": "share of requests (%)"}, "range": [0, 101]},
             height=400,
         ),
@@ -167,7 +167,7 @@ def _tail(found: Sequence[Distribution], positions: Positions, material: Materia
                 "tickvals": [round(1 - share, 7) for share in ticks],
                 "ticktext": [f"p{share * 100:.5g}" for share in ticks],
             },
-            y=_log_axis("latency (ms, log scale)"),
+            y=log_axis("latency (ms, log scale)", _reach(found)),
             height=400,
         ),
         says="Percentiles of latency by configuration, up to the tail. " + _in_words(found, positions, 0.99),
@@ -175,14 +175,8 @@ def _tail(found: Sequence[Distribution], positions: Positions, material: Materia
     )
 
 
-def _log_axis(title: str) -> dict[str, object]:
-    return {
-        "title": {"text": title},
-        "type": "log",
-        "dtick": "D2",
-        "tickformat": ",~r",
-        "minor": {"ticks": ""},
-    }
+def _reach(found: Sequence[Distribution]) -> list[float]:
+    return [float(value) for one in found for value in one.mean[np.isfinite(one.mean)]]
 
 
 def _in_words(found: Sequence[Distribution], positions: Positions, share: float) -> str:

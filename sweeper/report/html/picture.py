@@ -82,13 +82,13 @@ def run_dots(
     unit: str,
     *,
     colour: str = SKY,
-    name: str = "one run",
+    legend: bool = True,
 ) -> list[Any]:
     """Valid runs as dots, suspect ones as crosses."""
     found = []
     for verdict, symbol, tint, label in (
-        (Verdict.VALID, "circle", colour, name),
-        (Verdict.SUSPECT, "x-thin-open", GREY, "a suspect run: decides nothing"),
+        (Verdict.VALID, "circle", colour, "one run"),
+        (Verdict.SUSPECT, "x-thin-open", GREY, "suspect run"),
     ):
         xs, ys, texts = [], [], []
         for candidate in material.candidates:
@@ -102,7 +102,7 @@ def run_dots(
         if xs:
             found.append(
                 go.Scatter(
-                    x=points(xs), y=points(ys), mode="markers", name=label, text=texts,
+                    x=points(xs), y=points(ys), mode="markers", name=label, text=texts, showlegend=legend,
                     marker={"symbol": symbol, "size": 7, "color": tint, "line": {"width": 1, "color": tint}},
                     hovertemplate=f"%{{text}}<br>%{{y:,.4g}} {unit}<extra></extra>",
                 )

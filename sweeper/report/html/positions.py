@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 import math
 from collections.abc import Iterable, Sequence
@@ -37,7 +38,14 @@ class Positions:
 
     @property
     def title(self) -> str:
-        return "workers (log scale)" if self.by_count else "configuration"
+        return "workers (log scale)" if self.by_count else f"configuration ({self.abbreviations})"
+
+    @property
+    def abbreviations(self) -> str:
+        known = ["w: workers"]
+        known += ["thr: model threads"] if any(c.model_threads != 1 for c in self._all) else []
+        known += ["proc: processes"] if any(c.processes != 1 for c in self._all) else []
+        return ", ".join(known)
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -54,6 +62,9 @@ class Positions:
             "showgrid": False,
         }
 
+    def in_line(self, configuration: Configuration) -> str:
+        return self.label(configuration).replace("<br>", " ")
+
     def label(self, configuration: Configuration) -> str:
         """In two or three short lines where it is more than a count."""
         if self.by_count:
@@ -63,7 +74,7 @@ class Positions:
             parts.append(f"{configuration.model_threads} thr")
         if configuration.processes != 1:
             parts.append(f"{configuration.processes} proc")
-        parts += [f"{short(name)} {value}" for name, value in configuration.parameters]
+        parts += [html.escape(f"{short(name)} {value}") for name, value in configuration.parameters]
         return "<br>".join(parts)
 
 

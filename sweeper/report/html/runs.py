@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from sweeper.records import RunFigures, RunRecord, Severity, Verdict
 from sweeper.report.html.material import Material
@@ -10,7 +11,7 @@ from sweeper.report.html.parts import Cell, Part, Remarks, Section, Table, Text,
 from sweeper.report.table import duration, milliseconds, stage, varied
 
 FIGURES = (
-    "requests/s", "p50 ms", "p95 ms", "p99 ms", "errors", "CPU ms/request", "switches/request", "memory MB",
+    "requests/s", "p50 ms", "p95 ms", "p99 ms", "errors", "CPU ms/req", "switches/req", "memory MB",
     "warm-up s",
 )  # fmt: skip
 ORDER = {Verdict.VALID: 0, Verdict.SUSPECT: 1, Verdict.FAILED: 2}
@@ -21,7 +22,10 @@ def runs(material: Material) -> Section:
         return Section("runs", "Runs", "Every run", (Text("No run has been made yet.", "note"),))
     counts = Counter(record.verdict for record in material.records)
     said = ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict])
-    lead = f"{len(material.records)} runs: {said}. Only valid ones decide. A click on a heading sorts."
+    lead = (
+        f"{len(material.records)} runs, begun {_days(material.records)}: {said}. Only valid ones decide. A "
+        "click on a heading sorts."
+    )
     parts: list[Part] = [Text(lead), _table(material)]
     remarks = _remarks(material.records)
     if remarks:
@@ -41,9 +45,9 @@ def _table(material: Material) -> Table:
                 *(_value(part(record.configuration)) for part in parts.values()),
                 Cell(record.verdict.value, ORDER[record.verdict], record.verdict.value),
                 *_figures(record.figures),
-                Cell(" ".join(f.code for f in record.findings)),
+                Cell(" ".join(f.code for f in record.findings), kind="findings"),
                 *([Cell(record.host)] if several else []),
-                Cell(record.started_at.replace("T", " ").removesuffix("Z"), order),
+                Cell(record.started_at[11:19], order),
                 Cell(duration(record.elapsed_s), record.elapsed_s),
             )
         )
@@ -53,6 +57,11 @@ def _table(material: Material) -> Table:
     )  # fmt: skip
     numbers = frozenset(i for i, name in enumerate(columns) if name in (*parts, *FIGURES, "took"))
     return Table("runs-table", columns, tuple(rows), right=numbers, sortable=True)
+
+
+def _days(records: Sequence[RunRecord]) -> str:
+    days = sorted({record.started_at[:10] for record in records})
+    return f"on {days[0]}" if len(days) == 1 else f"from {days[0]} to {days[-1]}"
 
 
 def _value(value: object) -> Cell:

@@ -28,6 +28,8 @@ GROUNDS = {
 }
 
 
+CROWDED = 25.0
+
 IN_THE_DARK = {BLUE: SKY, SKY: BLUE}
 """On a dark ground the lighter of the two is the one that stands out."""
 
@@ -83,6 +85,15 @@ def points(values: Sequence[float | None] | FloatArray, digits: int = 4) -> list
         float(f"{value:.{digits}g}") if np.isfinite(value) else None
         for value in np.asarray(values, dtype=float)
     ]
+
+
+def log_axis(title: str, values: Sequence[float]) -> dict[str, Any]:
+    """For positive `values`: labels at 1, 2 and 5, or at powers of ten alone where those would crowd."""
+    crowded = max(values) > CROWDED * min(values)
+    return {
+        "title": {"text": title}, "type": "log", "dtick": 1 if crowded else "D2", "tickformat": ",~r",
+        "minor": {"ticks": "outside", "dtick": "D1"} if crowded else {},
+    }  # fmt: skip
 
 
 def level(y: float, name: str, x: Sequence[float], colour: str = VERMILION) -> Any:

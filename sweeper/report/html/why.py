@@ -57,9 +57,9 @@ PANELS = (
         "Context switches per request",
         "switches per request",
         (
-            Line("voluntary (waiting for something)", lambda f: f.voluntary_switches_per_request),
+            Line("voluntary (waiting)", lambda f: f.voluntary_switches_per_request),
             Line(
-                "involuntary (pushed off a core)",
+                "involuntary (pushed off)",
                 lambda f: f.involuntary_switches_per_request,
                 VERMILION,
                 ORANGE,
@@ -102,10 +102,8 @@ def _figure(panel: Panel, material: Material, positions: Positions) -> Figure | 
             continue
         columns.append((line, means))
         several = len(panel.lines) > 1
-        traces += run_dots(
-            material, positions, line.of, panel.unit, colour=line.dots,
-            name=f"one run, {line.name.split(' ')[0]}" if several else "one run",
-        )  # fmt: skip
+        first = line is panel.lines[0]
+        traces += run_dots(material, positions, line.of, panel.unit, colour=line.dots, legend=first)
         known = [c for c in material.configurations if c in means]
         traces.append(
             go.Scatter(
