@@ -22,7 +22,13 @@ settings.register_profile("deep", deadline=None, max_examples=3000)
 settings.load_profile("sweeper")
 
 ALONE = {"e2e", "launch", "load", "processes", "server", "telemetry", "truth", "bench", "hosts"}
-ALONE_FILES = {"test_real.py", "test_cpu_quota.py", "test_real_drum.py", "test_training.py"}
+ALONE_FILES = {
+    "test_real.py",
+    "test_cpu_quota.py",
+    "test_real_drum.py",
+    "test_training.py",
+    "test_in_browser.py",
+}
 ASLEEP = {
     f"test_{name}.py" for name in ("confirm", "interrupts", "optimize", "truth_drift", "truth_grids")
 }  # of tests/e2e

@@ -29,7 +29,7 @@ from sweeper.answers import (
 from sweeper.errors import StoreError, UsageError
 from sweeper.findings.picture import FIGURES
 from sweeper.records import Configuration, Finding, Objective, Severity
-from sweeper.report.formats import from_json_dict, to_drum_yaml, to_env, to_json, to_json_dict
+from sweeper.report.formats import export_lines, from_json_dict, to_drum_yaml, to_env, to_json, to_json_dict
 
 VARIABLE = "MLOPS_RUNTIME_PARAM_DRUM_FASTAPI_EXECUTOR_WORKERS"
 FOUR = Candidate(
@@ -475,6 +475,13 @@ def test_the_threads_it_was_measured_with_are_those_of_the_answer() -> None:
     both = replace(RECOMMENDED, candidates=(FOUR, other))
     assert "OMP_NUM_THREADS=1" in to_env(both)
     assert "OMP_NUM_THREADS=2" in to_env(replace(both, configuration=other.configuration))
+
+
+def test_the_lines_alone_are_those_that_do_something() -> None:
+    assert export_lines(RECOMMENDED) == (to_env(RECOMMENDED).splitlines()[-1],)
+    threads = replace(RECOMMENDED, configuration=Configuration(4, model_threads=3))
+    assert export_lines(threads) == (*export_lines(RECOMMENDED), "export OMP_NUM_THREADS=3")
+    assert export_lines(replace(threads, status=Status.INCONCLUSIVE, configuration=None)) == ()
 
 
 def test_everything_that_was_searched_can_be_pasted() -> None:

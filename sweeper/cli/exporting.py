@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from sweeper.cli.loading import Recorded, recorded
+from sweeper.cli.out_file import out_file
 from sweeper.cli.where import Where, nothing_lost
 from sweeper.errors import UsageError
 from sweeper.findings.wording import several
@@ -35,7 +36,7 @@ BRIEF = (
 
 def export(where: Where, what: str | None, output: str | None, out: str | None) -> int:
     """Raises UsageError before anything is read where the words do not fit together."""
-    file = _file(out)
+    file = out_file(out, "runs.csv")
     output = output or (ENDINGS.get(file.suffix, "csv") if file is not None else "csv")
     what = what or ("candidates" if output == "markdown" else "runs")
     if output not in FORMATS:
@@ -54,17 +55,6 @@ def export(where: Where, what: str | None, output: str | None, out: str | None) 
     else:
         durable.write(file, _text(frame, output))
     return 0
-
-
-def _file(out: str | None) -> Path | None:
-    if out is None:
-        return None
-    file = Path(out)
-    if not out or file.is_dir():
-        raise UsageError(f"--out '{out}': must be a file, such as runs.csv")
-    if not file.parent.is_dir():
-        raise UsageError(f"--out '{out}': there is no folder {file.parent}")
-    return file
 
 
 def _text(frame: pd.DataFrame, output: str) -> str:

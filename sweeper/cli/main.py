@@ -17,6 +17,7 @@ from sweeper.cli import (
     load_worker,
     optimize,
     recommend,
+    report,
     scenarios,
     serve,
     studies,
@@ -60,6 +61,7 @@ optimize.register(app)
 scenarios.register(app)
 load_worker.register(app)
 recommend.register(app)
+report.register(app)
 studies.register(app)
 export.register(app)
 compare.register(app)

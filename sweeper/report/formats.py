@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shlex
 import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import yaml
@@ -67,12 +68,23 @@ def to_env(rec: Recommendation) -> str:
 
     Raises UsageError when the study gives no answer to paste.
     """
-    exports = [
+    return "\n".join([*_comments(_remarks(rec)), *_exports(_parameters(rec)), ""])
+
+
+def export_lines(rec: Recommendation) -> tuple[str, ...]:
+    """The lines of `to_env` that do something, and the native threads beside them where they are not 1; none
+    without an answer."""
+    parameters, answer = runtime_parameters(rec), rec.configuration
+    threads = answer.model_threads if parameters and answer is not None else 1
+    return (*_exports(parameters), *([f"export OMP_NUM_THREADS={threads}"] if threads != 1 else []))
+
+
+def _exports(parameters: Mapping[str, int | str]) -> list[str]:
+    return [
         f"export MLOPS_RUNTIME_PARAM_{name}="
         + shlex.quote(json.dumps({"type": _type(value), "payload": value}))
-        for name, value in _parameters(rec).items()
+        for name, value in parameters.items()
     ]
-    return "\n".join([*_comments(_remarks(rec)), *exports, ""])
 
 
 def to_drum_yaml(rec: Recommendation) -> DrumYaml:

@@ -42,7 +42,7 @@ def trials_table(search: Search, most: int = 30) -> Table:
             str(trial.runs),
             *figures,
             "-" if trial.error_rate is None else f"{trial.error_rate:.1%}",
-            _remark(trial, search),
+            remark(trial, search),
         )
     return table
 
@@ -57,7 +57,8 @@ def _figure(value: float, objective: Objective) -> str:
     return f"{value:,.1f}" if objective is Objective.THROUGHPUT else milliseconds(value)
 
 
-def _remark(trial: Trial, search: Search) -> str:
+def remark(trial: Trial, search: Search) -> str:
+    """What became of it, in a few words."""
     remarks = []
     if trial.configuration in search.finalists:
         remarks.append("finalist")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-from pyarrow import ArrowException
+from numpy.typing import NDArray
+from pyarrow import ArrowException, parquet
 
 from sweeper.errors import StoreError
 from sweeper.records import RequestLog, TelemetrySample
@@ -57,8 +61,24 @@ def write_telemetry(path: Path, samples: tuple[TelemetrySample, ...]) -> None:
 
 def read_table(path: Path) -> pd.DataFrame:
     """One of these files as it is. Raises StoreError where it is missing or damaged."""
-    try:
+    with _errors(path):
         return pd.read_parquet(path)
+
+
+def read_columns(path: Path, names: Sequence[str]) -> tuple[NDArray[Any], ...]:
+    """Some columns of one of these files, and nothing else of it. Raises StoreError as `read_table` does."""
+    with _errors(path), parquet.ParquetFile(path, memory_map=True) as file:
+        lacking = [name for name in names if name not in file.schema_arrow.names]
+        if lacking:
+            raise StoreError(f"{path} is damaged: it has no column {lacking[0]}")
+        columns = file.read(columns=list(names))
+        return tuple(columns[name].to_numpy() for name in names)
+
+
+@contextmanager
+def _errors(path: Path) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError:
         raise StoreError(f"there is no {path}: it was removed, or is on the host that made the run") from None
     except (OSError, ArrowException) as error:

@@ -1,0 +1,121 @@
+"""Open against closed loop: the answer, and the reference, where requests arrive at random."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+
+from sweeper.answers import Confirmed, Interval
+from sweeper.report.html.material import Material
+from sweeper.report.html.parts import Cell, Figure, Figures, Section, Table, Text, cells, number
+from sweeper.report.html.positions import Positions
+from sweeper.report.html.style import BLUE, VERMILION, drawing, log_axis, points
+from sweeper.report.table import milliseconds
+
+NAMES = ("p99", "p95", "p50")
+
+
+def confirmation(material: Material) -> Section | None:
+    found = material.recommendation.confirmation
+    title = "Open against closed loop"
+    if found is None:
+        return Section("confirmation", "Open loop", title, (Text(_why_not(material), "note"),))
+    lead = (
+        "Users who wait for their answer hide a queue from those who would have come. Here requests arrive "
+        f"at random, {found.arrivals_per_s:.1f} a second ({found.share:.0%} of the answer's throughput), "
+        "whatever becomes of those before. It confirms the answer and never changes it."
+    )
+    positions = Positions([*material.configurations, *(one.configuration for one in found.configurations)])
+    figure = _figure(found.configurations, positions)
+    parts = (Text(found.sentence), Text(lead, "note"))
+    return Section(
+        "confirmation", "Open loop", title, parts if figure is None else (*parts, Figures((figure,)))
+    )
+
+
+def _why_not(material: Material) -> str:
+    said = next((f.message for f in material.recommendation.findings if f.code == "not-confirmed"), None)
+    if said is not None:
+        return f"{said[:1].upper()}{said[1:]}."
+    if not material.recommendation.complete:
+        return "The answer is confirmed with requests that arrive at random once the study is finished."
+    if material.answer is None:
+        return "Without an answer there is nothing to confirm with requests that arrive at random."
+    return "The answer was not confirmed with requests that arrive at random (--no-confirm, or --quick)."
+
+
+def _figure(seen: tuple[Confirmed, ...], positions: Positions) -> Figure | None:
+    rows = [(one, name) for one in reversed(seen) for name in NAMES if name in one.latency_ms]
+    if not rows:
+        return None
+    places = list(range(len(rows)))
+    labels = [f"{positions.in_line(one.configuration)}: {name}" for one, name in rows]
+    opened = [one.latency_ms[name] for one, name in rows]
+    closed = [one.closed_latency_ms.get(name) for one, name in rows]
+    traces = [
+        go.Scatter(
+            x=points([interval.mean for interval in opened]), y=places, mode="markers",
+            name="open loop: mean and range",
+            marker={"symbol": "circle", "size": 11, "color": VERMILION},
+            error_x={
+                "type": "data", "symmetric": False, "thickness": 2.5, "width": 6, "color": VERMILION,
+                "array": points([(i.high or i.mean) - i.mean for i in opened]),
+                "arrayminus": points([i.mean - (i.low or i.mean) for i in opened]),
+            },
+            hovertemplate="open loop %{x:,.4g} ms<extra></extra>",
+        ),
+        go.Scatter(
+            x=points([float("nan") if i is None else i.mean for i in closed]), y=places, mode="markers",
+            name="closed loop: mean",
+            marker={"symbol": "square-open", "size": 11, "color": BLUE, "line": {"width": 2.5}},
+            hovertemplate="closed loop %{x:,.4g} ms<extra></extra>",
+        ),
+    ]  # fmt: skip
+    reach = [i.mean for i in (*opened, *closed) if i is not None]
+    kind = "workers: percentile" if positions.by_count else positions.abbreviations
+    return Figure(
+        name="open-loop",
+        title="Latency where requests arrive at random, and where users wait",
+        wide=True,
+        drawing=drawing(
+            traces,
+            x=log_axis("latency (ms, log scale)", reach),
+            y={
+                "tickvals": places,
+                "ticktext": labels,
+                "title": {"text": kind},
+                "range": [-0.6, len(rows) - 0.4],
+            },
+            height=190 + 38 * len(rows),
+        ),
+        says="Latency in open and in closed loop: "
+        + "; ".join(_in_words(one, name, positions) for one, name in reversed(rows))
+        + ".",
+        table=Table(
+            "open-loop-figures",
+            ("configuration", "percentile", "open loop ms (least to most)", "closed loop ms"),
+            tuple(
+                (*cells(one.configuration.label, name), _range(one.latency_ms[name]), _mean(one, name))
+                for one, name in reversed(rows)
+            ),
+            right=frozenset({2, 3}),
+        ),
+    )
+
+
+def _in_words(one: Confirmed, name: str, positions: Positions) -> str:
+    closed = one.closed_latency_ms.get(name)
+    against = "" if closed is None else f" against {milliseconds(closed.mean)} ms"
+    who = positions.names.full(one.configuration)
+    return f"{who}, {name} {milliseconds(one.latency_ms[name].mean)} ms{against}"
+
+
+def _range(interval: Interval) -> Cell:
+    text = milliseconds(interval.mean)
+    if interval.low is not None and interval.high is not None:
+        text += f" ({milliseconds(interval.low)} to {milliseconds(interval.high)})"
+    return number(interval.mean, text)
+
+
+def _mean(one: Confirmed, name: str) -> Cell:
+    closed = one.closed_latency_ms.get(name)
+    return number(closed.mean, milliseconds(closed.mean)) if closed is not None else number(None, None)

@@ -1,0 +1,97 @@
+"""The page: its sections from top to bottom, as one HTML file that fetches nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from sweeper.report.html.answer import answer
+from sweeper.report.html.basis import basis
+from sweeper.report.html.confirmation import confirmation
+from sweeper.report.html.environment import environment
+from sweeper.report.html.latency import latency
+from sweeper.report.html.material import Material
+from sweeper.report.html.parts import Figure, Figures, Folded, Part, Section
+from sweeper.report.html.picture import picture
+from sweeper.report.html.runs import runs
+from sweeper.report.html.search import search
+from sweeper.report.html.series import series
+from sweeper.report.html.style import IN_THE_DARK, templates
+from sweeper.report.html.why import why
+
+SECTIONS = (
+    answer,
+    basis,
+    picture,
+    why,
+    latency,
+    series,
+    confirmation,
+    # Scenarios go here, then hypotheses: each a module with a function from Material to Section or None.
+    search,
+    runs,
+    environment,
+)
+
+
+def page(material: Material) -> str:
+    """The whole file. Every text in it is escaped, and its scripts are the only ones a browser may run."""
+    sections = sections_of(material)
+    figures = {figure.name: figure.drawing for section in sections for figure in _figures(section.parts)}
+    library, script = _script(get_plotlyjs()), _script(_file("page.js"))
+    jinja = Environment(autoescape=True, loader=FunctionLoader(_file), trim_blocks=True, lstrip_blocks=True)
+    return jinja.get_template("page.html").render(
+        material=material,
+        study=material.recommendation.study,
+        sections=sections,
+        css=Markup(_file("page.css")),
+        library=library,
+        script=script,
+        allowed=" ".join(_digest(text) for text in (library, script)),
+        drawings=_json(figures),
+        themes=_json({"templates": templates(), "in_the_dark": IN_THE_DARK}),
+    )
+
+
+def sections_of(material: Material) -> tuple[Section, ...]:
+    """Those that have something to show."""
+    return tuple(section for make in SECTIONS if (section := make(material)) is not None)
+
+
+def _figures(parts: tuple[Part, ...]) -> Iterator[Figure]:
+    for part in parts:
+        if isinstance(part, Figures):
+            yield from part.figures
+        elif isinstance(part, Folded):
+            yield from _figures(part.parts)
+
+
+def _file(name: str) -> str:
+    return (files(__package__) / name).read_text(encoding="utf-8")
+
+
+def _script(text: str) -> Markup:
+    """A script as it may stand in a page: its end is where we say."""
+    assert "</script" not in text.lower()
+    return Markup(text)
+
+
+def _digest(script: str) -> str:
+    """As a content security policy names a script that may run."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+def _json(value: Any) -> Markup:
+    """JSON that cannot end the element it stands in."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    for character, escape in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")):
+        text = text.replace(character, escape)
+    return Markup(text)

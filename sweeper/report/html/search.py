@@ -1,0 +1,291 @@
+"""The search: what was tried, the front of throughput and p99, and which parameters matter."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from sweeper.answers import Search, Trial
+from sweeper.records import Configuration, Objective
+from sweeper.report.html.material import Material
+from sweeper.report.html.parts import Cell, Figure, Figures, Part, Section, Table, Text, cells, number
+from sweeper.report.html.positions import short, thinned
+from sweeper.report.html.style import BLUE, GREEN, GREY, SKY, VERMILION, drawing, points
+from sweeper.report.table import milliseconds
+from sweeper.report.trials import UNITS, remark, search_lines
+from sweeper.space import values_of
+
+Kinds = Sequence[tuple[str, str, str, list[Trial]]]
+
+
+def search(material: Material) -> Section | None:
+    found = material.recommendation.search
+    if found is None:
+        return None
+    parts: list[Part] = [Text(line) for line in search_lines(material.recommendation)]
+    measured = [trial for trial in found.trials if trial.values]
+    if measured:
+        figures = [
+            *([front] if (front := _front(measured, found, material)) is not None else []),
+            *([matter] if (matter := _importances(material)) is not None else []),
+            *_slices(measured, found, material),
+        ]
+        parts.append(Figures(tuple(figures)))
+        if not material.importances:
+            parts.append(Text(_no_importances(measured), "note"))
+    parts.append(_table(found))
+    parts.append(
+        Text(
+            "Figures of trials have the host's changes taken out. They chose the finalists and decide "
+            "nothing: the finalists' blocks do that.",
+            "note",
+        )
+    )
+    return Section("search", "Search", "The search", tuple(parts))
+
+
+def _kinds(trials: Sequence[Trial], found: Search, material: Material) -> Kinds:
+    """Name, colour and symbol for: the answer, finalists, given up, other trials."""
+    kinds: dict[str, tuple[str, str, list[Trial]]] = {
+        "another trial": (SKY, "circle", []),
+        "given up early": (GREY, "x", []),
+        "a finalist": (BLUE, "diamond", []),
+        "the answer": (VERMILION, "star", []),
+    }
+    for trial in trials:
+        name = (
+            "the answer"
+            if trial.configuration == material.answer
+            else "a finalist"
+            if trial.configuration in found.finalists
+            else "given up early"
+            if trial.stopped
+            else "another trial"
+        )
+        kinds[name][2].append(trial)
+    return [(name, colour, symbol, own) for name, (colour, symbol, own) in kinds.items() if own]
+
+
+def _dots(kinds: Kinds, x: Any, y: Any, unit: str) -> list[go.Scatter]:
+    return [
+        go.Scatter(
+            x=points([x(trial) for trial in own]), y=points([y(trial) for trial in own]), mode="markers",
+            name=name,
+            text=[html.escape(f"trial {trial.number}: {trial.configuration.label}") for trial in own],
+            marker={"symbol": symbol, "size": 15 if symbol == "star" else 9, "color": colour},
+            hovertemplate=f"%{{text}}<br>{unit}<extra></extra>",
+        )
+        for name, colour, symbol, own in kinds
+    ]  # fmt: skip
+
+
+def _front(measured: Sequence[Trial], found: Search, material: Material) -> Figure | None:
+    if Objective.THROUGHPUT not in found.objectives:
+        return None
+    place = found.objectives.index(Objective.THROUGHPUT)
+    known = [trial for trial in measured if trial.p99_ms is not None]
+    if not known:
+        return None
+    numbers = set(found.front) if len(found.objectives) > 1 else _unbeaten(known)
+    front = sorted((t for t in known if t.number in numbers), key=lambda trial: trial.values[place])
+    traces = [
+        go.Scatter(
+            x=points([trial.values[place] for trial in front]), y=points([trial.p99_ms for trial in front]),
+            mode="lines+markers", name="the front", line={"color": GREEN, "width": 2, "shape": "vh"},
+            marker={"symbol": "circle-open", "size": 17, "color": GREEN, "line": {"width": 2}},
+            hoverinfo="skip",
+        ),
+        *_dots(
+            _kinds(known, found, material), lambda trial: trial.values[place], lambda trial: trial.p99_ms,
+            "%{x:,.4g} requests/s, p99 %{y:,.4g} ms",
+        ),
+    ]  # fmt: skip
+    rows = tuple(
+        (
+            Cell(str(t.number), t.number),
+            *cells(t.configuration.label),
+            number(t.values[place], f"{t.values[place]:.1f}"),
+            number(t.p99_ms, milliseconds(t.p99_ms or 0.0)),
+        )
+        for t in front
+    )
+    said = ", ".join(
+        f"{t.configuration.label} with {t.values[place]:.1f} requests/s at {milliseconds(t.p99_ms or 0.0)} ms"
+        for t in front
+    )
+    return Figure(
+        name="front",
+        title="Throughput against p99: the front",
+        drawing=drawing(
+            traces,
+            x={"title": {"text": "requests/s (more is better)"}},
+            y={"title": {"text": "p99 in ms (less is better)"}},
+            height=420,
+        ),
+        says=f"Throughput against p99 of {len(known)} trials. No other trial beats in both: {said}.",
+        caption="On the front is what no other trial that keeps the limits beats in both.",
+        table=Table(
+            "front-figures",
+            ("trial", "configuration", "requests/s", "p99 ms"),
+            rows,
+            right=frozenset({0, 2, 3}),
+        ),
+    )
+
+
+def _unbeaten(trials: Sequence[Trial]) -> set[int]:
+    """Of a search for throughput alone: the front over throughput and p99."""
+    allowed = [(t.number, t.values[0], t.p99_ms or math.inf) for t in trials if t.keeps_limits]
+    return {
+        own
+        for own, rps, p99 in allowed
+        if not any(r >= rps and p <= p99 and (r, p) != (rps, p99) for _, r, p in allowed)
+    }
+
+
+def _importances(material: Material) -> Figure | None:
+    if not material.importances:
+        return None
+    names = list(next(iter(material.importances.values())))
+    colours = {Objective.THROUGHPUT: (BLUE, ""), Objective.P99: (VERMILION, "/")}
+    traces = []
+    for objective, shares in material.importances.items():
+        colour, pattern = colours[objective]
+        traces.append(
+            go.Bar(
+                y=[html.escape(_title(name)) for name in reversed(names)],
+                x=points([shares[name] * 100 for name in reversed(names)]),
+                orientation="h", name=objective.value,
+                marker={"color": colour, "pattern": {"shape": pattern, "fgcolor": "#ffffff"}},
+                hovertemplate="%{y}: %{x:.0f}%<extra></extra>",
+            )
+        )  # fmt: skip
+    said = "; ".join(
+        f"{objective.value}: " + ", ".join(f"{_title(name)} {share:.0%}" for name, share in shares.items())
+        for objective, shares in material.importances.items()
+    )
+    rows = tuple(
+        (
+            *cells(_title(name)),
+            *(number(shares[name], f"{shares[name]:.0%}") for shares in material.importances.values()),
+        )
+        for name in names
+    )
+    columns = ("parameter", *(objective.value for objective in material.importances))
+    return Figure(
+        name="importances",
+        title="Which parameters matter",
+        drawing=drawing(
+            traces,
+            x={"title": {"text": "share of the variation (%)"}, "range": [0, 100]},
+            y={},
+            height=220 + 40 * len(names),
+            legend=len(material.importances) > 1,
+            barmode="group",
+        ),
+        says=f"Importance of the parameters, as shares of the variation. {said}.",
+        caption="fANOVA over the trials: a hint of where to look, from few points.",
+        table=Table("importances-figures", columns, rows, right=frozenset(range(1, len(columns)))),
+    )
+
+
+def _no_importances(measured: Sequence[Trial]) -> str:
+    if len(_open(measured)) < 2:
+        return "Only one parameter was searched, so there is nothing to compare the importance of."
+    return "Too few trials have figures to say which parameters matter."
+
+
+def _slices(measured: Sequence[Trial], found: Search, material: Material) -> list[Figure]:
+    """The first objective against each parameter."""
+    objective = found.objectives[0]
+    unit = UNITS[objective]
+    kinds = _kinds(measured, found, material)
+    return [_slice(name, values, kinds, unit, len(measured)) for name, values in _open(measured).items()]
+
+
+def _slice(name: str, values: Sequence[int | str], kinds: Kinds, unit: str, trials: int) -> Figure:
+    places = _places(values)
+
+    def x(trial: Trial) -> float:
+        return places[_of(trial.configuration)[name]]
+
+    shown = [values[i] for i in thinned([places[value] for value in values])]
+    title = _title(name)
+    return Figure(
+        name=f"slice-{short(name).replace(' ', '-')}",
+        title=f"{unit} by {title}",
+        drawing=drawing(
+            _dots(kinds, x, lambda trial: trial.values[0], "%{y:,.4g} " + unit),
+            x={
+                "title": {"text": html.escape(title)},
+                "tickvals": points([places[value] for value in shown]),
+                "ticktext": [html.escape(str(value)) for value in shown],
+                "showgrid": False,
+            },
+            y={"title": {"text": unit}, "rangemode": "tozero"},
+            height=360,
+        ),
+        says=f"{unit} of {trials} trials by {title}, each trial one point; the figures are in the table of "
+        "trials below.",
+    )
+
+
+def _places(values: Sequence[int | str]) -> dict[int | str, float]:
+    """Numbers above 0 by their logarithm, anything else side by side."""
+    if all(isinstance(value, int) and value > 0 for value in values):
+        return {value: math.log2(int(value)) for value in values}
+    return {value: float(place) for place, value in enumerate(values)}
+
+
+def _open(trials: Sequence[Trial]) -> dict[str, list[int | str]]:
+    """The parameters that are not the same for all trials, with the values tried."""
+    seen: dict[str, set[int | str]] = {}
+    for trial in trials:
+        for name, value in _of(trial.configuration).items():
+            seen.setdefault(name, set()).add(value)
+    return {
+        name: sorted(values, key=lambda value: (isinstance(value, str), value))
+        for name, values in seen.items()
+        if len(values) > 1
+    }
+
+
+def _of(configuration: Configuration) -> Mapping[str, int | str]:
+    return values_of(configuration)
+
+
+def _title(name: str) -> str:
+    return short(name)
+
+
+def _table(found: Search) -> Table:
+    tried = [trial for trial in found.trials if trial.runs]
+    rows = []
+    extra = Objective.P99 not in found.objectives
+    for trial in tried:
+        figures = [
+            number(value, f"{value:,.1f}" if objective is Objective.THROUGHPUT else milliseconds(value))
+            for value, objective in zip(trial.values, found.objectives, strict=False)
+        ]
+        figures += [number(None, None)] * (len(found.objectives) - len(figures))
+        if extra:
+            figures.append(number(trial.p99_ms, None if trial.p99_ms is None else milliseconds(trial.p99_ms)))
+        errors = trial.error_rate
+        rows.append(
+            (
+                Cell(str(trial.number), trial.number),
+                *cells(trial.configuration.label),
+                Cell(str(trial.runs), trial.runs),
+                *figures,
+                number(errors, None if errors is None else f"{errors:.1%}"),
+                Cell(remark(trial, found)),
+            )
+        )
+    units = [UNITS[objective] for objective in found.objectives] + (["p99 ms"] if extra else [])
+    columns = ("trial", "configuration", "runs", *units, "errors", "remark")
+    numbers = frozenset(i for i, name in enumerate(columns) if name not in ("configuration", "remark"))
+    return Table("trials-table", columns, tuple(rows), right=numbers, sortable=True)

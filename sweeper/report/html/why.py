@@ -1,0 +1,213 @@
+"""Why: processor time, switches, waiting and memory by configuration, and the scalability law as a guide."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+
+from sweeper.records import Configuration, RunFigures
+from sweeper.report.html.material import Material
+from sweeper.report.html.parts import Figure, Figures, Part, Section, Table, Text, cells, number
+from sweeper.report.html.picture import run_dots
+from sweeper.report.html.positions import Positions
+from sweeper.report.html.style import BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, drawing, level, points
+from sweeper.report.table import milliseconds
+from sweeper.statistics.scalability import Scalability, fit
+
+NOTHING = 0.01
+"""Of contention or coherency that is too little to be drawn attention to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One figure of a run; `symbol` tells it from another one in the same drawing."""
+
+    name: str
+    of: Callable[[RunFigures], float | None]
+    colour: str = BLUE
+    dots: str = SKY
+    symbol: str = "diamond"
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    name: str
+    title: str
+    unit: str
+    lines: tuple[Line, ...]
+
+
+PANELS = (
+    Panel(
+        "cores", "Processor cores kept busy by the server", "cores", (Line("cores", lambda f: f.cpu_cores),)
+    ),
+    Panel(
+        "cpu",
+        "Processor time per request",
+        "CPU ms per request",
+        (Line("CPU", lambda f: f.cpu_ms_per_request),),
+    ),
+    Panel(
+        "switches",
+        "Context switches per request",
+        "switches per request",
+        (
+            Line("voluntary (waiting)", lambda f: f.voluntary_switches_per_request),
+            Line(
+                "involuntary (pushed off)",
+                lambda f: f.involuntary_switches_per_request,
+                VERMILION,
+                ORANGE,
+                "square",
+            ),
+        ),
+    ),
+    Panel(
+        "delay",
+        "Run delay: able to run, waiting for a core",
+        "ms per request",
+        (Line("run delay", lambda f: f.run_delay_ms_per_request),),
+    ),
+    Panel("memory", "Memory at its peak", "MB", (Line("memory", lambda f: f.peak_rss_bytes / 1e6),)),
+)
+
+
+def why(material: Material) -> Section | None:
+    cause = material.recommendation.cause
+    if not any(material.runs_of(c.configuration) for c in material.candidates):
+        return None
+    positions = Positions(c.configuration for c in material.candidates)
+    parts: list[Part] = []
+    if cause is not None:
+        parts.append(Text(cause.summary if cause.answered else f"The picture: {cause.summary}"))
+    drawn = [_figure(panel, material, positions) for panel in PANELS]
+    figures = [figure for figure in drawn if figure is not None]
+    scaling = _scaling(material, positions)
+    if scaling is not None:
+        figures.append(scaling)
+    parts.append(Figures(tuple(figures)))
+    return Section("why", "Why", "Why", tuple(parts))
+
+
+def _figure(panel: Panel, material: Material, positions: Positions) -> Figure | None:
+    traces, columns, said = [], [], []
+    for line in panel.lines:
+        means = _means(line, material)
+        if not means:
+            continue
+        columns.append((line, means))
+        several = len(panel.lines) > 1
+        first = line is panel.lines[0]
+        traces += run_dots(material, positions, line.of, panel.unit, colour=line.dots, legend=first)
+        known = [c for c in material.configurations if c in means]
+        traces.append(
+            go.Scatter(
+                x=points([positions.at(c) for c in known]), y=points([means[c] for c in known]),
+                mode="lines+markers", name=line.name if several else "mean",
+                line={"color": line.colour, "width": 2},
+                marker={"symbol": line.symbol, "size": 9, "color": line.colour},
+                hovertemplate=f"mean %{{y:,.4g}} {panel.unit}<extra></extra>",
+            )
+        )  # fmt: skip
+        figures = ", ".join(f"{positions.names.full(c)} {milliseconds(means[c])}" for c in known)
+        said.append(f"{line.name if several else panel.title} ({panel.unit}): {figures}.")
+    if not columns:
+        return None
+    cause = material.recommendation.cause
+    if panel.name == "cores" and cause is not None and cause.server_cores is not None:
+        traces.append(level(cause.server_cores, f"all {cause.server_cores:g} cores", positions.ends, GREY))
+    rows = tuple(
+        (
+            *cells(positions.names.short(c)),
+            *(number(means.get(c), milliseconds(means[c]) if c in means else None) for _, means in columns),
+        )
+        for c in material.configurations
+    )
+    headings = tuple(panel.unit if len(columns) == 1 else f"{line.name}, {panel.unit}" for line, _ in columns)
+    kind = "workers" if positions.by_count else "configuration"
+    return Figure(
+        name=panel.name,
+        title=panel.title,
+        drawing=drawing(
+            traces,
+            x=positions.axis(),
+            y={"title": {"text": panel.unit}, "rangemode": "tozero"},
+            height=340,
+        ),
+        says=" ".join(said),
+        table=Table(
+            f"{panel.name}-figures", (kind, *headings), rows, right=frozenset(range(1, len(headings) + 1))
+        ),
+    )
+
+
+def _means(line: Line, material: Material) -> dict[Configuration, float]:
+    """Over the valid runs of each configuration, where all of them have the figure."""
+    found = {}
+    for configuration in material.configurations:
+        values = [line.of(r.figures) for r in material.runs_of(configuration) if r.figures is not None]
+        known = [value for value in values if value is not None]
+        if known and len(known) == len(values):
+            found[configuration] = statistics.fmean(known)
+    return found
+
+
+def _scaling(material: Material, positions: Positions) -> Figure | None:
+    """Where only the workers differ, and there are enough counts."""
+    if not positions.by_count:
+        return None
+    rps = {c.configuration.workers: c.rps.mean for c in material.candidates if c.rps is not None}
+    law = fit(rps)
+    if law is None:
+        return None
+    counts = sorted(rps)
+    curve = np.geomspace(counts[0], counts[-1], 80)
+    traces = [
+        go.Scatter(
+            x=points(np.log2(curve)), y=points(law.rps(curve)), mode="lines", name="fitted law",
+            line={"color": GREEN, "width": 2.5}, hovertemplate="law: %{y:,.4g} requests/s<extra></extra>",
+        ),
+        go.Scatter(
+            x=points([math.log2(count) for count in counts]), y=points([rps[count] for count in counts]),
+            mode="markers", name="measured mean", marker={"symbol": "diamond", "size": 9, "color": BLUE},
+            hovertemplate="measured: %{y:,.4g} requests/s<extra></extra>",
+        ),
+        go.Scatter(
+            x=points(np.log2(curve)), y=points(law.gamma * curve), mode="lines",
+            name="if it scaled perfectly", hoverinfo="skip",
+            line={"color": GREY, "width": 1.5, "dash": "dot"},
+        ),
+    ]  # fmt: skip
+    top = max(*rps.values(), *law.rps(curve)) * 1.15
+    rows = tuple(
+        (
+            *cells(str(count)),
+            number(rps[count], f"{rps[count]:.1f}"),
+            number(law_rps := float(law.rps(np.array([float(count)]))[0]), f"{law_rps:.1f}"),
+        )
+        for count in counts
+    )
+    return Figure(
+        name="scalability",
+        title="Universal Scalability Law, as a guide",
+        drawing=drawing(
+            traces, x=positions.axis(), y={"title": {"text": "requests/s"}, "range": [0, top]}, height=340
+        ),
+        says=f"Throughput by workers with the fitted law. {_law_in_words(law)}",
+        caption=f"{_law_in_words(law)} It decides nothing.",
+        table=Table("scalability-figures", ("workers", "measured", "law"), rows, right=frozenset({1, 2})),
+    )
+
+
+def _law_in_words(law: Scalability) -> str:
+    peak = law.peak_workers
+    where = "no peak" if peak is None or peak > 1e4 else f"its peak at {max(peak, 1.0):.0f} workers"
+    return (
+        f"One worker alone {milliseconds(law.gamma)} requests/s, contention sigma {law.sigma:.3f}, coherency "
+        f"kappa {law.kappa:.5f}, {where}; the measured means lie {law.deviation:.1%} off the curve."
+    )
