@@ -14,7 +14,7 @@ from sweeper.cli.loading import Recorded, recorded
 from sweeper.cli.out_file import out_file
 from sweeper.cli.where import Where, nothing_lost, stored_settings
 from sweeper.records import Objective
-from sweeper.report.html.material import Material
+from sweeper.report.html.material import Compared, Material
 from sweeper.report.html.page import page
 from sweeper.store import durable
 from sweeper.store.traces import read_traces
@@ -34,25 +34,31 @@ def write_report(where: Where, out: str | None, *, show: bool) -> int:
     return 0
 
 
-def material(found: Recorded, where: Where) -> Material:
+def material(found: Recorded, where: Where) -> Material | Compared:
     """All that the page of a study is made of, read from its records and files."""
     study, settings = found.study, stored_settings(found.study)
+    common: dict[str, Any] = {
+        "study": study.name,
+        "records": found.records,
+        "settings": study.settings,
+        "environments": _environments(found, where),
+        "created_at": study.created_at,
+        "made_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "repeat": _repeat(found, settings, where),
+        "version": __version__,
+    }
+    if found.outcome is not None:
+        return Compared(**common, outcome=found.outcome)
     traces, absent = read_traces(found.folder, found.records)
     return Material(
+        **common,
         recommendation=found.recommendation,
-        records=found.records,
         traces=traces,
         absent=absent,
-        settings=study.settings,
-        environments=_environments(found, where),
-        created_at=study.created_at,
-        made_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         slo_p99_ms=settings.slo_p99,
         reference=settings.reference,
         importances=_importances(found, settings),
-        repeat=_repeat(found, settings, where),
         paste=f"sweeper recommend {study.name}{where.flags}",
-        version=__version__,
     )
 
 

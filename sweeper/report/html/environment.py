@@ -7,14 +7,14 @@ from typing import Any
 
 import tomli_w
 
-from sweeper.report.html.material import Material
+from sweeper.report.html.material import AnyMaterial
 from sweeper.report.html.parts import Code, Folded, Part, Section, Table, Text, listed
 
 SCALES = {"memory_bytes": "memory", "memory_limit_bytes": "memory limit"}
 APART = ("packages", "hashes", "placement")
 
 
-def environment(material: Material) -> Section:
+def environment(material: AnyMaterial) -> Section:
     parts: list[Part] = [
         Code(material.repeat, "To repeat the study under a new name"),
         Text(

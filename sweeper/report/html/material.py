@@ -8,31 +8,47 @@ from typing import Any
 
 from sweeper.answers import Candidate, Recommendation
 from sweeper.records import Configuration, Objective, RunRecord, Verdict
+from sweeper.scenarios.outcome import Outcome
 from sweeper.traces import RunTrace
 
 
-@dataclass(frozen=True, slots=True)
-class Material:
-    """`traces` are by run; `absent` says of the other measured runs why there is none. `environments` are by
-    host, with one named '' where a single machine made all runs. `importances` are shares by parameter, for
-    each objective of a search. `repeat` is the command that makes the study again, `paste` what prints the
-    answer to be pasted; neither holds a password.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnyMaterial:
+    """Of a study of any command. `environments` are by host, with one named '' where a single machine made
+    all runs. `repeat` is the command that makes the study again; it holds no password.
     """
 
-    recommendation: Recommendation
+    study: str
     records: tuple[RunRecord, ...]
-    traces: Mapping[str, RunTrace]
-    absent: Mapping[str, str]
     settings: Mapping[str, Any]
     environments: Mapping[str, Mapping[str, Any]]
     created_at: str
     made_at: str
+    repeat: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared(AnyMaterial):
+    """Of `sweeper scenarios`."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material(AnyMaterial):
+    """Of a study that recommends a worker count. `traces` are by run; `absent` says of the other measured
+    runs why there is none. `importances` are shares by parameter, for each objective of a search. `paste`
+    prints the answer to be pasted; it holds no password.
+    """
+
+    recommendation: Recommendation
+    traces: Mapping[str, RunTrace]
+    absent: Mapping[str, str]
     slo_p99_ms: float | None
     reference: Configuration
     importances: Mapping[Objective, Mapping[str, float]]
-    repeat: str
     paste: str
-    version: str
 
     @property
     def decisive(self) -> tuple[RunRecord, ...]:

@@ -17,13 +17,16 @@ from sweeper.report.html.answer import answer
 from sweeper.report.html.basis import basis
 from sweeper.report.html.confirmation import confirmation
 from sweeper.report.html.environment import environment
+from sweeper.report.html.hypotheses import hypotheses
 from sweeper.report.html.latency import latency
-from sweeper.report.html.material import Material
+from sweeper.report.html.loads import loads
+from sweeper.report.html.material import Compared, Material
 from sweeper.report.html.parts import Figure, Figures, Folded, Part, Section
 from sweeper.report.html.picture import picture
 from sweeper.report.html.runs import runs
 from sweeper.report.html.search import search
 from sweeper.report.html.series import series
+from sweeper.report.html.stress import stress
 from sweeper.report.html.style import IN_THE_DARK, templates
 from sweeper.report.html.why import why
 
@@ -35,14 +38,15 @@ SECTIONS = (
     latency,
     series,
     confirmation,
-    # Scenarios go here, then hypotheses: each a module with a function from Material to Section or None.
     search,
     runs,
     environment,
 )
 
+OF_SCENARIOS = (hypotheses, loads, stress, runs, environment)
 
-def page(material: Material) -> str:
+
+def page(material: Material | Compared) -> str:
     """The whole file. Every text in it is escaped, and its scripts are the only ones a browser may run."""
     sections = sections_of(material)
     figures = {figure.name: figure.drawing for section in sections for figure in _figures(section.parts)}
@@ -50,7 +54,7 @@ def page(material: Material) -> str:
     jinja = Environment(autoescape=True, loader=FunctionLoader(_file), trim_blocks=True, lstrip_blocks=True)
     return jinja.get_template("page.html").render(
         material=material,
-        study=material.recommendation.study,
+        study=material.study,
         sections=sections,
         css=Markup(_file("page.css")),
         library=library,
@@ -61,8 +65,10 @@ def page(material: Material) -> str:
     )
 
 
-def sections_of(material: Material) -> tuple[Section, ...]:
+def sections_of(material: Material | Compared) -> tuple[Section, ...]:
     """Those that have something to show."""
+    if isinstance(material, Compared):
+        return tuple(section for make in OF_SCENARIOS if (section := make(material)) is not None)
     return tuple(section for make in SECTIONS if (section := make(material)) is not None)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sweeper.records import RunFigures, RunRecord, Severity, Verdict
-from sweeper.report.html.material import Material
+from sweeper.report.html.material import AnyMaterial
 from sweeper.report.html.parts import Cell, Part, Remarks, Section, Table, Text, cells, number
 from sweeper.report.table import duration, milliseconds, stage, varied
 
@@ -17,7 +17,7 @@ FIGURES = (
 ORDER = {Verdict.VALID: 0, Verdict.SUSPECT: 1, Verdict.FAILED: 2}
 
 
-def runs(material: Material) -> Section:
+def runs(material: AnyMaterial) -> Section:
     if not material.records:
         return Section("runs", "Runs", "Every run", (Text("No run has been made yet.", "note"),))
     counts = Counter(record.verdict for record in material.records)
@@ -33,8 +33,8 @@ def runs(material: Material) -> Section:
     return Section("runs", "Runs", "Every run", tuple(parts))
 
 
-def _table(material: Material) -> Table:
-    parts = varied([record.configuration for record in material.records])
+def _table(material: AnyMaterial) -> Table:
+    parts = _parts(material.records)
     several = len({record.host for record in material.records}) > 1
     rows = []
     for order, record in enumerate(material.records):
@@ -42,7 +42,7 @@ def _table(material: Material) -> Table:
             (
                 Cell(record.plan.run_id, order),
                 Cell(stage(record.plan) + (", A/A" if record.plan.sentinel else ""), order),
-                *(_value(part(record.configuration)) for part in parts.values()),
+                *(_value(part(record)) for part in parts.values()),
                 Cell(record.verdict.value, ORDER[record.verdict], record.verdict.value),
                 *_figures(record.figures),
                 Cell(" ".join(f.code for f in record.findings), kind="findings"),
@@ -57,6 +57,17 @@ def _table(material: Material) -> Table:
     )  # fmt: skip
     numbers = frozenset(i for i, name in enumerate(columns) if name in (*parts, *FIGURES, "took"))
     return Table("runs-table", columns, tuple(rows), right=numbers, sortable=True)
+
+
+def _parts(records: Sequence[RunRecord]) -> Mapping[str, Callable[[RunRecord], object]]:
+    """What tells runs apart: server and users in scenarios, else what their configurations differ by."""
+    if any(record.plan.case is not None for record in records):
+        return {
+            "server": lambda r: r.plan.case.server if r.plan.case else None,
+            "users": lambda r: r.plan.case.users if r.plan.case else None,
+        }
+    found = varied([record.configuration for record in records])
+    return {name: lambda r, part=part: part(r.configuration) for name, part in found.items()}  # type: ignore[misc]
 
 
 def _days(records: Sequence[RunRecord]) -> str:

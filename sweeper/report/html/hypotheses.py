@@ -1,0 +1,82 @@
+"""What was expected of the first server, and whether it held."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from sweeper.answers import Interval
+from sweeper.report.html.material import Compared
+from sweeper.report.html.parts import Part, Remarks, Section, Table, Text, Tiles, cells
+from sweeper.report.scenarios import outcome_lines
+from sweeper.report.table import duration
+from sweeper.scenarios.expectations import SIMILAR, Direction, Verdict
+
+WHAT = {"p99_ms": "p99", "p50_ms": "median latency", "rps": "throughput"}
+
+
+def hypotheses(material: Compared) -> Section:
+    seen = material.outcome
+    first, second = seen.terms.servers
+    counts = Counter(one.verdict for one in seen.hypotheses)
+    found = ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict])
+    parts: list[Part] = []
+    if seen.hypotheses:
+        parts.append(
+            Text(
+                f"What the plan expects of {first} against {second}, on a model that is "
+                f"{seen.terms.workload.bound}: {found}.",
+                "lead",
+            )
+        )
+        parts.append(_table(material))
+    else:
+        parts += [Text(line) for line in outcome_lines(seen)[:1]]
+    if not seen.complete:
+        parts.append(Text("The comparison is not finished: this is what shows so far.", "warning"))
+    blocks = ", ".join(f"{count} of {scenario}" for scenario, count in seen.blocks.items() if count)
+    parts.append(
+        Tiles(
+            (
+                ("blocks", blocks or "none", "each has a fresh server of either kind under each load"),
+                ("measured for", duration(seen.elapsed_s), ""),
+                ("confidence", f"{seen.terms.confidence:.0%}", "of each expectation's verdict"),
+            )
+        )
+    )
+    if seen.findings:
+        parts.append(Remarks(tuple((f.severity.value, f.code, f.message) for f in seen.findings)))
+    return Section("answer", "Expectations", f"{first} against {second}", tuple(parts))
+
+
+def _table(material: Compared) -> Table:
+    seen = material.outcome
+    first, second = seen.terms.servers
+    rows = []
+    for one in seen.hypotheses:
+        name, verdict = one.expectation.claim, one.verdict.value
+        for test in one.tests:
+            figure = WHAT.get(one.expectation.figure, one.expectation.figure)
+            rows.append(
+                cells(name, verdict, figure, str(test.users), ratio_text(test.ratio), test.verdict.value)
+            )
+            name = verdict = ""
+    similar = any(one.expectation.direction is Direction.SIMILAR for one in seen.hypotheses)
+    return Table(
+        "hypotheses",
+        ("expected", "verdict", "figure", "users", f"{first} ÷ {second}", "by itself"),
+        tuple(rows),
+        right=frozenset({3, 4}),
+        wraps=True,
+        caption="An expectation is held where it is at every number of users, and not held where it is shown "
+        "not to be at one. The limits hold at all of them, and over all planned looks, at once."
+        + (f" Similar is within {SIMILAR:.0%} either way." if similar else ""),
+    )
+
+
+def ratio_text(found: Interval | None) -> str:
+    """`0.71 (0.66 to 0.77)`."""
+    if found is None:
+        return "-"
+    if found.low is None or found.high is None:
+        return f"{found.mean:.2f}"
+    return f"{found.mean:.2f} ({found.low:.2f} to {found.high:.2f})"
