@@ -29,6 +29,7 @@ def figures(rounds: int = 3) -> dict[str, list[float]]:
         study = keep(place, "large", records)
         _fill(study, records)
         taken = [_report(place) for _ in range(rounds)]
+        assert "raw requests are not on this machine" not in (study / "report.html").read_text()
         own_bytes = (study / "report.html").stat().st_size - len(get_plotlyjs().encode())
     return {
         f"report of {REQUESTS / 1e6:g} million requests, s": taken,
