@@ -47,6 +47,9 @@ def outcome_table(seen: Outcome) -> Table:
             where = ("", "")
         if load.ratios:
             table.add_row("", "", "÷", "", *_ratios(load), style="dim")
+        limits = [_limits(load.ratios.get(name)) for name in WITH_LIMITS]
+        if any(limits):
+            table.add_row("", "", "", "", *limits, style="dim")
     return table
 
 
@@ -73,12 +76,14 @@ def _mean(figures: Mapping[str, Interval], name: str, show: object) -> str:
 
 
 def _ratios(load: Load) -> tuple[str, ...]:
-    plain = ("cpu_cores", "cpu_ms_per_request", "peak_rss_bytes", "switches_per_request")
-    return (
-        *(_interval(load.ratios.get(name)) for name in WITH_LIMITS),
-        "",
-        *(f"{load.ratios[name].mean:.2f}" if name in load.ratios else "-" for name in plain),
-    )
+    names = (*WITH_LIMITS, "", "cpu_cores", "cpu_ms_per_request", "peak_rss_bytes", "switches_per_request")
+    return tuple(_mean(load.ratios, name, lambda value: f"{value:.2f}") if name else "" for name in names)
+
+
+def _limits(found: Interval | None) -> str:
+    if found is None or found.low is None or found.high is None:
+        return ""
+    return f"{found.low:.2f}..{found.high:.2f}"
 
 
 def _interval(found: Interval | None) -> str:

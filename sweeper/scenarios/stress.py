@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sweeper.records import RunPlan, RunRecord
+from sweeper.records import RunFigures, RunPlan, RunRecord
 from sweeper.scenarios.terms import Scenario, ServerKind, Terms
 
 FIRST_USERS = 50
 CLOSE = 0.15
 """How far above the last good load the first bad one may be at the end, as a share."""
+CLIENT_BUSY_CORES = 0.4
 CONFIRMED = 2
 """Runs in which the last good load must have been good."""
 
@@ -87,10 +88,16 @@ def step_of(record: RunRecord, terms: Terms) -> Step:
         limit, why = Limit.ERRORS, f"{figures.error_rate:.1%} of the requests failed"
     elif terms.slo_p99_ms is not None and p99_ms > terms.slo_p99_ms:
         limit, why = Limit.P99, f"p99 {p99_ms:,.0f} ms is above {terms.slo_p99_ms:g} ms"
-    elif "client-saturated" in codes:
+    elif "client-saturated" in codes and _client_is_busy(figures):
         limit = Limit.CLIENT
         why = next(finding.message for finding in record.findings if finding.code == "client-saturated")
     return Step(case.users, limit, why, figures.rps, p99_ms, figures.error_rate)
+
+
+def _client_is_busy(figures: RunFigures) -> bool:
+    """One that is late without doing much was kept from a core, or wakes up slowly: that ends no climb."""
+    busy = figures.client_busiest_cores or figures.client_cpu_cores
+    return busy is None or busy > CLIENT_BUSY_CORES
 
 
 def stressed(server: ServerKind, records: Sequence[RunRecord], terms: Terms) -> Stressed:
