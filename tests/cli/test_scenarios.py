@@ -15,6 +15,7 @@ from sweeper.scenarios.terms import Scenario, ServerKind
 from sweeper.search.scenario_plan import scenario_block
 from sweeper.study_settings import ScenarioSettings
 from tests.recorded import drawn, keep
+from tests.report.reading import Page
 from tests.scenarios.terms import run, terms
 
 SETTINGS = ScenarioSettings.model_validate({"concurrency": "10", "max_users": 50, "model": "xgboost"})
@@ -144,3 +145,16 @@ def test_settings_of_other_commands_are_none_here(home: Path, capsys: pytest.Cap
     (home / "own.toml").write_text('command = "scenarios"\nconcurrency = [5]\nscenarios = "concurrent"\n')
     assert main(["scenarios", "--config", "own.toml", "--dry-run"]) == 0
     assert "5 users" in capsys.readouterr().out
+
+
+def test_its_page_shows_what_held_and_both_servers(tmp_path: Path) -> None:
+    recorded(tmp_path)
+    assert main(["report", "both", "--studies-dir", str(tmp_path)]) == 0
+    page = Page((tmp_path / "both" / "report.html").read_text())
+    assert list(page.sections) == ["answer", "loads", "stress", "runs", "environment"]
+    assert page.column("hypotheses", "verdict") == ["held", "held", ""]
+    assert page.column("p99-ms-table", "fastapi ÷ gunicorn")[0].startswith("0.50 (0.5")
+    assert set(page.column("steps", "users")) == {"50"} and set(page.column("steps", "borne")) == {"yes"}
+    assert set(page.column("runs-table", "server")) == {"fastapi", "gunicorn"}
+    assert {"p50-ms", "p99-ms", "rps", "stress-rps"} <= page.drawings.keys()
+    assert "under 10 users fastapi 302, gunicorn 600" in page.pictures["figure-p99-ms"]
