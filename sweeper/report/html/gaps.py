@@ -16,7 +16,7 @@ from sweeper.report.html.style import GREEN, GREY, ORANGE, SHADE, VERMILION, dra
 KINDS = {
     "acceptable": ("as good as the best", GREEN, "circle"),
     "unsettled": ("not settled", ORANGE, "diamond"),
-    "excluded": ("worse", VERMILION, "x"),
+    "excluded": ("excluded", VERMILION, "x"),
 }
 ROOM = 4.0  # times the tolerance: what is further behind is named at the edge
 ROW_PX = 34
@@ -62,7 +62,7 @@ def gaps(material: Material) -> Figure | None:
                 "ticktext": [positions.in_line(configuration) for configuration in rows],
                 "range": [-0.6, len(rows) - 0.4],
                 "showgrid": False,
-                "title": {"text": "workers" if positions.by_count else ""},
+                "title": {"text": "workers" if positions.by_count else positions.abbreviations},
             },
             height=150 + ROW_PX * len(rows),
             shapes=[
@@ -76,7 +76,7 @@ def gaps(material: Material) -> Figure | None:
         + f". Within {tolerance:.0%} counts as as good.",
         caption="With the limits of the last look, over all comparisons at once. What lies left of the "
         "tolerance with both ends is as good, what lies right of it is worse; the answer is the smallest "
-        "that is as good.",
+        "that is as good and keeps the limits set.",
         table=Table(
             "gaps-figures",
             ("workers" if positions.by_count else "configuration", "behind the best (limits)", "state"),
@@ -123,7 +123,7 @@ def _beyond(own: list[tuple[Candidate, Interval]], rows: dict[Any, float], far: 
         x=points([far * 100 for _ in own]),
         y=points([rows[c.configuration] for c, _ in own]),
         mode="markers+text",
-        name="worse, beyond the axis",
+        name="beyond the axis",
         marker={"symbol": "triangle-right", "size": 12, "color": VERMILION},
         text=[f"{behind(gap)}  " for _, gap in own],
         textposition="middle left",

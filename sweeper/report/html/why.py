@@ -84,7 +84,7 @@ def why(material: Material) -> Section | None:
     positions = Positions(c.configuration for c in material.candidates)
     parts: list[Part] = []
     if cause is not None:
-        parts.append(Text(cause.summary if cause.answered else f"The picture: {cause.summary}"))
+        parts.append(Text(cause.summary))
     drawn = [_figure(panel, material, positions) for panel in PANELS]
     figures = [figure for figure in drawn if figure is not None]
     scaling = _scaling(material, positions)
