@@ -106,7 +106,8 @@ def _launcher(
     assert target.code_dir is not None
     if kind.is_drum:
         server_type = "fastapi" if kind is ServerKind.DRUM_FASTAPI else kind.value
-        drum = DrumLauncher(target.code_dir, options, server_type=server_type)
+        asked_for = f"--servers {kind}" if isinstance(chosen, ScenarioSettings) else "--launcher drum"
+        drum = DrumLauncher(target.code_dir, options, server_type=server_type, asked_for=asked_for)
         if drum.claims_pool:
             drum.check_release()
         return drum

@@ -25,13 +25,12 @@ from sweeper.records import Configuration
 from sweeper.runtime_parameters import POOL_SIZE, SERVER_TYPE
 
 _INFO_TIMEOUT_S = 10.0
-_INSTEAD = (
-    "use --launcher fastapi (sweeper's own server, of the same contract), or a DRUM release that has it"
-)
+ASKED_FOR = "--launcher drum"
 
 
 class DrumLauncher(ServerLauncher):
-    """`drum server` with JSON runtime parameters. `server_type`: fastapi, gunicorn or werkzeug."""
+    """`drum server` with JSON runtime parameters. `server_type`: fastapi, gunicorn or werkzeug; `asked_for`
+    is how somebody wanted it, for messages."""
 
     def __init__(
         self,
@@ -40,13 +39,15 @@ class DrumLauncher(ServerLauncher):
         *,
         server_type: str = "fastapi",
         target_type: str = "regression",
+        asked_for: str = ASKED_FOR,
     ) -> None:
         """Raises UsageError for a code dir that is no folder, or when DRUM is not installed."""
         super().__init__(options or LaunchOptions())
         self._code_dir = existing_folder(code_dir)
         self._server_type = server_type
         self._target_type = target_type
-        self._drum = find_drum(self.options.inherited.get("PATH"))
+        self._asked_for = asked_for
+        self._drum = find_drum(self.options.inherited.get("PATH"), asked_for)
 
     @property
     def name(self) -> str:
@@ -68,8 +69,8 @@ class DrumLauncher(ServerLauncher):
         ):
             version = importlib.metadata.version("datarobot-drum")
             raise UsageError(
-                f"--launcher drum: the installed DRUM {version} has no FastAPI server, so that {POOL_SIZE} "
-                f"has no effect and every value would measure the same: {_INSTEAD}"
+                f"{self._asked_for}: the installed DRUM {version} has no FastAPI server, so that {POOL_SIZE} "
+                f"has no effect and every value would measure the same: {self._instead}"
             )
 
     def check_pool_applied(self, server: RunningServer) -> None:
@@ -81,8 +82,15 @@ class DrumLauncher(ServerLauncher):
             drum = f"DRUM {version}" if version else "DRUM"
             raise PoolNotAppliedError(
                 f"{drum} serves with {served_by or 'an unknown server'}, not with fastapi, so {POOL_SIZE} "
-                f"has no effect and every value would measure the same: {_INSTEAD}"
+                f"has no effect and every value would measure the same: {self._instead}"
             )
+
+    @property
+    def _instead(self) -> str:
+        flag = self._asked_for.partition(" ")[0]
+        return (
+            f"use {flag} fastapi (sweeper's own server, of the same contract), or a DRUM release that has it"
+        )
 
     def environment(self, configuration: Configuration) -> dict[str, str]:
         return super().environment(configuration) | runtime_parameter(SERVER_TYPE, self._server_type)
@@ -93,14 +101,14 @@ class DrumLauncher(ServerLauncher):
         return [self._drum, "server", *where, "--target-type", self._target_type]
 
 
-def find_drum(path: str | None) -> str:
+def find_drum(path: str | None, asked_for: str = ASKED_FOR) -> str:
     """The `drum` beside this interpreter, else the one in `path`. Raises UsageError when there is none."""
     beside = _beside()
     if beside is not None:
         return beside
     found = shutil.which("drum", path=path)
     if found is None:
-        raise UsageError("--launcher drum needs DRUM, which is not installed: pip install 'sweeper[drum]'")
+        raise UsageError(f"{asked_for} needs DRUM, which is not installed: pip install 'sweeper[drum]'")
     return found
 
 

@@ -117,6 +117,7 @@ def test_the_plan(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (["--servers", "fastapi,fastapi"], ["--servers 'fastapi,fastapi'"]),
         (["--servers", "fastapi,flask"], ["--servers 'fastapi,flask'", "gunicorn"]),
         (["--servers", "fastapi,command"], ["--servers", "--server-command"]),
+        (["--servers", "drum-fastapi,gunicorn"], ["--servers drum-fastapi", "use --servers fastapi"]),
         (["--server-command", "x {port}"], ["--server-command", "--servers"]),
         (["--workload", "disk"], ["--workload 'disk'", "cpu or io"]),
         (["--workload", "io"], ["sweeper train --model io-bound"]),
