@@ -21,6 +21,7 @@ ENVIRONMENT_PREFIX = "SWEEPER_"
 QUICK = {"window": "5s", "min_blocks": 2, "max_blocks": 2}
 ARGUMENTS = {"scenarios": "scenario"}
 """Settings that are no flag on the command line but its argument."""
+A_COMMAND = "--server-command, such as 'python server.py --port {port} --threads {workers}'"
 _TRUTH = TypeAdapter(bool)
 
 
@@ -165,19 +166,10 @@ def _check_together(result: StudySettings, names: Mapping[str, str]) -> None:
             f"{shown('model')} '{result.model}' and {shown('code_dir')} '{result.code_dir}' exclude each "
             "other: give one of them"
         )
-    own_command = result.launcher == "command" or isinstance(result, ScenarioSettings)
-    if result.launcher == "command" and result.server_command is None:
-        raise UsageError(
-            f"{shown('launcher')} command needs --server-command, such as "
-            "'python server.py --port {port} --threads {workers}'"
-        )
-    if not own_command and result.server_command is not None:
-        raise UsageError(
-            f"{shown('server_command')} is used by {shown('launcher')} command only, not by "
-            f"{result.launcher}: add --launcher command"
-        )
     if isinstance(result, ScenarioSettings):
         _check_servers(result, shown)
+    else:
+        _check_launcher(result, shown)
     both = set(result.server_cpus or ()) & set(result.load_cpus or ())
     if both:
         raise UsageError(
@@ -185,13 +177,21 @@ def _check_together(result: StudySettings, names: Mapping[str, str]) -> None:
         )
 
 
+def _check_launcher(result: StudySettings, shown: Callable[[str], str]) -> None:
+    named = result.launcher == "command"
+    if named and result.server_command is None:
+        raise UsageError(f"{shown('launcher')} command needs {A_COMMAND}")
+    if not named and result.server_command is not None:
+        raise UsageError(
+            f"{shown('server_command')} is used by {shown('launcher')} command only, not by "
+            f"{result.launcher}: add --launcher command"
+        )
+
+
 def _check_servers(result: ScenarioSettings, shown: Callable[[str], str]) -> None:
     named = ServerKind.COMMAND in result.servers
     if named and result.server_command is None:
-        raise UsageError(
-            f"{shown('servers')} names command, which needs --server-command, such as "
-            "'python server.py --port {port} --threads {workers}'"
-        )
+        raise UsageError(f"{shown('servers')} names command, which needs {A_COMMAND}")
     if not named and result.server_command is not None:
         raise UsageError(
             f"{shown('server_command')} is used by the server command only: name it as one of --servers"

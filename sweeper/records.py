@@ -127,6 +127,10 @@ class RunPlan:
         return self.configuration.label if self.case is None else self.case.label
 
     @property
+    def scenario(self) -> str | None:
+        return None if self.case is None else self.case.scenario
+
+    @property
     def block_key(self) -> BlockKey:
         """What shares a host and a time, and is one block to the statistics: each attempt by itself."""
         return self.block, self.attempt

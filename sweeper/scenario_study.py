@@ -49,44 +49,44 @@ def run_scenarios(plan: ScenarioPlan, parts: Parts, store: RunStore, observer: S
     through: the runs under way are lost, everything before them is kept."""
     records = list(store.records())
     for scenario in plan.terms.scenarios:
-        own = [record for record in records if _of(record) == scenario]
-        block = 0
-        while True:
-            block += 1
-            runs = _runs(plan, scenario, own, block)
-            if not runs:
-                break
-            done = {record.plan.run_id for record in own}
-            missing = [run for run in runs if run.run_id not in done]
-            for part, settings in _parts_of(plan, scenario, missing, own):
-                progress = _progress(plan, scenario, settings, own, block, len(missing))
+        own = [record for record in records if record.plan.scenario == scenario]
+        while (due := _due(plan, scenario, own)) is not None:
+            block, runs = due
+            for part, settings in _parts_of(plan, scenario, runs, own):
+                progress = _progress(plan, scenario, settings, own, block, len(runs))
                 made = make_runs(part, settings, own, progress, plan.fingerprint, parts, store, observer)
                 with closing(made):
                     for record in made:
                         own.append(record)
                         records.append(record)
-            if missing and (scenario is Scenario.STRESS or block in plan.terms.looks):
+            if scenario is Scenario.STRESS or block in plan.terms.looks:
                 observer.scenario_look(scenario, block, outcome_so_far(plan, records))
     return outcome_so_far(plan, records)
 
 
 def outcome_so_far(plan: ScenarioPlan, records: Sequence[RunRecord]) -> Outcome:
     """What the records show, without running anything."""
-    complete = all(_over(plan, scenario, records) for scenario in plan.terms.scenarios)
+    complete = all(
+        _due(plan, scenario, [record for record in records if record.plan.scenario == scenario]) is None
+        for scenario in plan.terms.scenarios
+    )
     return outcome(plan.name, plan.terms, records, plan.environment, complete=complete)
 
 
-def _over(plan: ScenarioPlan, scenario: Scenario, records: Sequence[RunRecord]) -> bool:
-    own = [record for record in records if _of(record) == scenario]
+def _due(
+    plan: ScenarioPlan, scenario: Scenario, own: Sequence[RunRecord]
+) -> tuple[int, tuple[RunPlan, ...]] | None:
+    """The first block or step that is not recorded whole, and its runs that are missing; None at the end."""
     done = {record.plan.run_id for record in own}
     block = 0
     while True:
         block += 1
         runs = _runs(plan, scenario, own, block)
+        missing = tuple(run for run in runs if run.run_id not in done)
+        if missing:
+            return block, missing
         if not runs:
-            return True
-        if any(run.run_id not in done for run in runs):
-            return False
+            return None
 
 
 def _runs(
@@ -97,9 +97,9 @@ def _runs(
         return stress_step(plan.terms, own, block)
     if _will_not_start(plan.terms, own):
         return ()
-    before, looks = [r for r in own if r.plan.block < block], plan.terms.looks
+    looks = plan.terms.looks
     for look in looks:
-        if look < block and (look == looks[-1] or settled(scenario, _up_to(before, look), plan.terms)):
+        if look < block and (look == looks[-1] or settled(scenario, _up_to(own, look), plan.terms)):
             return ()
     return scenario_block(plan.terms, scenario, block)
 
@@ -134,7 +134,7 @@ def _parts_of(
 
 def _patient(settings: RunSettings, case: Case, own: Sequence[RunRecord]) -> RunSettings:
     latency_s = expected_latency_s(ServerKind(case.server), case.users, own)
-    warmup_s = min(max(settings.warmup_s, 1.2 * latency_s + settings.warmup_s), LONGEST_WARMUP_S)
+    warmup_s = min(1.2 * latency_s + settings.warmup_s, LONGEST_WARMUP_S)
     return replace(
         settings,
         warmup_s=warmup_s,
@@ -160,7 +160,3 @@ def _progress(
     look = next(after for after in plan.terms.looks if after >= block)
     more = (look - block) * len(scenario_block(plan.terms, scenario, block))
     return Progress(len(own), missing + more, f"the look after block {look} ({scenario})", run_s)
-
-
-def _of(record: RunRecord) -> str | None:
-    return None if record.plan.case is None else record.plan.case.scenario

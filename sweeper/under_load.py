@@ -22,6 +22,7 @@ from sweeper.interfaces import (
     HostSpeed,
     Launcher,
     LoadGenerator,
+    LoadProgress,
     LoadSession,
     RunningServer,
     Telemetry,
@@ -169,8 +170,7 @@ def _users_on(server: RunningServer, session: LoadSession, parts: Parts) -> floa
     deadline_s = clock.monotonic_s() + USERS_ON_TIMEOUT_S
     while True:
         _check_alive(server, session)
-        _check_users(session, parts.load.users)
-        started = session.progress().started
+        started = _progress(session, parts.load.users).started
         now_s = clock.monotonic_s()
         if started >= parts.load.users:
             return now_s
@@ -210,7 +210,7 @@ def _hold(
         tick += 1
         underway.clock.sleep(max(0.0, users_on_s + tick * tick_s - underway.now_s()))
         _check_alive(server, session)
-        _check_users(session, users)
+        _progress(session, users)
         _sample(underway, server)
         state(State.WARMING_UP if tick <= earliest - ticks else State.MEASURING)
         if not steady and tick >= earliest:
@@ -238,11 +238,14 @@ def _sample(underway: Underway, server: RunningServer) -> None:
         raise _server_died(server) from None
 
 
-def _check_users(session: LoadSession, users: int) -> None:
-    if session.progress().ended >= users:
+def _progress(session: LoadSession, users: int) -> LoadProgress:
+    """Raises LoadError where nobody is left to send anything."""
+    progress = session.progress()
+    if progress.ended >= users:
         crash = session.requests().events.first_crash
         why = f"the first exception: {crash}" if crash else "none with an exception"
         raise LoadError(f"all {users} users of the locust file ended by themselves ({why})")
+    return progress
 
 
 def _check_alive(server: RunningServer, session: LoadSession | None) -> None:

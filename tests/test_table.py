@@ -113,7 +113,7 @@ def test_findings_are_sorted_by_how_bad_they_are() -> None:
     ]
     seen = answer(records, workers=(4, 8))
     assert seen.status is Status.INCONCLUSIVE
-    assert [line.split(":")[0] for line in findings_lines(seen)] == ["error", "warning", "info"]
+    assert [line.split(":")[0] for line in findings_lines(seen.findings)] == ["error", "warning", "info"]
 
 
 def test_a_line_for_each_run() -> None:

@@ -64,7 +64,7 @@ def print_text(recommendation: Recommendation, where: Where) -> None:
     lines += ([paragraph] if paragraph else []) + [basis(recommendation)]
     lines += search_lines(recommendation)
     lines += confirmation_lines(recommendation)
-    lines += findings_lines(recommendation)
+    lines += findings_lines(recommendation.findings)
     command = f"sweeper recommend {recommendation.study}{where.flags}"
     if recommendation.workers is not None:
         lines += ["", f"To paste:   {command} --format env   (or drum-yaml){where.password_note}"]

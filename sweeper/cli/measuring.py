@@ -9,18 +9,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from sweeper import preflight
-from sweeper.answers import Recommendation
 from sweeper.cli.answering import exit_code, print_text
 from sweeper.cli.dry_run import describe
 from sweeper.cli.outcomes import outcome_exit_code, print_outcome
 from sweeper.cli.planning import environment_differences, host_differences, plan_of, scenario_plan_of
-from sweeper.cli.running import Answer, MadeMeanwhile, Prepared, run
+from sweeper.cli.running import Answer, MadeMeanwhile, Prepared, as_object, run
 from sweeper.cli.where import VARIABLES, Where, recorded_answer, stored_settings
 from sweeper.cli.wiring import load_hosts, wire
 from sweeper.config import combine, differences, settings
 from sweeper.errors import UsageError
-from sweeper.report import formats
-from sweeper.report.scenarios_json import outcome_object
 from sweeper.scenarios.outcome import Outcome
 from sweeper.store.database import StoredStudy
 from sweeper.study_settings import ON_OR_OFF, ScenarioSettings, StudySettings
@@ -71,13 +68,12 @@ def _measure(command: str, flags: Mapping[str, object], where: Where, *, dry_run
 
 def _print(found: Answer, where: Where, as_json: bool) -> int:
     if as_json:
-        answer = outcome_object(found) if isinstance(found, Outcome) else formats.to_json_dict(found)
-        sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
-    elif isinstance(found, Recommendation):
-        print_text(found, where)
-    else:
+        sys.stdout.write(json.dumps(as_object(found), ensure_ascii=False) + "\n")
+    elif isinstance(found, Outcome):
         print_outcome(found, where)
-    return exit_code(found) if isinstance(found, Recommendation) else outcome_exit_code(found)
+    else:
+        print_text(found, where)
+    return outcome_exit_code(found) if isinstance(found, Outcome) else exit_code(found)
 
 
 def _prepare(chosen: StudySettings, where: Where, existing: StoredStudy | None) -> Prepared:

@@ -96,11 +96,14 @@ def run(prepared: Prepared, where: Where) -> Answer:
                 found: Answer = _shared(prepared, store, live, where.storage)
             else:
                 found = _studied(prepared, store, live, where.storage)
-        if isinstance(found, Outcome):
-            store.save_answer(OUTCOME_FILE, outcome_object(found), complete=found.complete)
-        else:
-            store.save_answer(RECOMMENDATION_FILE, formats.to_json_dict(found), complete=found.complete)
+        file = OUTCOME_FILE if isinstance(found, Outcome) else RECOMMENDATION_FILE
+        store.save_answer(file, as_object(found), complete=found.complete)
         return found
+
+
+def as_object(found: Answer) -> dict[str, object]:
+    """For JSON."""
+    return outcome_object(found) if isinstance(found, Outcome) else formats.to_json_dict(found)
 
 
 def _begin(prepared: Prepared, store: StudyStore) -> None:

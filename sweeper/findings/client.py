@@ -26,7 +26,7 @@ def client_saturated(figures: RunFigures, context: RunContext, limits: Limits) -
             f"figures show its limit as much as the server's; {_remedy(figures, context, limits)}"
         )
     elif lag is not None and lag > lag_share * beside:
-        own_doing = context.load_elsewhere or (cpu is not None and cpu > limits.client_cpu_cores / 2)
+        own_doing = context.load_elsewhere or (cpu is not None and cpu > limits.client_busy_cores)
         remedy = _remedy(figures, context, limits) if own_doing else CORES_OF_ITS_OWN
         message = (
             f"{_whose(context)} event loop was late by {lag:.1f} ms ({of_lag}), over {lag_share:.0%} of the "

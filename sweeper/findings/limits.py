@@ -42,6 +42,11 @@ class Limits:
     answered_in_pauses: float = 0.02
     short_answer: float = 0.5
 
+    @property
+    def client_busy_cores(self) -> float:
+        """A late client that uses more is late by its own doing; one that uses less was kept waiting."""
+        return self.client_cpu_cores / 2
+
 
 @dataclass(frozen=True, slots=True)
 class RunContext:

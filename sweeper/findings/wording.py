@@ -51,6 +51,10 @@ def workers(number: int) -> str:
     return "1 worker" if number == 1 else f"{number} workers"
 
 
+def users(number: int) -> str:
+    return "1 user" if number == 1 else f"{number} users"
+
+
 class Names:
     """Configurations by their worker count where that tells them apart, else by their label."""
 

@@ -6,7 +6,9 @@ import csv
 import io
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -59,26 +61,23 @@ def _upload(client: httpx.Client, url: str, data: bytes, timeout_s: float) -> Fi
     except httpx.HTTPError as error:
         return FirstAnswer(None, f"no answer ({_words(str(error)) or type(error).__name__})")
     content = bytes(body)
+    document = _document(content)
+    predictions = document.get("predictions")
     return FirstAnswer(
         status=response.status_code,
-        text=f"status {response.status_code}{_said(response, content)}",
+        text=f"status {response.status_code}{_said(response, content, document)}",
         size_bytes=len(content),
-        predictions=_predictions(content),
+        predictions=len(predictions) if isinstance(predictions, list) else None,
         rows=rows_of(data),
     )
 
 
-def _said(response: httpx.Response, content: bytes) -> str:
+def _said(response: httpx.Response, content: bytes, document: Mapping[str, Any]) -> str:
     if response.has_redirect_location:
         return f" to {_words(response.headers['location'])}"
+    message = document.get("message", document.get("detail"))
     text = content[: 4 * QUOTED].decode("utf-8", errors="replace")
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError):
-        document = None
-    if isinstance(document, dict):
-        message = document.get("message", document.get("detail"))
-        text = message if isinstance(message, str) else text
+    text = message if isinstance(message, str) else text
     return f" ({_words(text)})" if text.strip() else " (an empty answer)"
 
 
@@ -88,13 +87,13 @@ def _words(text: str) -> str:
     return line if len(line) <= QUOTED else f"{line[: QUOTED - 1]}…"
 
 
-def _predictions(content: bytes) -> int | None:
+def _document(content: bytes) -> Mapping[str, Any]:
+    """The JSON object that it is; empty where it is none."""
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):
-        return None
-    found = document.get("predictions") if isinstance(document, dict) else None
-    return len(found) if isinstance(found, list) else None
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def rows_of(data: bytes) -> int | None:

@@ -23,14 +23,12 @@ import msgpack
 import zmq
 
 from sweeper.errors import LoadError, UsageError
+from sweeper.load.generator import LOCUSTFILE, OPEN_LOCUSTFILE, RECORDER
 from sweeper.load.hosts import sha256, versions
 from sweeper.load.session import last_words
 from sweeper.processes import ManagedProcess, spawn, tail
 
-RECORDER = Path(__file__).with_name("recorder.py")
 CONTROL = Path(__file__).with_name("remote_worker.py")
-LOCUSTFILE = Path(__file__).with_name("locustfile.py")
-OPEN_LOCUSTFILE = Path(__file__).with_name("open_locustfile.py")
 ASK_PERIOD_S = 0.5
 POLL_S = 0.05
 

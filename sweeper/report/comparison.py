@@ -11,7 +11,7 @@ from sweeper.comparison import Change, Compared, Comparison, FigureChange
 from sweeper.findings.wording import Names, several
 from sweeper.fingerprints import LOAD, Difference
 from sweeper.records import Configuration, Objective
-from sweeper.report.table import milliseconds, varied
+from sweeper.report.table import milliseconds, ratio, varied, with_limits
 
 ROWS = {"rps": "requests/s", "p50_ms": "p50 ms", "p99_ms": "p99 ms", "cpu_ms_per_request": "CPU ms/request"}
 WHAT = {Objective.THROUGHPUT: "throughput", Objective.P99: "p99"}
@@ -73,11 +73,7 @@ def legend(seen: Comparison) -> tuple[str, ...]:
 
 
 def _text(interval: Interval | None) -> str:
-    if interval is None:
-        return "-"
-    if interval.low is None or interval.high is None:
-        return f"{interval.mean:.2f} (?)"
-    return f"{interval.mean:.2f} ({interval.low:.2f}..{interval.high:.2f})"
+    return with_limits(interval, ratio, without=" (?)")
 
 
 def differences_lines(seen: Comparison) -> tuple[str, ...]:

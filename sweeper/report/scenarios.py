@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from rich.table import Table
 
 from sweeper.answers import Interval
-from sweeper.records import Severity
-from sweeper.report.table import duration, milliseconds, run_counts
+from sweeper.findings.wording import users
+from sweeper.report.table import duration, findings_lines, milliseconds, ratio, run_counts, with_limits
 from sweeper.scenarios.cells import FEWEST_FOR_P99, Cell
 from sweeper.scenarios.expectations import SIMILAR, Direction, Hypothesis, Test
 from sweeper.scenarios.outcome import Load, Outcome
@@ -70,28 +70,19 @@ def _cells(cell: Cell) -> tuple[str, ...]:
     )
 
 
-def _mean(figures: Mapping[str, Interval], name: str, show: object) -> str:
-    assert callable(show)
-    return str(show(figures[name].mean)) if name in figures else "-"
+def _mean(figures: Mapping[str, Interval], name: str, show: Callable[[float], str]) -> str:
+    return show(figures[name].mean) if name in figures else "-"
 
 
 def _ratios(load: Load) -> tuple[str, ...]:
     names = (*WITH_LIMITS, "", "cpu_cores", "cpu_ms_per_request", "peak_rss_bytes", "switches_per_request")
-    return tuple(_mean(load.ratios, name, lambda value: f"{value:.2f}") if name else "" for name in names)
+    return tuple(_mean(load.ratios, name, ratio) if name else "" for name in names)
 
 
 def _limits(found: Interval | None) -> str:
     if found is None or found.low is None or found.high is None:
         return ""
     return f"{found.low:.2f}..{found.high:.2f}"
-
-
-def _interval(found: Interval | None) -> str:
-    if found is None:
-        return "-"
-    if found.low is None or found.high is None:
-        return f"{found.mean:.2f}"
-    return f"{found.mean:.2f} ({found.low:.2f}..{found.high:.2f})"
 
 
 def outcome_lines(seen: Outcome) -> list[str]:
@@ -104,9 +95,7 @@ def outcome_lines(seen: Outcome) -> list[str]:
     lines += [stress_line(one, seen) for one in seen.stress]
     if seen.terms.scenarios != (Scenario.STRESS,):
         lines += _p99_note(seen)
-    order = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
-    ranked = sorted(seen.findings, key=lambda finding: order[finding.severity])
-    lines += [f"{finding.severity.value}: {finding.code}: {finding.message}" for finding in ranked]
+    lines += findings_lines(seen.findings)
     lines.append(
         f"Rests on {duration(seen.elapsed_s)} of measuring" + ("" if seen.complete else " so far") + "."
     )
@@ -123,9 +112,10 @@ def hypothesis_line(one: Hypothesis, seen: Outcome) -> str:
 
 
 def _test(test: Test, *, several: bool) -> str:
-    users = "1 user" if test.users == 1 else f"{test.users} users"
     verdict = f", {test.verdict.value}" if several else ""
-    return f"{_interval(test.ratio)} at {users}{verdict}" if test.ratio else f"unknown at {users}"
+    if test.ratio is None:
+        return f"unknown at {users(test.users)}"
+    return f"{with_limits(test.ratio, ratio)} at {users(test.users)}{verdict}"
 
 
 def stress_line(one: Stressed, seen: Outcome) -> str:

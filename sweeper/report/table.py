@@ -9,7 +9,7 @@ from rich.table import Table
 
 from sweeper.answers import Candidate, Confirmed, HostSpeedUse, Interval, Recommendation, Status
 from sweeper.findings.wording import Names
-from sweeper.records import Configuration, RunPlan, RunRecord, Severity
+from sweeper.records import Configuration, Finding, RunPlan, RunRecord, Severity
 from sweeper.report.recommendation_json import runtime_parameters
 
 
@@ -216,11 +216,14 @@ def why(recommendation: Recommendation) -> str | None:
     return f"{'Why' if cause.answered else 'The picture'}: {cause.summary}"
 
 
-def findings_lines(recommendation: Recommendation) -> tuple[str, ...]:
+def findings_lines(findings: Iterable[Finding]) -> tuple[str, ...]:
     """Errors and warnings first, one line each."""
-    order = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
-    ranked = sorted(recommendation.findings, key=lambda finding: order[finding.severity])
-    return tuple(f"{f.severity.value}: {f.code}: {f.message}" for f in ranked)
+    return tuple(f"{f.severity.value}: {f.code}: {f.message}" for f in severest_first(findings))
+
+
+def severest_first(findings: Iterable[Finding]) -> list[Finding]:
+    order = list(reversed(Severity))  # declared from the mildest on
+    return sorted(findings, key=lambda finding: order.index(finding.severity))
 
 
 def confirmation_lines(recommendation: Recommendation) -> tuple[str, ...]:
@@ -240,7 +243,8 @@ def _confirmed_line(one: Confirmed, arrivals_per_s: float, width: int) -> str:
     if not one.latency_ms:
         return f"{name}no figures ({', '.join(one.codes)})"
     opened = "   ".join(
-        f"{key} {'≥ ' if key == 'p99' and one.p99_is_lower_bound else ''}{_spread(interval)}"
+        f"{key} {'≥ ' if key == 'p99' and one.p99_is_lower_bound else ''}"
+        f"{with_limits(interval, milliseconds)}"
         for key in ("p50", "p95", "p99")
         if (interval := one.latency_ms.get(key)) is not None
     )
@@ -252,10 +256,19 @@ def _confirmed_line(one: Confirmed, arrivals_per_s: float, width: int) -> str:
     return f"{name}{opened} ms" + (f";   closed loop {closed} ms" if closed else "")
 
 
-def _spread(interval: Interval) -> str:
+def with_limits(
+    interval: Interval | None, show: Callable[[float], str], between: str = "..", without: str = ""
+) -> str:
+    """`0.71 (0.66..0.77)`; a dash for nothing, `without` after a mean that has no limits."""
+    if interval is None:
+        return "-"
     if interval.low is None or interval.high is None:
-        return milliseconds(interval.mean)
-    return f"{milliseconds(interval.mean)} ({milliseconds(interval.low)}..{milliseconds(interval.high)})"
+        return show(interval.mean) + without
+    return f"{show(interval.mean)} ({show(interval.low)}{between}{show(interval.high)})"
+
+
+def ratio(value: float) -> str:
+    return f"{value:.2f}"
 
 
 def stage(plan: RunPlan) -> str:

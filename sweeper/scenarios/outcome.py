@@ -70,11 +70,11 @@ def outcome(
             for (scenario, users), found in by_load.items()
         ),
         stress=tuple(stressed(server, records, terms) for server in terms.servers)
-        if any(_is(record, Scenario.STRESS) for record in records)
+        if any(record.plan.scenario == Scenario.STRESS for record in records)
         else (),
         hypotheses=hypotheses(records, terms),
         blocks={
-            scenario: len({record.plan.block for record in records if _is(record, scenario)})
+            scenario: len({record.plan.block for record in records if record.plan.scenario == scenario})
             for scenario in terms.scenarios
             if scenario is not Scenario.STRESS
         },
@@ -85,11 +85,7 @@ def outcome(
     )
 
 
-def _is(record: RunRecord, scenario: Scenario) -> bool:
-    return record.plan.case is not None and record.plan.case.scenario == scenario
-
-
 def _findings(records: Sequence[RunRecord]) -> tuple[Finding, ...]:
     """Of the runs that go by blocks. Under stress trouble is what is looked for, and told there."""
-    by_blocks = [record for record in records if not _is(record, Scenario.STRESS)]
+    by_blocks = [record for record in records if record.plan.scenario != Scenario.STRESS]
     return tuple(finding for finding in of_runs(by_blocks) if finding.severity is not Severity.INFO)

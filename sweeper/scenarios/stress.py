@@ -8,17 +8,17 @@ alive. Where the load generator is at its own limit, nothing more is learnt of t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sweeper.findings.limits import Limits
 from sweeper.records import RunFigures, RunPlan, RunRecord
 from sweeper.scenarios.terms import Scenario, ServerKind, Terms
 
 FIRST_USERS = 50
 CLOSE = 0.15
 """How far above the last good load the first bad one may be at the end, as a share."""
-CLIENT_BUSY_CORES = 0.4
 CONFIRMED = 2
 """Runs in which the last good load must have been good."""
 
@@ -78,9 +78,7 @@ def step_of(record: RunRecord, terms: Terms) -> Step:
     codes = {finding.code for finding in record.findings}
     first = record.findings[0].message if record.findings else ""
     if figures is None:
-        failed = Limit.CLIENT if codes & {"load-died", "accounting"} else Limit.DIED
-        failed = Limit.START if "server-did-not-start" in codes else failed
-        return Step(case.users, failed, first, None, None, None)
+        return Step(case.users, _why_without_figures(codes), first, None, None, None)
     p99_ms = figures.latency.p99_ms
     limit: Limit | None = None
     why = ""
@@ -94,10 +92,16 @@ def step_of(record: RunRecord, terms: Terms) -> Step:
     return Step(case.users, limit, why, figures.rps, p99_ms, figures.error_rate)
 
 
+def _why_without_figures(codes: Set[str]) -> Limit:
+    if "server-did-not-start" in codes:
+        return Limit.START
+    return Limit.CLIENT if codes & {"load-died", "accounting"} else Limit.DIED
+
+
 def _client_is_busy(figures: RunFigures) -> bool:
     """One that is late without doing much was kept from a core, or wakes up slowly: that ends no climb."""
     busy = figures.client_busiest_cores or figures.client_cpu_cores
-    return busy is None or busy > CLIENT_BUSY_CORES
+    return busy is None or busy > Limits().client_busy_cores
 
 
 def stressed(server: ServerKind, records: Sequence[RunRecord], terms: Terms) -> Stressed:
@@ -172,6 +176,6 @@ def _of(server: ServerKind, records: Sequence[RunRecord]) -> list[RunRecord]:
         record
         for record in records
         if record.plan.case is not None
-        and record.plan.case.scenario == Scenario.STRESS
+        and record.plan.scenario == Scenario.STRESS
         and record.plan.case.server == server
     ]

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from sweeper.findings.wording import Names
-from sweeper.records import Severity
 from sweeper.report.html.candidates import candidates_table
 from sweeper.report.html.gaps import gaps
 from sweeper.report.html.material import Material
 from sweeper.report.html.parts import Figures, Part, Remarks, Section, Text, Tiles
 from sweeper.report.table import basis as sentence
-from sweeper.report.table import duration
-
-ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
+from sweeper.report.table import duration, severest_first
 
 
 def basis(material: Material) -> Section:
@@ -26,7 +23,7 @@ def basis(material: Material) -> Section:
         parts.append(Text(f"Not told apart from the best, or shown to be as good: {names}."))
     if recommendation.candidates:
         parts.append(candidates_table(material))
-    ranked = sorted(recommendation.findings, key=lambda finding: ORDER[finding.severity])
+    ranked = severest_first(recommendation.findings)
     if ranked:
         parts.append(Remarks(tuple((f.severity.value, f.code, f.message) for f in ranked)))
     return Section("basis", "How sure", "How sure, and what it rests on", tuple(parts))

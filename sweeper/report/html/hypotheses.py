@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from sweeper.answers import Interval
 from sweeper.report.html.material import Compared
 from sweeper.report.html.parts import Part, Remarks, Section, Table, Text, Tiles, cells
 from sweeper.report.scenarios import outcome_lines
-from sweeper.report.table import duration
+from sweeper.report.table import duration, ratio, with_limits
 from sweeper.scenarios.expectations import SIMILAR, Direction, Verdict
 
 WHAT = {"p99_ms": "p99", "p50_ms": "median latency", "rps": "throughput"}
@@ -56,9 +55,8 @@ def _table(material: Compared) -> Table:
         name, verdict = one.expectation.claim, one.verdict.value
         for test in one.tests:
             figure = WHAT.get(one.expectation.figure, one.expectation.figure)
-            rows.append(
-                cells(name, verdict, figure, str(test.users), ratio_text(test.ratio), test.verdict.value)
-            )
+            shown = with_limits(test.ratio, ratio, " to ")
+            rows.append(cells(name, verdict, figure, str(test.users), shown, test.verdict.value))
             name = verdict = ""
     similar = any(one.expectation.direction is Direction.SIMILAR for one in seen.hypotheses)
     return Table(
@@ -71,12 +69,3 @@ def _table(material: Compared) -> Table:
         "not to be at one. The limits hold at all of them, and over all planned looks, at once."
         + (f" Similar is within {SIMILAR:.0%} either way." if similar else ""),
     )
-
-
-def ratio_text(found: Interval | None) -> str:
-    """`0.71 (0.66 to 0.77)`."""
-    if found is None:
-        return "-"
-    if found.low is None or found.high is None:
-        return f"{found.mean:.2f}"
-    return f"{found.mean:.2f} ({found.low:.2f} to {found.high:.2f})"

@@ -8,12 +8,12 @@ from typing import Any
 import plotly.graph_objects as go
 
 from sweeper.answers import Interval
+from sweeper.findings import wording
 from sweeper.records import RunRecord, Verdict
-from sweeper.report.html.hypotheses import ratio_text
 from sweeper.report.html.material import Compared
 from sweeper.report.html.parts import Figure, Figures, Section, Table, Text, cells
 from sweeper.report.html.style import BLUE, GREY, VERMILION, drawing, points
-from sweeper.report.table import milliseconds
+from sweeper.report.table import milliseconds, ratio, with_limits
 from sweeper.scenarios.cells import FIGURES
 from sweeper.scenarios.outcome import Outcome
 
@@ -138,7 +138,7 @@ def _in_words(seen: Outcome, name: str, show: Callable[[float], str]) -> str:
             if name in cell.figures
         ]
         if own:
-            texts.append(f"under {load.users} users {', '.join(own)}")
+            texts.append(f"under {wording.users(load.users)} {', '.join(own)}")
     return "; ".join(texts) + "."
 
 
@@ -147,8 +147,9 @@ def _table(seen: Outcome, name: str, title: str, show: Callable[[float], str]) -
     rows = []
     for load in seen.loads:
         by_server = {cell.case.server: cell.figures.get(name) for cell in load.cells}
-        shown = [_shown(by_server.get(server), show) for server in (first, second)]
-        rows.append(cells(load.scenario.value, str(load.users), *shown, ratio_text(load.ratios.get(name))))
+        shown = [with_limits(by_server.get(server), show, " to ") for server in (first, second)]
+        relative = with_limits(load.ratios.get(name), ratio, " to ")
+        rows.append(cells(load.scenario.value, str(load.users), *shown, relative))
     return Table(
         f"{name.replace('_', '-')}-table",
         ("scenario", "users", first.value, second.value, f"{first} ÷ {second}"),
@@ -156,11 +157,3 @@ def _table(seen: Outcome, name: str, title: str, show: Callable[[float], str]) -
         right=frozenset({1, 2, 3, 4}),
         caption=f"{title}, with intervals over blocks.",
     )
-
-
-def _shown(found: Interval | None, show: Callable[[float], str]) -> str:
-    if found is None:
-        return "-"
-    if found.low is None or found.high is None:
-        return show(found.mean)
-    return f"{show(found.mean)} ({show(found.low)} to {show(found.high)})"

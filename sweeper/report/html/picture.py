@@ -13,7 +13,7 @@ from sweeper.report.html.material import Material
 from sweeper.report.html.parts import Cell, Figure, Figures, Section, Table, Text, cells, number
 from sweeper.report.html.positions import Positions
 from sweeper.report.html.style import BLUE, GREY, SHADE, SKY, VERMILION, drawing, level, points
-from sweeper.report.table import milliseconds, stage
+from sweeper.report.table import milliseconds, stage, with_limits
 
 FEWEST_BLOCKS = 3
 """As in the table: two blocks do give an interval, but one as wide as the figure itself."""
@@ -201,7 +201,6 @@ def _listed(runs: Sequence[RunRecord], verdict: Verdict, of_run: Callable[[RunFi
 def _spread(interval: Interval | None, blocks: int) -> str | None:
     if interval is None:
         return None
-    if interval.low is None or interval.high is None or blocks < FEWEST_BLOCKS:
-        return milliseconds(interval.mean)
-    low, high = milliseconds(interval.low), milliseconds(interval.high)
-    return f"{milliseconds(interval.mean)} ({low} to {high})"
+    return (
+        milliseconds(interval.mean) if blocks < FEWEST_BLOCKS else with_limits(interval, milliseconds, " to ")
+    )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from sweeper.records import RunFigures, RunRecord, Severity, Verdict
+from sweeper.records import Finding, RunFigures, RunRecord, Verdict
 from sweeper.report.html.material import AnyMaterial
 from sweeper.report.html.parts import Cell, Part, Remarks, Section, Table, Text, cells, number
-from sweeper.report.table import duration, milliseconds, stage, varied
+from sweeper.report.table import duration, milliseconds, severest_first, stage, varied
 
 FIGURES = (
     "requests/s", "p50 ms", "p95 ms", "p99 ms", "errors", "CPU ms/req", "switches/req", "memory MB",
@@ -99,16 +99,14 @@ def _figures(figures: RunFigures | None) -> tuple[Cell, ...]:
 
 def _remarks(records: tuple[RunRecord, ...]) -> tuple[tuple[str, str, str], ...]:
     """One for each code, with the message of the first run that has it, worst first."""
-    order = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
-    count = Counter(finding.code for record in records for finding in record.findings)
-    first: dict[str, tuple[str, str, str]] = {}
-    rank: dict[str, int] = {}
-    for record in records:
-        for finding in record.findings:
-            if finding.code in first:
-                continue
-            many = count[finding.code]
-            where = f"{many} run{'' if many == 1 else 's'}, the first {record.plan.run_id}"
-            first[finding.code] = (finding.severity.value, finding.code, f"{where}: {finding.message}")
-            rank[finding.code] = order[finding.severity]
-    return tuple(first[code] for code in sorted(first, key=lambda code: rank[code]))
+    found = [(record, finding) for record in records for finding in record.findings]
+    count = Counter(finding.code for _, finding in found)
+    first: dict[str, tuple[RunRecord, Finding]] = {}
+    for record, finding in found:
+        first.setdefault(finding.code, (record, finding))
+    remarks = []
+    for finding in severest_first(finding for _, finding in first.values()):
+        many, record = count[finding.code], first[finding.code][0]
+        where = f"{many} run{'' if many == 1 else 's'}, the first {record.plan.run_id}"
+        remarks.append((finding.severity.value, finding.code, f"{where}: {finding.message}"))
+    return tuple(remarks)
