@@ -10,16 +10,8 @@ from typing import Protocol
 
 from sweeper.answers import Search
 from sweeper.claims import Claim, Shared
-from sweeper.records import (
-    Configuration,
-    FirstAnswer,
-    PoolStats,
-    RequestLog,
-    RunRecord,
-    ServerExit,
-    SpeedLog,
-    TelemetrySample,
-)
+from sweeper.observations import FirstAnswer, PoolStats, RequestLog, ServerExit, SpeedLog, TelemetrySample
+from sweeper.records import Configuration, RunRecord
 
 
 class Clock(Protocol):

@@ -11,18 +11,8 @@ from sweeper.findings import RunContext, run_findings, verdict
 from sweeper.findings.answers import no_predictions
 from sweeper.findings.pool import not_applied
 from sweeper.interfaces import RunningServer, SpeedProbe
-from sweeper.records import (
-    Evidence,
-    Finding,
-    PoolStats,
-    RequestLog,
-    RunFigures,
-    RunPlan,
-    RunRecord,
-    Severity,
-    TelemetrySample,
-    Verdict,
-)
+from sweeper.observations import PoolStats, RequestLog, TelemetrySample
+from sweeper.records import Evidence, Finding, RunFigures, RunPlan, RunRecord, Severity, Verdict
 from sweeper.scenarios.terms import ServerKind
 from sweeper.statistics.figures import Measurement, run_figures
 from sweeper.statistics.own_clock import own_speed, resumed_s

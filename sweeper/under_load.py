@@ -28,7 +28,8 @@ from sweeper.interfaces import (
     Telemetry,
     TelemetryProbe,
 )
-from sweeper.records import Evidence, RequestLog, RunPlan, TelemetrySample, Window
+from sweeper.observations import RequestLog, TelemetrySample
+from sweeper.records import Evidence, RunPlan, Window
 from sweeper.statistics.own_clock import own_requests
 from sweeper.statistics.warmup import is_steady
 from sweeper.underway import Underway

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from sweeper.interfaces import Clock, LoadSession, RunningServer, TelemetryProbe
-from sweeper.records import RequestLog, TelemetrySample
+from sweeper.observations import RequestLog, TelemetrySample
 from sweeper.statistics.own_clock import Pause, growth, own_sample
 
 CLIENT_FIRST_S = 0.002

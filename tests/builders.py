@@ -8,16 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from sweeper.observations import RequestLog, TelemetrySample
 from sweeper.records import (
     Configuration,
     Finding,
     LatencyFigures,
-    RequestLog,
     RunFigures,
     RunPlan,
     RunRecord,
     Severity,
-    TelemetrySample,
     Verdict,
 )
 

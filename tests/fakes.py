@@ -19,17 +19,8 @@ import numpy as np
 from sweeper.answers import Recommendation, Search
 from sweeper.errors import LoadError, ServerStartError
 from sweeper.interfaces import LoadProgress
-from sweeper.records import (
-    Configuration,
-    FirstAnswer,
-    PoolStats,
-    RequestLog,
-    RunPlan,
-    RunRecord,
-    ServerExit,
-    TelemetrySample,
-    UserEvents,
-)
+from sweeper.observations import FirstAnswer, PoolStats, RequestLog, ServerExit, TelemetrySample, UserEvents
+from sweeper.records import Configuration, RunPlan, RunRecord
 from sweeper.scenarios.outcome import Outcome
 from sweeper.scenarios.terms import Scenario
 from sweeper.study import Progress

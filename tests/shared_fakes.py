@@ -9,7 +9,8 @@ from pathlib import Path
 
 from sweeper.claims import Claim, Shared, claim_key
 from sweeper.errors import ClaimLostError
-from sweeper.records import RequestLog, RunRecord, TelemetrySample
+from sweeper.observations import RequestLog, TelemetrySample
+from sweeper.records import RunRecord
 
 
 class Table:

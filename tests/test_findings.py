@@ -18,16 +18,14 @@ from sweeper.findings.picture import picture
 from sweeper.findings.pool import pool_ignored, size_not_applied
 from sweeper.findings.study import sentinel, study_findings
 from sweeper.findings.turns import may_interleave
+from sweeper.observations import FirstAnswer, RequestLog, UserEvents
 from sweeper.records import (
     Configuration,
     Finding,
-    FirstAnswer,
     Objective,
-    RequestLog,
     RunFigures,
     RunRecord,
     Severity,
-    UserEvents,
     Verdict,
     Window,
 )

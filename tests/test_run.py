@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sweeper.records import Configuration, FirstAnswer, RunPlan, UserEvents, Verdict
+from sweeper.observations import FirstAnswer, UserEvents
+from sweeper.records import Configuration, RunPlan, Verdict
 from sweeper.run import RunResult
 from sweeper.under_load import RunSettings, State
 from tests.fakes import Behaviour, World, world_of

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from sweeper.findings.limits import Limits, RunContext
-from sweeper.records import Evidence, Finding, FirstAnswer, Severity
+from sweeper.observations import FirstAnswer
+from sweeper.records import Evidence, Finding, Severity
 from sweeper.statistics.figures import Measurement, completed_in
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sweeper.findings.limits import RunContext
-from sweeper.records import Finding, RequestLog, Severity
+from sweeper.observations import RequestLog
+from sweeper.records import Finding, Severity
 
 
 def task_crashed(log: RequestLog, context: RunContext) -> Finding | None:

@@ -8,7 +8,8 @@ import math
 import numpy as np
 
 from sweeper.findings.limits import Limits, RunContext
-from sweeper.records import Finding, RequestLog, RunFigures, Severity
+from sweeper.observations import RequestLog
+from sweeper.records import Finding, RunFigures, Severity
 from sweeper.statistics.figures import Measurement
 from sweeper.statistics.percentiles import percentile
 from sweeper.statistics.warmup import drift

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from sweeper.records import PoolStats
+from sweeper.observations import PoolStats
 
 
 def parse_pool_stats(body: bytes) -> PoolStats | None:

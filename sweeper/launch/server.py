@@ -10,8 +10,8 @@ from sweeper.errors import ServerStartError
 from sweeper.launch.http_get import Answer, get
 from sweeper.launch.pool import parse_pool_stats
 from sweeper.launch.ports import HOST, free_port, is_listening, says_port_taken
+from sweeper.observations import PoolStats, ServerExit
 from sweeper.processes import ManagedProcess
-from sweeper.records import PoolStats, ServerExit
 
 _POLL_PERIOD_S = 0.02
 _PROBE_TIMEOUT_S = 2.0

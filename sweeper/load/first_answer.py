@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from sweeper.records import FirstAnswer
+from sweeper.observations import FirstAnswer
 
 ATTEMPTS = 3
 """A refusal that may be chance (too busy, an error of the server's, no answer) is given so many."""

@@ -17,8 +17,8 @@ from sweeper.load import distribution, hosts
 from sweeper.load.first_answer import first_answer
 from sweeper.load.hosts import Hosts
 from sweeper.load.session import NEVER_STOOD_STILL, LocustSession, last_words
+from sweeper.observations import FirstAnswer
 from sweeper.processes import spawn
-from sweeper.records import FirstAnswer
 
 STANDSTILL = Path(__file__).with_name("standstill.py")
 RECORDER = Path(__file__).with_name("recorder.py")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from sweeper.errors import LoadError
 from sweeper.interfaces import LoadProgress
-from sweeper.records import RequestLog, UserEvents
+from sweeper.observations import RequestLog, UserEvents
 
 HEADER = b"sweeper-load" + (1).to_bytes(4, "little") + (20).to_bytes(4, "little")
 RECORD = np.dtype(

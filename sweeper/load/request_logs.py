@@ -13,7 +13,7 @@ import numpy as np
 
 from sweeper.interfaces import LoadProgress
 from sweeper.load.request_log import RequestLogFollower, read_request_log
-from sweeper.records import RequestLog, UserEvents
+from sweeper.observations import RequestLog, UserEvents
 
 
 def read_request_logs(paths: Sequence[Path]) -> RequestLog:

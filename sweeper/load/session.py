@@ -15,8 +15,8 @@ from pathlib import Path
 from sweeper.errors import LoadError
 from sweeper.interfaces import LoadProgress
 from sweeper.load.request_logs import RequestLogsFollower, read_request_logs
+from sweeper.observations import RequestLog
 from sweeper.processes import ManagedProcess, tail
-from sweeper.records import RequestLog
 
 POLL_S = 0.01
 LOG_FAILED = 74

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import psutil
 
+from sweeper.observations import ServerExit
 from sweeper.processes.tail import tail
-from sweeper.records import ServerExit
 
 _GUARD = Path(__file__).with_name("guard.py")
 _START_TIMEOUT_S = 30.0

@@ -8,16 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sweeper.records import (
-    FirstAnswer,
-    LatencyFigures,
-    PoolStats,
-    RequestLog,
-    RunFigures,
-    SpeedLog,
-    TelemetrySample,
-    Window,
-)
+from sweeper.observations import FirstAnswer, PoolStats, RequestLog, SpeedLog, TelemetrySample
+from sweeper.records import LatencyFigures, RunFigures, Window
 from sweeper.statistics.host_speed import host_speed, probe_cpu_cores
 from sweeper.statistics.percentiles import latency_figures, percentile
 

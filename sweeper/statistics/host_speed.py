@@ -7,7 +7,8 @@ import statistics
 
 import numpy as np
 
-from sweeper.records import FloatArray, SpeedLog, Window
+from sweeper.observations import SpeedLog
+from sweeper.records import FloatArray, Window
 
 LEAST_VISITS = 5  # to each core: fewer say nothing about a window
 PIECES = ("loop_s", "gather_s", "transfer_s")

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sweeper.records import FloatArray, RequestLog, SpeedLog, TelemetrySample
+from sweeper.observations import RequestLog, SpeedLog, TelemetrySample
+from sweeper.records import FloatArray
 
 HOST_COUNTERS = (
     "host_context_switches",

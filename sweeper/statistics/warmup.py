@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from sweeper.records import FloatArray, RequestLog
+from sweeper.observations import RequestLog
+from sweeper.records import FloatArray
 
 BATCH = 5
 BIN_S = 0.2  # five bins make one batch of one second

@@ -16,6 +16,7 @@ import pandas as pd
 
 from sweeper.answers import Candidate, Interval, Recommendation, Search, Trial
 from sweeper.errors import StoreError
+from sweeper.observations import TelemetrySample
 from sweeper.records import (
     Case,
     Configuration,
@@ -24,7 +25,6 @@ from sweeper.records import (
     RunFigures,
     RunPlan,
     RunRecord,
-    TelemetrySample,
     Verdict,
 )
 from sweeper.store.codec import flat

@@ -61,7 +61,7 @@ class StudyData:
     def telemetry(self, run_id: str) -> pd.DataFrame:
         """What was sampled during one run, warm-up included: `at_s` (the run's own clock) and counters of
         the server's process tree, the load generator and the host that only grow (subtract two rows), as in
-        sweeper.records.TelemetrySample.
+        sweeper.observations.TelemetrySample.
 
         Raises UsageError and StoreError as `requests` does.
         """

@@ -14,7 +14,8 @@ from typing import Any
 import tomli_w
 
 from sweeper.errors import StoreError, UsageError
-from sweeper.records import RequestLog, RunRecord, TelemetrySample
+from sweeper.observations import RequestLog, TelemetrySample
+from sweeper.records import RunRecord
 from sweeper.store import durable, tables
 from sweeper.store.codec import flat
 from sweeper.store.database import Database, StoredStudy

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pyarrow import ArrowException, parquet
 
 from sweeper.errors import StoreError
-from sweeper.records import RequestLog, TelemetrySample
+from sweeper.observations import RequestLog, TelemetrySample
 
 
 def write_requests(path: Path, log: RequestLog) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psutil
 
+from sweeper.observations import TelemetrySample
 from sweeper.procfs import parse_cpu_pressure, parse_host_stat
-from sweeper.records import TelemetrySample
 from sweeper.telemetry.cgroup import CpuThrottling, memory_left_bytes
 from sweeper.telemetry.files import PROC, FileBudget, try_read_text
 from sweeper.telemetry.support import KernelSupport, kernel_support

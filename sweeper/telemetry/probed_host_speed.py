@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from sweeper.observations import SpeedLog
 from sweeper.processes import ManagedProcess, spawn
-from sweeper.records import SpeedLog
 
 SCRIPT = Path(__file__).with_name("host_speed_probe.py")
 COLUMNS = 7

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from plotly.offline import get_plotlyjs
 
-from sweeper.records import RequestLog, RunRecord
+from sweeper.observations import RequestLog
+from sweeper.records import RunRecord
 from sweeper.store import durable, tables
 from tests.builders import SAMPLE
 from tests.recorded import drawn, keep

@@ -20,7 +20,8 @@ from sweeper.cli.wiring import SystemClock
 from sweeper.interfaces import LoadSession
 from sweeper.launch import CommandLauncher
 from sweeper.load import LocustGenerator
-from sweeper.records import Configuration, FirstAnswer, RunPlan
+from sweeper.observations import FirstAnswer
+from sweeper.records import Configuration, RunPlan
 from sweeper.run import RunResult
 from sweeper.telemetry import ProcTelemetry
 from sweeper.under_load import Parts, RunSettings, State

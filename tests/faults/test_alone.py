@@ -15,15 +15,8 @@ import pytest
 
 from sweeper.course import StudyPlan, answer_so_far
 from sweeper.findings import FAILING, SUSPICIOUS, verdict
-from sweeper.records import (
-    Configuration,
-    Finding,
-    FirstAnswer,
-    RunPlan,
-    Severity,
-    UserEvents,
-    Verdict,
-)
+from sweeper.observations import FirstAnswer, UserEvents
+from sweeper.records import Configuration, Finding, RunPlan, Severity, Verdict
 from sweeper.statistics.decision import Rule
 from sweeper.study import run_study
 from sweeper.turns import run_side_by_side

@@ -14,7 +14,8 @@ from sklearn.linear_model import LinearRegression
 
 from sweeper.errors import PoolNotAppliedError
 from sweeper.launch import DrumLauncher
-from sweeper.records import Configuration, PoolStats
+from sweeper.observations import PoolStats
+from sweeper.records import Configuration
 from sweeper.telemetry import ProcTelemetry
 
 pytestmark = pytest.mark.drum

@@ -17,7 +17,8 @@ from sweeper.launch import CommandLauncher, DrumLauncher, FastApiLauncher, Launc
 from sweeper.launch import drum as drum_module
 from sweeper.launch.pool import parse_pool_stats
 from sweeper.launch.template import PLACEHOLDERS, parse_template
-from sweeper.records import Configuration, PoolStats
+from sweeper.observations import PoolStats
+from sweeper.records import Configuration
 
 SMALL = Configuration(workers=2)
 

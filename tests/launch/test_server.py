@@ -18,7 +18,8 @@ from sweeper.errors import ServerStartError
 from sweeper.launch import FastApiLauncher, LaunchOptions
 from sweeper.launch.http_get import get
 from sweeper.launch.ports import free_port, is_listening
-from sweeper.records import Configuration, PoolStats
+from sweeper.observations import PoolStats
+from sweeper.records import Configuration
 
 
 def page(server, path: str):

@@ -14,7 +14,7 @@ import pytest
 from sweeper.errors import LoadError
 from sweeper.load import LocustGenerator
 from sweeper.load.first_answer import first_answer, rows_of
-from sweeper.records import FirstAnswer
+from sweeper.observations import FirstAnswer
 from tests.truth.process import truth_server
 
 PREDICTIONS = json.dumps({"predictions": [0.25, 0.5]}).encode()

@@ -15,7 +15,7 @@ import pytest
 
 from sweeper.load import generator as generating
 from sweeper.load.generator import LocustGenerator
-from sweeper.records import RequestLog
+from sweeper.observations import RequestLog
 from tests.load.test_load import data, free_port, wait_for, wait_for_end
 from tests.truth.process import truth_server
 

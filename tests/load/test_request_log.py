@@ -26,7 +26,7 @@ from sweeper.load.request_log import (
     read_request_log,
 )
 from sweeper.load.request_logs import RequestLogsFollower, read_request_logs
-from sweeper.records import UserEvents
+from sweeper.observations import UserEvents
 
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 Row = tuple[int, int, int, int, int, float]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sweeper.load.generator import LocustGenerator
-from sweeper.records import RequestLog
+from sweeper.observations import RequestLog
 from sweeper.statistics.own_clock import Pause, own_requests
 from tests.truth.process import truth_server
 

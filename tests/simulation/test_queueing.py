@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from sweeper.records import PoolStats, RunFigures, Window
+from sweeper.observations import PoolStats
+from sweeper.records import RunFigures, Window
 from sweeper.statistics.figures import Measurement, run_figures
 from tests.builders import SAMPLE, log
 from tests.simulation.conftest import Table

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeper.records import PoolStats, RequestLog, TelemetrySample, Window
+from sweeper.observations import PoolStats, RequestLog, TelemetrySample
+from sweeper.records import Window
 from sweeper.statistics.figures import Measurement, completed_in, edges, latencies, run_figures
 from tests.builders import SAMPLE, log
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeper.records import RequestLog, SpeedLog
+from sweeper.observations import RequestLog, SpeedLog
 from sweeper.statistics.own_clock import (
     Pause,
     growth,

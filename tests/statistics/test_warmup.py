@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
-from sweeper.records import RequestLog
+from sweeper.observations import RequestLog
 from sweeper.statistics.warmup import BATCH, binned, drift, is_steady, mser5, settled_from
 from tests.builders import log
 

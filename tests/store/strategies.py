@@ -8,6 +8,7 @@ from dataclasses import fields
 
 from hypothesis import strategies as st
 
+from sweeper.observations import TelemetrySample
 from sweeper.records import (
     Case,
     Configuration,
@@ -17,7 +18,6 @@ from sweeper.records import (
     RunPlan,
     RunRecord,
     Severity,
-    TelemetrySample,
     Verdict,
 )
 

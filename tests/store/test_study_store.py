@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from sweeper.errors import StoreError, UsageError
-from sweeper.records import RequestLog, Verdict
+from sweeper.observations import RequestLog
+from sweeper.records import Verdict
 from sweeper.store import tables
 from sweeper.store.database import Database, StoredStudy
 from sweeper.store.study_store import RECOMMENDATION_FILE, StudyStore
