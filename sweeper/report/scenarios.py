@@ -19,6 +19,9 @@ COLUMNS = (
     "scenario", "users", "server", "runs", "requests/s", "p50 ms", "p95 ms", "p99 ms", "errors", "cores",
     "CPU ms", "MB", "switches",
 )  # fmt: skip
+NO_EXPECTATION = (
+    "No expectation is tested: they are of a FastAPI server, named first, against DRUM's Flask one."
+)
 WITH_LIMITS = ("rps", "p50_ms", "p95_ms", "p99_ms")
 
 
@@ -89,9 +92,7 @@ def outcome_lines(seen: Outcome) -> list[str]:
     """What follows, the expectations first."""
     lines = [hypothesis_line(one, seen) for one in seen.hypotheses]
     if not seen.hypotheses and seen.loads:
-        lines.append(
-            "No expectation is tested: they are of a FastAPI server, named first, against DRUM's Flask one."
-        )
+        lines.append(NO_EXPECTATION)
     lines += [stress_line(one, seen) for one in seen.stress]
     if seen.terms.scenarios != (Scenario.STRESS,):
         lines += _p99_note(seen)

@@ -6,8 +6,8 @@ from collections import Counter
 
 from sweeper.report.html.material import Compared
 from sweeper.report.html.parts import Part, Remarks, Section, Table, Text, Tiles, cells
-from sweeper.report.scenarios import outcome_lines
-from sweeper.report.table import duration, ratio, with_limits
+from sweeper.report.scenarios import NO_EXPECTATION
+from sweeper.report.table import duration, ratio, severest_first, with_limits
 from sweeper.scenarios.expectations import SIMILAR, Direction, Verdict
 
 WHAT = {"p99_ms": "p99", "p50_ms": "median latency", "rps": "throughput"}
@@ -28,8 +28,8 @@ def hypotheses(material: Compared) -> Section:
             )
         )
         parts.append(_table(material))
-    else:
-        parts += [Text(line) for line in outcome_lines(seen)[:1]]
+    elif seen.loads:
+        parts.append(Text(NO_EXPECTATION))
     if not seen.complete:
         parts.append(Text("The comparison is not finished: this is what shows so far.", "warning"))
     blocks = ", ".join(f"{count} of {scenario}" for scenario, count in seen.blocks.items() if count)
@@ -43,7 +43,9 @@ def hypotheses(material: Compared) -> Section:
         )
     )
     if seen.findings:
-        parts.append(Remarks(tuple((f.severity.value, f.code, f.message) for f in seen.findings)))
+        parts.append(
+            Remarks(tuple((f.severity.value, f.code, f.message) for f in severest_first(seen.findings)))
+        )
     return Section("answer", "Expectations", f"{first} against {second}", tuple(parts))
 
 
