@@ -113,7 +113,7 @@ def test_drum_is_found_beside_the_interpreter_then_in_the_path(tmp_path, monkeyp
 
 
 def test_the_command_line_of_drum(tmp_path, monkeypatch):
-    monkeypatch.setattr(drum_module, "find_drum", lambda _: "/bin/drum")
+    monkeypatch.setattr(drum_module, "find_drum", lambda *_: "/bin/drum")
     launcher = DrumLauncher(tmp_path, server_type="gunicorn")
     assert launcher.name == "drum"
     assert launcher.command_line(SMALL, 8123) == [
@@ -125,7 +125,7 @@ def test_the_command_line_of_drum(tmp_path, monkeypatch):
 
 
 def test_a_server_without_the_pool_is_named(launch, tmp_path, monkeypatch):
-    monkeypatch.setattr(drum_module, "find_drum", lambda _: "/bin/drum")
+    monkeypatch.setattr(drum_module, "find_drum", lambda *_: "/bin/drum")
     launcher = DrumLauncher(tmp_path)
     for behaviour, sentence in (
         ("flask", "DRUM 1.18.1 serves with flask"),
