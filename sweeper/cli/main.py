@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from sweeper import __version__
-from sweeper.cli import export, grid, optimize, recommend, serve, studies, train
+from sweeper.cli import doctor, export, grid, optimize, recommend, serve, studies, train
 from sweeper.errors import SweeperError, UsageError
 
 DONE, NO_ANSWER, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
@@ -49,6 +49,7 @@ optimize.register(app)
 recommend.register(app)
 studies.register(app)
 export.register(app)
+doctor.register(app)
 
 
 def main(arguments: Sequence[str]) -> int:

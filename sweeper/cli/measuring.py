@@ -15,6 +15,7 @@ from pathlib import Path
 from sweeper import preflight
 from sweeper.answers import Recommendation
 from sweeper.cli.answering import exit_code, print_text
+from sweeper.cli.diagnosing import warn_of_machine
 from sweeper.cli.dry_run import describe
 from sweeper.cli.planning import environment_differences, host_differences, plan_of
 from sweeper.cli.running import MadeMeanwhile, Prepared, run
@@ -79,6 +80,7 @@ def _measure(command: str, flags: Mapping[str, object], where: Where, *, dry_run
     prepared = _prepare(chosen, where, existing)
     if dry_run:
         sys.stdout.write(describe(prepared.plan, chosen) + "\n")
+        warn_of_machine()
         return 0
     try:
         recommendation = run(prepared, where)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sweeper.answers import Recommendation
 from sweeper.cli.answering import console
+from sweeper.cli.diagnosing import warn_of_machine
 from sweeper.cli.live import Live
 from sweeper.cli.planning import plan_of
 from sweeper.cli.where import Where, nothing_lost
@@ -77,6 +78,7 @@ def run(prepared: Prepared, where: Where) -> Recommendation:
             store.lock()
             _check_drum(prepared, store.folder)
             _begin(prepared, store)
+        warn_of_machine()
         with Live(console(stderr=True)) as live:
             if isinstance(store, SharedStudyStore):
                 recommendation = _shared(prepared, store, live, where.storage)
