@@ -10,7 +10,7 @@ from sweeper.cli.answering import console
 from sweeper.errors import UsageError
 from sweeper.launch import place_cores
 from sweeper.launch.ports import free_port
-from sweeper.machine_checks import (
+from sweeper.machine import (
     Check,
     Noise,
     before_a_study,

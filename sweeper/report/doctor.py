@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.markup import escape
 from rich.table import Table
 
-from sweeper.machine_checks import Check, CheckState, Noise, fit
+from sweeper.machine import Check, CheckState, Noise, fit
 
 STYLES = {
     CheckState.OK: "green",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from sweeper.machine_checks import TURBO_OFF, Busy, MachineFacts
+from sweeper.machine.facts import TURBO_OFF, Busy, MachineFacts
 from sweeper.procfs import parse_host_stat, parse_port_range
 from sweeper.telemetry.cgroup import cpu_group_known
 from sweeper.telemetry.files import PROC, try_read_text

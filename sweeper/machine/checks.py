@@ -1,94 +1,15 @@
-"""What a machine is like for a study: facts in, one judgement per line out (`sweeper doctor`).
+"""One judgement on each fact of a machine: the quick ones, which are made before every study, too.
 
-The quick ones are made before every study, too. What a study refuses by itself (preflight.py) or says in a
-finding is marked `told_by_study` and not said twice.
+What a study refuses by itself (preflight.py) or says in a finding is marked `told_by_study` and not said twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-
 from sweeper.findings.limits import Limits
+from sweeper.machine.facts import TURBO_OFF, Check, CheckState, MachineFacts
 from sweeper.procfs import format_cpu_list
-from sweeper.statistics.host_noise import HostNoise
 
 FEWEST_PORTS = 1000
-TURBO_OFF = {"intel_pstate/no_turbo": "1", "cpufreq/boost": "0"}
-"""What to write to turn turbo off, by the file below /sys/devices/system/cpu."""
-
-
-class CheckState(StrEnum):
-    OK = "ok"
-    WARNING = "warning"
-    UNAVAILABLE = "unavailable"
-    IMPOSSIBLE = "impossible"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line. `seen` is what the machine says, with units; `why` why that matters; `remedy` a command that
-    improves it, empty where none does."""
-
-    name: str
-    state: CheckState
-    seen: str
-    why: str
-    remedy: str = ""
-    told_by_study: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Busy:
-    """The machine over a moment of `seconds`: CPU that processes other than this one used, in cores, the
-    busiest of them as (name, pid, cores), and what the hypervisor took away, as a share of one core."""
-
-    seconds: float
-    other_cpu_cores: float | None = None
-    steal_share: float | None = None
-    busiest: tuple[tuple[str, int, float], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class MachineFacts:
-    """None: this machine does not tell. `cpu_quota_cores` None is no quota, where `cpu_quota_known`;
-    `open_files` is the highest limit this user may set, None without one; a default study
-    has `users`, who need so many. `governors` are those in use,
-    `turbo_switch` the file that turns turbo off. `cores_shared`: server and load generator share them."""
-
-    cpu_model: str | None
-    cores: int
-    affinity: tuple[int, ...]
-    cores_shared: bool
-    cpu_quota_known: bool
-    cpu_quota_cores: float | None
-    governors: tuple[str, ...]
-    turbo: bool | None
-    turbo_switch: str | None
-    busy: Busy
-    open_files: int | None
-    users: int
-    open_files_needed: int
-    port_range: tuple[int, int] | None
-    port_free: bool
-    pressure: bool
-    schedstat: bool
-    packages: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Noise:
-    """The host's noise and what it means for the default grid: `deviation` of one run, the `blocks` it takes
-    at least within the `most` that are made (None: more), or with more of them `enough`."""
-
-    host: HostNoise
-    deviation: float
-    blocks: int | None
-    most: int
-    enough: int | None
-    tolerance: float
-    values: int
 
 
 def machine_checks(facts: MachineFacts, limits: Limits | None = None) -> tuple[Check, ...]:
@@ -109,20 +30,6 @@ def machine_checks(facts: MachineFacts, limits: Limits | None = None) -> tuple[C
         _locust(facts),
         _drum(facts),
     )
-
-
-def no_proc(sentence: str) -> Check:
-    return Check("/proc", CheckState.IMPOSSIBLE, sentence, "without it nothing can be measured")
-
-
-def fit(checks: Sequence[Check]) -> bool:
-    """Whether a study can be run here."""
-    return all(check.state is not CheckState.IMPOSSIBLE for check in checks)
-
-
-def before_a_study(checks: Sequence[Check]) -> tuple[Check, ...]:
-    """The warnings that the study itself does not give."""
-    return tuple(c for c in checks if c.state is CheckState.WARNING and not c.told_by_study)
 
 
 def _cores(facts: MachineFacts) -> Check:
@@ -287,31 +194,9 @@ def _drum(facts: MachineFacts) -> Check:
     return Check("DRUM", CheckState.OK, version, f"{why}; a study checks that it has the FastAPI server")
 
 
-def noise_check(noise: Noise) -> Check:
-    """The host's part alone: a lower bound, which the study's first look replaces."""
-    host = noise.host
-    seen = (
-        f"speed varies by {host.turn_deviation:.1%} between half seconds side by side, by "
-        f"{host.overall_deviation:.1%} over {host.seconds:g} s (fastest ÷ slowest {host.range:.2f})"
-    )
-    leaves = f"in turns that leaves {noise.deviation:.1%} between runs"
-    apart = f"to tell {noise.tolerance:.0%} apart among {noise.values} values"
-    if noise.blocks is not None:
-        why = f"{leaves}: expect {noise.blocks} blocks or more {apart}; the server's own noise comes on top"
-        return Check("noise", CheckState.OK, seen, why)
-    remedy = f"sweeper grid --max-blocks {noise.enough}" if noise.enough is not None else ""
-    return Check(
-        "noise",
-        CheckState.WARNING,
-        seen,
-        f"{leaves}: more than the {noise.most} blocks of a default study {apart}; try a quieter hour or host",
-        remedy,
-    )
-
-
-def no_noise(sentence: str) -> Check:
-    return Check("noise", CheckState.UNAVAILABLE, sentence, "how many blocks it takes is not foreseen")
-
-
 def _cores_of(count: int) -> str:
     return f"{count} core{'' if count == 1 else 's'}"
+
+
+def no_proc(sentence: str) -> Check:
+    return Check("/proc", CheckState.IMPOSSIBLE, sentence, "without it nothing can be measured")
