@@ -16,9 +16,9 @@ from sweeper.machine import (
     before_a_study,
     fit,
     machine_checks,
-    no_noise,
     no_proc,
     noise_check,
+    noise_unknown,
 )
 from sweeper.measuring_lock import measuring_lock
 from sweeper.notation import seconds
@@ -102,12 +102,12 @@ def _noise(noise_s: float) -> tuple[Noise | None, Check]:
             sys.stderr.write(f"sweeper: measuring the noise of this machine for {noise_s:g} s\n")
             log = probe_host(noise_s)
     except UsageError as error:
-        return None, no_noise(str(error))
+        return None, noise_unknown(str(error))
     values = len(GridSettings().workers)
     window = Window(log.at_s[0], log.at_s[0] + noise_s) if log is not None else Window(0.0, 0.0)
     found = host_noise(log, window, STEP_S, values)
     if found is None:
-        return None, no_noise("the probe could not run often enough: the cores are taken")
+        return None, noise_unknown("the probe could not run often enough: the cores are taken")
     measured = _meaning(found)
     return measured, noise_check(measured)
 

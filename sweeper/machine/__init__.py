@@ -2,7 +2,7 @@
 
 from sweeper.machine.checks import machine_checks, no_proc
 from sweeper.machine.facts import Busy, Check, CheckState, MachineFacts, before_a_study, fit
-from sweeper.machine.noise import Noise, no_noise, noise_check
+from sweeper.machine.noise import Noise, noise_check, noise_unknown
 
 __all__ = [
     "Busy",
@@ -13,7 +13,7 @@ __all__ = [
     "before_a_study",
     "fit",
     "machine_checks",
-    "no_noise",
     "no_proc",
     "noise_check",
+    "noise_unknown",
 ]

@@ -1,6 +1,6 @@
 """One judgement on each fact of a machine: the quick ones, which are made before every study, too.
 
-What a study refuses by itself (preflight.py) or says in a finding is marked `told_by_study` and not said twice.
+What a study refuses by itself (preflight.py) or says in a finding is marked `told_by_study`: not said twice.
 """
 
 from __future__ import annotations

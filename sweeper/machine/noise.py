@@ -44,5 +44,5 @@ def noise_check(noise: Noise) -> Check:
     )
 
 
-def no_noise(sentence: str) -> Check:
+def noise_unknown(sentence: str) -> Check:
     return Check("noise", CheckState.UNAVAILABLE, sentence, "how many blocks it takes is not foreseen")

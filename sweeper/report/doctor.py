@@ -22,8 +22,8 @@ def checks_table(checks: Sequence[Check]) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("state", no_wrap=True)
     table.add_column("what", no_wrap=True)
-    table.add_column("seen", overflow="fold", ratio=4)
-    table.add_column("why it matters; what improves it", overflow="fold", ratio=5)
+    table.add_column("seen", overflow="fold")
+    table.add_column("why it matters; what improves it", overflow="fold")
     for check in checks:
         why = escape(check.why) + (f"\n[bold]→ {escape(check.remedy)}[/bold]" if check.remedy else "")
         state = f"[{STYLES[check.state]}]{check.state.value}[/]"
