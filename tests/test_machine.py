@@ -38,13 +38,13 @@ QUIET = MachineFacts(
     open_files=4096,
     open_files_needed=300,
     port_range=(32768, 60999),
-    port_free=True,
+    loopback=True,
     pressure=True,
     schedstat=True,
     packages={"locust": "2.47.0", "datarobot-drum": "1.18.1"},
 )
 NOISE = Noise(
-    host=HostNoise(10.0, 20, 0.071, 0.08, 1.42),
+    host=HostNoise(10.0, 2.5, 20, 0.071, 0.08, 1.42),
     deviation=0.016,
     blocks=5,
     most=10,
@@ -89,7 +89,7 @@ CASES: list[tuple[dict[str, Any], str, str, str, str]] = [
     ({}, "ports", "ok", "28232 (32768 to 60999)", ""),
     ({"port_range": (50000, 50099)}, "ports", "warning", "100 (50000 to 50099)", "ip_local_port_range"),
     ({"port_range": None}, "ports", "unavailable", "range is not visible", ""),
-    ({"port_free": False}, "ports", "impossible", "no port can be had on 127.0.0.1", "ip link set lo up"),
+    ({"loopback": False}, "ports", "impossible", "no server can be reached", "ip link set lo up"),
     ({}, "PSI", "ok", "there", ""),
     ({"pressure": False}, "PSI", "unavailable", "not on this kernel", "psi=1"),
     ({}, "schedstat", "ok", "there", ""),
@@ -139,9 +139,9 @@ def test_before_a_study_only_what_it_does_not_say_itself() -> None:
 
 
 def test_where_no_study_can_be_run() -> None:
-    checks = on(port_free=False)
+    checks = on(loopback=False)
     assert not fit(checks)
-    assert conclusion(checks) == "No study can be run here: ports: no port can be had on 127.0.0.1"
+    assert conclusion(checks) == "No study can be run here: ports: no server can be reached on 127.0.0.1"
     assert not fit([no_proc("there is no /proc")])
     assert not checks_object(checks, None)["fit"]
 
@@ -149,7 +149,7 @@ def test_where_no_study_can_be_run() -> None:
 def test_noise_is_told_as_blocks() -> None:
     check = noise_check(NOISE)
     assert check.state is CheckState.OK
-    assert "7.1%" in check.seen and "8.0% over 10 s" in check.seen and "1.42" in check.seen
+    assert "±7.1% within 2.5 s, ±8.0% over 10 s; fastest ÷ slowest half second 1.42" in check.seen
     assert "leaves 1.6% between runs" in check.why
     assert "expect 5 blocks or more to tell 5% apart among 5 values" in check.why
 
@@ -175,7 +175,7 @@ def test_what_is_not_measured_is_unavailable_and_null() -> None:
         }
     ]
     assert checks_object([], NOISE)["noise"] == {
-        "seconds": 10.0, "turns": 20, "turn_deviation": 0.071, "overall_deviation": 0.08,
+        "seconds": 10.0, "round_s": 2.5, "turns": 20, "turn_deviation": 0.071, "overall_deviation": 0.08,
         "fastest_over_slowest": 1.42, "deviation_of_a_run": 0.016, "blocks_at_least": 5, "most_blocks": 10,
         "tolerance": 0.05, "values": 5,
     }  # fmt: skip

@@ -9,7 +9,7 @@ import sys
 from sweeper.cli.answering import console
 from sweeper.errors import UsageError
 from sweeper.launch import place_cores
-from sweeper.launch.ports import free_port
+from sweeper.launch.ports import loopback_works
 from sweeper.machine import (
     Check,
     Noise,
@@ -74,25 +74,18 @@ def _noise_s(noise: str | None, no_noise: bool) -> float | None:
 
 
 def _quick_checks() -> tuple[Check, ...]:
-    users = GridSettings().users
+    users = GridSettings.model_validate({}).users
     try:
         facts = machine_facts(
             cores_shared=place_cores(frozenset(os.sched_getaffinity(0))).shared,
             users=users,
             open_files_needed=users + OPEN_FILES_BESIDES_USERS,
-            port_free=_port_free(),
+            loopback=loopback_works(),
             busy=look_around(),
         )
     except UsageError as error:
         return (no_proc(str(error)),)
     return machine_checks(facts)
-
-
-def _port_free() -> bool:
-    try:
-        return free_port() > 0
-    except OSError:
-        return False
 
 
 def _noise(noise_s: float) -> tuple[Noise | None, Check]:
@@ -103,7 +96,7 @@ def _noise(noise_s: float) -> tuple[Noise | None, Check]:
             log = probe_host(noise_s)
     except UsageError as error:
         return None, noise_unknown(str(error))
-    values = len(GridSettings().workers)
+    values = len(GridSettings.model_validate({}).workers)
     window = Window(log.at_s[0], log.at_s[0] + noise_s) if log is not None else Window(0.0, 0.0)
     found = host_noise(log, window, STEP_S, values)
     if found is None:
@@ -114,9 +107,9 @@ def _noise(noise_s: float) -> tuple[Noise | None, Check]:
 
 def _meaning(found: HostNoise) -> Noise:
     """For the default grid."""
-    default = GridSettings()
+    default = GridSettings.model_validate({})
     deviation = found.of_a_run(round(default.window / STEP_S))
-    longer = GridSettings(max_blocks=100)
+    longer = GridSettings.model_validate({"max_blocks": 100})
     return Noise(
         host=found,
         deviation=deviation,

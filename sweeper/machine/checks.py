@@ -25,8 +25,8 @@ def machine_checks(facts: MachineFacts, limits: Limits | None = None) -> tuple[C
         _steal(facts, limits),
         _open_files(facts),
         _ports(facts),
-        _support("PSI", facts.pressure, "a wait for cores cannot be told from work", "cores' pressure"),
-        _support("schedstat", facts.schedstat, "no run-queue wait per request", "run-queue waits"),
+        _support("PSI", facts.pressure, "pressure on the cores"),
+        _support("schedstat", facts.schedstat, "waits in the run queue"),
         _locust(facts),
         _drum(facts),
     )
@@ -39,7 +39,7 @@ def _cores(facts: MachineFacts) -> Check:
         why = "server and load generator share one: what is measured is both"
         return Check("cores", CheckState.WARNING, seen, why, told_by_study=True)
     why = (
-        "server and load generator share them: fewer are left to the server than it will have elsewhere"
+        "server and load generator share them; from 4 on, each gets cores of its own"
         if facts.cores_shared
         else "server and load generator get cores of their own"
     )
@@ -146,17 +146,17 @@ def _open_files(facts: MachineFacts) -> Check:
 
 
 def _ports(facts: MachineFacts) -> Check:
-    if not facts.port_free:
+    if not facts.loopback:
         return Check(
             "ports",
             CheckState.IMPOSSIBLE,
-            "no port can be had on 127.0.0.1",
-            "every server needs one",
-            "ip link set lo up   (or: ss -tan | wc -l, to see who has them)",
+            "no server can be reached on 127.0.0.1",
+            "every server of a study listens there",
+            "sudo ip link set lo up",
         )
     if facts.port_range is None:
         why = "each user's connection needs one, too"
-        return Check("ports", CheckState.UNAVAILABLE, "one is free; the range is not visible", why)
+        return Check("ports", CheckState.UNAVAILABLE, "the range is not visible", why)
     low, high = facts.port_range
     seen = f"{high - low + 1} ({low} to {high})"
     if high - low + 1 >= FEWEST_PORTS:
@@ -170,11 +170,11 @@ def _ports(facts: MachineFacts) -> Check:
     )
 
 
-def _support(name: str, there: bool, lacking: str, having: str) -> Check:
+def _support(name: str, there: bool, what: str) -> Check:
     if there:
-        return Check(name, CheckState.OK, "there", f"{having} can be seen in every run")
+        return Check(name, CheckState.OK, "there", f"{what}: recorded with every run")
     remedy = "boot with psi=1 on the kernel's command line" if name == "PSI" else ""
-    return Check(name, CheckState.UNAVAILABLE, "not on this kernel", lacking, remedy)
+    return Check(name, CheckState.UNAVAILABLE, "not on this kernel", f"{what}: missing from the runs", remedy)
 
 
 def _locust(facts: MachineFacts) -> Check:

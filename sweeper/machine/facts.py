@@ -43,10 +43,12 @@ class Busy:
 
 @dataclass(frozen=True, slots=True)
 class MachineFacts:
-    """None: this machine does not tell. `cpu_quota_cores` None is no quota, where `cpu_quota_known`;
-    `open_files` is the highest limit this user may set, None without one; a default study
-    has `users`, who need so many. `governors` are those in use,
-    `turbo_switch` the file that turns turbo off. `cores_shared`: server and load generator share them."""
+    """None: this machine does not tell. `cpu_quota_cores` None is no quota, where `cpu_quota_known`.
+
+    `cores_shared`: server and load generator share them. `governors` are those in use, `turbo_switch` is the
+    file that turns turbo off. `open_files` is the highest limit this user may set, None without one; the
+    `users` of a default study need `open_files_needed`. `loopback`: a server here can be reached.
+    """
 
     cpu_model: str | None
     cores: int
@@ -62,7 +64,7 @@ class MachineFacts:
     users: int
     open_files_needed: int
     port_range: tuple[int, int] | None
-    port_free: bool
+    loopback: bool
     pressure: bool
     schedstat: bool
     packages: Mapping[str, str]

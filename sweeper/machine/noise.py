@@ -26,8 +26,9 @@ def noise_check(noise: Noise) -> Check:
     """The host's part alone: a lower bound, which the study's first look replaces."""
     host = noise.host
     seen = (
-        f"speed varies by {host.turn_deviation:.1%} between half seconds side by side, by "
-        f"{host.overall_deviation:.1%} over {host.seconds:g} s (fastest ÷ slowest {host.range:.2f})"
+        f"speed of the cores: ±{host.turn_deviation:.1%} within {host.round_s:g} s, "
+        f"±{host.overall_deviation:.1%} over {host.seconds:g} s; "
+        f"fastest ÷ slowest half second {host.range:.2f}"
     )
     leaves = f"in turns that leaves {noise.deviation:.1%} between runs"
     apart = f"to tell {noise.tolerance:.0%} apart among {noise.values} values"

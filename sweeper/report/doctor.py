@@ -74,6 +74,7 @@ def _noise_object(noise: Noise) -> dict[str, object]:
     host = noise.host
     return {
         "seconds": round(host.seconds, 3),
+        "round_s": round(host.round_s, 3),
         "turns": host.turns,
         "turn_deviation": round(host.turn_deviation, 6),
         "overall_deviation": round(host.overall_deviation, 6),

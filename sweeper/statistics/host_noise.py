@@ -24,10 +24,11 @@ SHARE_NEEDED = 0.75  # of the turns must have a figure: the rest of a torn measu
 
 @dataclass(frozen=True, slots=True)
 class HostNoise:
-    """Deviations of the log of the host's speed. `turn_deviation` is that of one turn from the others of its
-    round, `overall_deviation` that of all turns, `range` the fastest turn's speed ÷ the slowest's."""
+    """Deviations of the log of the host's speed. `turn_deviation` is that of the turns within a round of
+    `round_s`, `overall_deviation` that of all turns, `range` the fastest turn's speed ÷ the slowest's."""
 
     seconds: float
+    round_s: float
     turns: int
     turn_deviation: float
     overall_deviation: float
@@ -63,6 +64,7 @@ def host_noise(log: SpeedLog | None, window: Window, turn_s: float, values: int)
         return None
     return HostNoise(
         seconds=count * turn_s,
+        round_s=min(count, values) * turn_s,
         turns=len(known),
         turn_deviation=math.sqrt(squares / freedom),
         overall_deviation=float(known.std(ddof=1)),

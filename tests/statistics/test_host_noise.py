@@ -38,7 +38,7 @@ def noise_of(logs: np.ndarray) -> HostNoise:
 
 def test_a_steady_host_has_none() -> None:
     found = noise_of(np.zeros(20))
-    assert (found.seconds, found.turns) == (10.0, 20)
+    assert (found.seconds, found.round_s, found.turns) == (10.0, 2.5, 20)
     assert found.turn_deviation == pytest.approx(0.0, abs=1e-12)
     assert found.overall_deviation == pytest.approx(0.0, abs=1e-12)
     assert found.range == pytest.approx(1.0)

@@ -15,6 +15,7 @@ from sweeper.machine.facts import Busy, MachineFacts
 from sweeper.telemetry.host_noise import probe_host
 from sweeper.telemetry.machine import look_around, machine_facts
 from tests.telemetry.test_host import BARE, FULL, cgroups
+from tests.test_measuring_lock import hold
 
 CPU = "sys/devices/system/cpu"
 
@@ -24,7 +25,7 @@ def facts(root) -> MachineFacts:
         cores_shared=True,
         users=100,
         open_files_needed=300,
-        port_free=True,
+        loopback=True,
         busy=Busy(0.5),
         proc=root,
         sys=root / "sys",
@@ -110,3 +111,35 @@ def test_the_command_measures_the_noise(capsys):
         assert noise["seconds"] == 2.0 and noise["turns"] in (3, 4)
         assert noise["turn_deviation"] > 0 and noise["fastest_over_slowest"] > 1
         assert f"leaves {noise['deviation_of_a_run']:.1%} between runs" in check["why"]
+
+
+def test_a_study_that_measures_is_not_disturbed(capsys):
+    holder = hold()
+    try:
+        assert main(["doctor", "--noise", "2s", "--json"]) == 0
+    finally:
+        holder.kill()
+        holder.communicate()
+    found = json.loads(capsys.readouterr().out)
+    assert found["noise"] is None
+    noise = found["checks"][-1]
+    assert (noise["check"], noise["state"]) == ("noise", "unavailable")
+    assert f"another sweeper (pid {holder.pid}) is measuring" in noise["seen"]
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core is all there is")
+def test_a_study_warns_before_it_starts(tmp_path, monkeypatch, capsys):
+    """Of servers that end at once, since only what comes before them matters."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
+    served = ["--launcher", "command", "--server-command", "false {port}", "--data", "rows.csv"]
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert main(["grid", "--quick", "--workers", "1,2", *served, "--json"]) == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["status"] in ("inconclusive", "infeasible")
+    assert printed.err.index("sweeper: warning: affinity: cores ") < printed.err.index("block 1")
+    assert printed.err.count("warning: affinity") == 1
