@@ -188,6 +188,14 @@ def parse_cfs_quota(quota_text: str, period_text: str) -> float | None:
     return _cores(quota_text.strip(), period_text.strip())
 
 
+def parse_port_range(text: str) -> tuple[int, int] | None:
+    """/proc/sys/net/ipv4/ip_local_port_range (ip(7)): first and last port given to who asks for any."""
+    fields = text.split()
+    if len(fields) != 2 or not all(map(_is_number, fields)) or int(fields[0]) > int(fields[1]):
+        return None
+    return int(fields[0]), int(fields[1])
+
+
 def parse_inactive_file(text: str) -> int:
     """Bytes of cached files that the kernel gives up first, from memory.stat; 0 where it does not say."""
     fields = dict(line.split(maxsplit=1) for line in text.splitlines() if " " in line)

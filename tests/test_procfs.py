@@ -243,6 +243,21 @@ def test_cfs_quota(quota, period, expected):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("32768\t60999\n", (32768, 60999)),
+        ("5 5", (5, 5)),
+        ("", None),
+        ("32768", None),
+        ("60999 32768", None),
+        ("a b", None),
+    ],
+)
+def test_port_range(text, expected):
+    assert procfs.parse_port_range(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
         ("2147483648\n", 2_147_483_648),
         ("9223372036854771712\n", None),
         ("9223372036854710272\n", None),
@@ -326,6 +341,7 @@ TEXT_PARSERS = [
     procfs.parse_cpu_pressure,
     procfs.parse_throttling,
     procfs.parse_cpu_max,
+    procfs.parse_port_range,
     procfs.parse_memory_limit,
     procfs.parse_cpu_model,
     procfs.parse_cgroup_paths,

@@ -12,6 +12,7 @@ import typer
 
 from sweeper.cli import (
     compare,
+    doctor,
     export,
     grid,
     load_worker,
@@ -65,6 +66,7 @@ report.register(app)
 studies.register(app)
 export.register(app)
 compare.register(app)
+doctor.register(app)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from sweeper import preflight
 from sweeper.cli.answering import exit_code, print_text
+from sweeper.cli.diagnosing import warn_of_machine
 from sweeper.cli.dry_run import describe
 from sweeper.cli.outcomes import outcome_exit_code, print_outcome
 from sweeper.cli.planning import environment_differences, host_differences, plan_of, scenario_plan_of
@@ -51,6 +52,7 @@ def _measure(command: str, flags: Mapping[str, object], where: Where, *, dry_run
     prepared = _prepare(chosen, where, existing)
     if dry_run:
         sys.stdout.write(describe(prepared.plan, chosen) + "\n")
+        warn_of_machine()
         return 0
     hosts = load_hosts(chosen)
     if hosts is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sweeper.answers import Recommendation
 from sweeper.cli.answering import console
+from sweeper.cli.diagnosing import warn_of_machine
 from sweeper.cli.live import Live
 from sweeper.cli.planning import plan_of
 from sweeper.cli.where import Where, nothing_lost
@@ -91,6 +92,7 @@ def run(prepared: Prepared, where: Where) -> Answer:
             _check_locustfile(prepared, store.folder)
             _check_drum(prepared, store.folder)
             _begin(prepared, store)
+        warn_of_machine()
         with Live(console(stderr=True)) as live:
             if isinstance(store, SharedStudyStore):
                 found: Answer = _shared(prepared, store, live, where.storage)

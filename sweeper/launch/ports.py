@@ -7,6 +7,7 @@ import socket
 import psutil
 
 HOST = "127.0.0.1"
+_CONNECT_TIMEOUT_S = 5.0
 # As asyncio (so uvicorn), gunicorn and werkzeug put it.
 _PORT_TAKEN = ("address already in use", "connection in use", "is in use by another program")
 
@@ -17,6 +18,16 @@ def free_port() -> int:
         listener.bind((HOST, 0))
         port: int = listener.getsockname()[1]
         return port
+
+
+def loopback_works() -> bool:
+    """Whether a server can listen on a port of this machine and be reached there."""
+    try:
+        with socket.create_server((HOST, 0)) as listener:
+            socket.create_connection(listener.getsockname(), _CONNECT_TIMEOUT_S).close()
+    except OSError:
+        return False
+    return True
 
 
 def says_port_taken(log: str) -> bool:

@@ -203,8 +203,14 @@ def _blocks_needed(
     if deviation is None or any(s.why for s in standings if s.state is State.UNSETTLED):
         return None
     compared = [s for s in standings if s.gap is not None]
+    return foreseen_blocks(compared, deviation, rule, max(2, blocks_made + 1))
+
+
+def foreseen_blocks(compared: Sequence[Standing], deviation: float, rule: Rule, first: int = 2) -> int | None:
+    """The blocks, from `first` on, after which all gaps would be settled if they and the residual `deviation`
+    of one run's log objective were the truth; None where that is not within `FORESEEABLE_BLOCKS`."""
     error = rule.gap_error(elimination=False)
-    for blocks in range(max(2, blocks_made + 1), FORESEEABLE_BLOCKS + 1):
+    for blocks in range(first, FORESEEABLE_BLOCKS + 1):
         freedom = (blocks - 1) * (len(compared) - 1)
         reach = contrast_quantile(error, len(compared) - 1, freedom) * deviation * math.sqrt(2 / blocks)
         for standing in compared:

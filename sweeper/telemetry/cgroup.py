@@ -50,6 +50,12 @@ def cpu_quota_cores(proc: Path, pid: int | str = "self") -> float | None:
     return min((quota for quota in quotas if quota is not None), default=None)
 
 
+def cpu_group_known(proc: Path, pid: int | str = "self") -> bool:
+    """Whether the process's CPU group can be seen, so that "no quota" means that there is none."""
+    _, levels = _levels(proc, pid, "cpu")
+    return any(level.is_dir() for level in levels)
+
+
 def memory_limit_bytes(proc: Path, pid: int | str = "self") -> int | None:
     """The smallest memory limit that holds for the process; None without one."""
     version, levels = _levels(proc, pid, "memory")
