@@ -22,12 +22,24 @@ from sweeper.report.table import (
 from sweeper.report.trials import search_lines, trials_table
 
 FORMATS = ("text", "json", "env", "drum-yaml")
-WIDTH = 130  # columns the table needs when nobody's terminal says otherwise
+WIDTH = 240  # columns where there is no terminal: more than any table needs
 
 
 def console(*, stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     return Console(file=stream, width=None if stream.isatty() else WIDTH, highlight=False)
+
+
+def say(out: Console, *lines: str) -> None:
+    """Prose: broken between words on a terminal, one line each elsewhere."""
+    for line in lines:
+        out.print(line, highlight=False, markup=False, soft_wrap=not out.is_terminal)
+
+
+def say_as_is(out: Console, *lines: str) -> None:
+    """What is to be copied, however wide the terminal."""
+    for line in lines:
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def exit_code(recommendation: Recommendation) -> int:
@@ -65,10 +77,15 @@ def print_text(recommendation: Recommendation, where: Where) -> None:
     lines += search_lines(recommendation)
     lines += confirmation_lines(recommendation)
     lines += findings_lines(recommendation.findings)
-    command = f"sweeper recommend {recommendation.study}{where.flags}"
+    say(out, *lines, "")
+    name = f"{recommendation.study}{where.flags}"
     if recommendation.workers is not None:
-        lines += ["", f"To paste:   {command} --format env   (or drum-yaml){where.password_note}"]
+        say_as_is(
+            out, f"To paste:   sweeper recommend {name} --format env   (or drum-yaml){where.password_note}"
+        )
     runs = where.studies_dir / recommendation.study / "runs.csv"
-    lines += [f"Read more:  {command} --format json; every run is in {runs}"]
-    for line in lines:
-        out.print(line, markup=False, soft_wrap=True)
+    say_as_is(
+        out,
+        f"Look at it: sweeper report {name}   (a page for the browser)",
+        f"Read more:  sweeper recommend {name} --format json; every run is in {runs}",
+    )

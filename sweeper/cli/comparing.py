@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from sweeper.cli.answering import console
+from sweeper.cli.answering import console, say
 from sweeper.cli.loading import Recorded, place_of, recorded
 from sweeper.cli.where import Where, nothing_lost, stored_settings
 from sweeper.comparison import Comparison, Side, compare
@@ -95,8 +95,6 @@ def _listed(found: Recorded, chosen: StudySettings) -> Listed:
 def _print(seen: Comparison, studies: list[Listed]) -> None:
     out = console()
     lines = [f"{side}  {one_line(study)}" for side, study in zip("AB", studies, strict=True)]
-    for line in (*lines, *differences_lines(seen), ""):
-        out.print(line, markup=False, soft_wrap=True)
+    say(out, *lines, *differences_lines(seen), "")
     out.print(comparison_table(seen))
-    for line in (*legend(seen), "", *verdict_lines(seen)):
-        out.print(line, markup=False, soft_wrap=True)
+    say(out, *legend(seen), "", *verdict_lines(seen))

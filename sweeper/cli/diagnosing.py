@@ -6,7 +6,7 @@ import json
 import os
 import sys
 
-from sweeper.cli.answering import console
+from sweeper.cli.answering import console, say
 from sweeper.errors import UsageError
 from sweeper.launch import place_cores
 from sweeper.launch.ports import loopback_works
@@ -47,7 +47,7 @@ def diagnose(noise: str | None, *, no_noise: bool, as_json: bool) -> int:
         out = console()
         out.print(checks_table(checks))
         out.print()
-        out.print(conclusion(checks), markup=False, soft_wrap=True)
+        say(out, conclusion(checks))
     return 0 if fit(checks) else 1
 
 

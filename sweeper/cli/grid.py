@@ -56,11 +56,14 @@ def register(app: typer.Typer) -> None:
         allow_drift: o.AllowDrift = False,
         dry_run: o.DryRun = False,
         json: o.Json = False,
+        quiet: o.Quiet = False,
+        verbose: o.Verbose = False,
     ) -> int:
         """Compare worker counts in randomised blocks and recommend the smallest that is as good as any."""
         flags = dict(locals())
-        from sweeper.cli.measuring import measure
+        from sweeper.cli.measuring import Manner, measure
         from sweeper.cli.where import Where
 
         where = Where.from_flags(study, studies_dir, storage, config, allow_drift, host_name)
-        return measure("grid", flags, where, dry_run=dry_run, as_json=json)
+        manner = Manner.of(dry_run=dry_run, as_json=json, quiet=quiet, verbose=verbose)
+        return measure("grid", flags, where, manner)

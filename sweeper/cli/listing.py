@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from sweeper.cli.answering import console
+from sweeper.cli.answering import console, say
 from sweeper.cli.loading import recorded_of
 from sweeper.cli.where import Where, nothing_lost, stored_settings
 from sweeper.errors import SweeperError
@@ -21,8 +21,7 @@ def print_studies(where: Where, *, as_json: bool) -> int:
         return 0
     out = console()
     out.print(studies_table(listed))
-    for line in troubles(listed):
-        out.print(line, markup=False, soft_wrap=True)
+    say(out, *troubles(listed))
     return 0
 
 

@@ -1,17 +1,23 @@
-"""What a person sees while a study runs: a live line on a terminal, plain lines elsewhere. On stderr."""
+"""What a person sees while a study runs, on stderr: on a terminal a picture that changes in place below the
+finished runs, elsewhere one line for each thing that happens."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from enum import Enum
 
-from rich.console import Console
-from rich.status import Status as Spinner
+from rich.console import Console, Group, RenderableType
+from rich.live import Live as Region
+from rich.spinner import Spinner
+from rich.text import Text
 
 from sweeper.answers import Recommendation, Search
-from sweeper.records import Configuration, RunPlan, RunRecord
+from sweeper.cli.answering import say
+from sweeper.records import Configuration, Finding, RunPlan, RunRecord, Severity
+from sweeper.report.bars import bars
 from sweeper.report.scenarios import hypothesis_line, outcome_table, stress_line
-from sweeper.report.table import candidates_table, duration, outlook, run_line, stage
+from sweeper.report.table import candidates_table, duration, findings_lines, outlook, run_line, stage
 from sweeper.report.trials import trials_table
 from sweeper.scenarios.outcome import Outcome
 from sweeper.scenarios.terms import Scenario
@@ -19,89 +25,126 @@ from sweeper.study import Progress
 from sweeper.under_load import State
 
 
-class Live:
-    """An Observer that prints. Use as a context manager, so that the live line is taken away again."""
+class Show(Enum):
+    """QUIET is what goes wrong only, VERBOSE also each phase of each run and a table after each block."""
 
-    def __init__(self, console: Console) -> None:
+    QUIET = "quiet"
+    NORMAL = "normal"
+    VERBOSE = "verbose"
+
+
+class Live:
+    """An Observer that prints. Use as a context manager, so that the picture is taken away again."""
+
+    def __init__(self, console: Console, show: Show = Show.NORMAL) -> None:
         self._console = console
-        self._spinner: Spinner | None = None
+        self._show = show
+        draws = console.is_terminal and not console.is_dumb_terminal and show is not Show.QUIET
+        self._region = Region(console=console, transient=True, auto_refresh=True) if draws else None
+        self._picture: tuple[RenderableType, ...] = ()
+        self._spinner = Spinner("dots")
         self._progress: Progress | None = None
         self._spent_s: dict[str, float] = {}  # on each run under way
+        self._states: dict[str, State] = {}
+        self._said: set[str] = set()  # codes of findings
         self._label_width = 12
 
     def __enter__(self) -> Live:
+        if self._region is not None:
+            self._region.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._spinner is not None:
-            self._spinner.stop()
-            self._spinner = None
+        if self._region is not None:
+            self._region.stop()
 
     def runs_started(self, plans: Sequence[RunPlan], progress: Progress) -> None:
         self._progress = progress
         self._label_width = max(self._label_width, *(len(plan.label) for plan in plans))
         self._spent_s = dict.fromkeys((plan.run_id for plan in plans), 0.0)
+        self._states.clear()
 
     def run_state(self, plan: RunPlan, state: State, elapsed_s: float) -> None:
-        if not self._console.is_terminal or self._progress is None:
+        if self._show is Show.VERBOSE and self._states.get(plan.run_id) is not state:
+            self._say(f"{stage(plan)}  {plan.label:<{self._label_width}} {state.value}, {elapsed_s:.0f} s")
+        self._states[plan.run_id] = state
+        if self._region is None or self._progress is None:
             return
         self._spent_s[plan.run_id] = elapsed_s
-        progress = self._progress
-        left_s = max(0.0, progress.left_s - sum(self._spent_s.values()))
+        left_s = max(0.0, self._progress.left_s - sum(self._spent_s.values()))
         side_by_side = f" ({len(self._spent_s)} runs take turns)" if len(self._spent_s) > 1 else ""
-        text = (
+        self._draw(
             f"{stage(plan)}{side_by_side}, {plan.label}: {state.value}, {elapsed_s:.0f} s   "
-            f"about {duration(left_s)} to {progress.until}"
+            f"about {duration(left_s)} to {self._progress.until}"
         )
-        if self._spinner is None:
-            self._spinner = self._console.status(text)
-            self._spinner.start()
-        else:
-            self._spinner.update(text)
 
     def run_finished(self, record: RunRecord) -> None:
         if self._progress is not None:
             left = self._progress.runs_left - 1
             self._progress = dataclasses.replace(self._progress, runs_left=left)
         self._spent_s.pop(record.plan.run_id, None)
-        self._print(run_line(record, self._label_width))
+        self._say(run_line(record, self._label_width))
+        if record.figures is None and record.findings:  # its line has said why
+            self._said.add(record.findings[0].code)
+        self._findings(record.findings)
 
     def block_finished(self, block: int, so_far: Recommendation) -> None:
         if so_far.complete:
             return  # the answer, with the same table, follows
-        self._console.print()
-        self._console.print(candidates_table(so_far))
-        self._print(outlook(so_far))
-        self._console.print()
+        self._picture_is(bars(so_far), outlook(so_far), verbose=candidates_table(so_far))
 
     def round_finished(self, number: int, so_far: Search) -> None:
         left = so_far.wanted - sum(1 for trial in so_far.trials if trial.runs)
-        self._console.print()
-        self._console.print(trials_table(so_far, most=8))
-        self._print(
-            f"search round {number}: {len(so_far.trials)} of {so_far.wanted} configurations tried"
-            + ("" if left else "; the best ones go on to fresh blocks once each has had its runs")
+        line = f"search round {number}: {len(so_far.trials)} of {so_far.wanted} configurations tried" + (
+            "" if left else "; the best ones go on to fresh blocks once each has had its runs"
         )
-        self._console.print()
+        table = trials_table(so_far, most=8)
+        self._picture_is(table, line, verbose=table)
 
     def scenario_look(self, scenario: Scenario, block: int, so_far: Outcome) -> None:
         if so_far.complete:
             return
-        self._console.print()
         if scenario is Scenario.STRESS:
-            for one in so_far.stress:
-                self._print(stress_line(one, so_far))
-        else:
-            self._console.print(outcome_table(so_far))
-            for hypothesis in so_far.hypotheses:
-                self._print(hypothesis_line(hypothesis, so_far))
-        self._console.print()
+            self._picture_is(None, *(stress_line(one, so_far) for one in so_far.stress))
+            return
+        table = outcome_table(so_far)
+        self._picture_is(table, *(hypothesis_line(one, so_far) for one in so_far.hypotheses), verbose=table)
 
     def waiting(self, why: str) -> None:
-        self._print(why)
+        self._say(why)
 
     def eliminated(self, configuration: Configuration, block: int, why: str) -> None:
-        self._print(f"{configuration.label} is dropped after block {block}: {why}")
+        self._say(f"{configuration.label} is dropped after block {block}: {why}")
 
-    def _print(self, line: str) -> None:
-        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+    def _findings(self, findings: Sequence[Finding]) -> None:
+        """What each kind means and what to do, once; the line of every further run names its code."""
+        for finding in findings:
+            if finding.code in self._said:
+                continue
+            if finding.severity is not Severity.INFO or self._show is Show.VERBOSE:
+                self._said.add(finding.code)
+                say(self._console, *findings_lines([finding]))
+
+    def _picture_is(
+        self, drawn: RenderableType | None, *lines: str, verbose: RenderableType | None = None
+    ) -> None:
+        """On a terminal what is drawn stays below all lines; elsewhere only the lines are printed."""
+        if self._show is Show.VERBOSE and verbose is not None:
+            self._console.print()
+            self._console.print(verbose)
+        if self._region is None:
+            self._say(*lines)
+        else:
+            self._picture = (*([] if drawn is None else [drawn]), *(Text(line) for line in lines))
+            self._draw()
+
+    def _draw(self, status: str | None = None) -> None:
+        assert self._region is not None
+        if status is not None:
+            self._spinner.update(text=Text(status, overflow="ellipsis", no_wrap=True))
+        gap = [Text()] if self._picture else []
+        self._region.update(Group(*gap, *self._picture, self._spinner))
+
+    def _say(self, *lines: str) -> None:
+        if self._show is not Show.QUIET:
+            say(self._console, *lines)

@@ -6,12 +6,14 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sweeper import preflight
 from sweeper.cli.answering import exit_code, print_text
 from sweeper.cli.diagnosing import warn_of_machine
 from sweeper.cli.dry_run import describe
+from sweeper.cli.live import Show
 from sweeper.cli.outcomes import outcome_exit_code, print_outcome
 from sweeper.cli.planning import environment_differences, host_differences, plan_of, scenario_plan_of
 from sweeper.cli.running import Answer, MadeMeanwhile, Prepared, as_object, run
@@ -25,15 +27,30 @@ from sweeper.study_settings import ON_OR_OFF, ScenarioSettings, StudySettings
 from sweeper.telemetry import require_proc
 
 
-def measure(command: str, flags: Mapping[str, object], where: Where, *, dry_run: bool, as_json: bool) -> int:
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a study is run and shown."""
+
+    dry_run: bool
+    as_json: bool
+    show: Show
+
+    @staticmethod
+    def of(*, dry_run: bool, as_json: bool, quiet: bool, verbose: bool) -> Manner:
+        if quiet and verbose:
+            raise UsageError("--quiet and --verbose contradict each other: give one of them")
+        return Manner(dry_run, as_json, Show.QUIET if quiet else Show.VERBOSE if verbose else Show.NORMAL)
+
+
+def measure(command: str, flags: Mapping[str, object], where: Where, manner: Manner) -> int:
     """`sweeper grid` and its kin: check, run or resume, print the answer. Returns the exit code."""
     try:
-        return _measure(command, flags, where, dry_run=dry_run, as_json=as_json)
+        return _measure(command, flags, where, manner)
     except MadeMeanwhile:  # by another host: join that
-        return _measure(command, flags, where, dry_run=dry_run, as_json=as_json)
+        return _measure(command, flags, where, manner)
 
 
-def _measure(command: str, flags: Mapping[str, object], where: Where, *, dry_run: bool, as_json: bool) -> int:
+def _measure(command: str, flags: Mapping[str, object], where: Where, manner: Manner) -> int:
     require_proc()
     flags = {name: value for name, value in flags.items() if value is not False or name in ON_OR_OFF}
     file, file_name = where.settings_file()
@@ -47,10 +64,10 @@ def _measure(command: str, flags: Mapping[str, object], where: Where, *, dry_run
                 "name, or leave them out to resume it"
             )
         if existing.complete:
-            return _print(recorded_answer(where), where, as_json)
+            return _print(recorded_answer(where), where, manner.as_json)
     chosen = stored_settings(existing) if existing is not None else settings(given)
     prepared = _prepare(chosen, where, existing)
-    if dry_run:
+    if manner.dry_run:
         sys.stdout.write(describe(prepared.plan, chosen) + "\n")
         warn_of_machine()
         return 0
@@ -58,14 +75,14 @@ def _measure(command: str, flags: Mapping[str, object], where: Where, *, dry_run
     if hosts is not None:
         sys.stderr.write(f"sweeper: {hosts.how_to_start(chosen.locustfile)}\n")
     try:
-        found = run(prepared, where)
+        found = run(prepared, where, manner.show)
     except KeyboardInterrupt:
         sys.stderr.write(
             "\nsweeper: interrupted; every finished run is saved; to go on: "
             f"sweeper {command} --study {prepared.name}{where.flags}{where.host_flag}{where.password_note}\n"
         )
         return 130
-    return _print(found, where, as_json)
+    return _print(found, where, manner.as_json)
 
 
 def _print(found: Answer, where: Where, as_json: bool) -> int:

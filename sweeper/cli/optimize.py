@@ -57,11 +57,14 @@ def register(app: typer.Typer) -> None:
         allow_drift: o.AllowDrift = False,
         dry_run: o.DryRun = False,
         json: o.Json = False,
+        quiet: o.Quiet = False,
+        verbose: o.Verbose = False,
     ) -> int:
         """Search worker counts, and what they go with, by Optuna; confirm the best in fresh blocks."""
         flags = dict(locals())
-        from sweeper.cli.measuring import measure
+        from sweeper.cli.measuring import Manner, measure
         from sweeper.cli.where import Where
 
         where = Where.from_flags(study, studies_dir, storage, config, allow_drift, host_name)
-        return measure("optimize", flags, where, dry_run=dry_run, as_json=json)
+        manner = Manner.of(dry_run=dry_run, as_json=json, quiet=quiet, verbose=verbose)
+        return measure("optimize", flags, where, manner)

@@ -220,3 +220,16 @@ Json: TypeAlias = Annotated[
         "--json", help="The recommendation as one line of JSON, last on stdout.", rich_help_panel=PLACE
     ),
 ]
+Quiet: TypeAlias = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="While it runs, only what goes wrong.", rich_help_panel=PLACE),
+]
+Verbose: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--verbose",
+        "-v",
+        help="Also each phase of each run, and the whole table after each block.",
+        rich_help_panel=PLACE,
+    ),
+]

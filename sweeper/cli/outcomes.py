@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sweeper.cli.answering import console
+from sweeper.cli.answering import console, say, say_as_is
 from sweeper.cli.where import Where
 from sweeper.report.scenarios import outcome_lines, outcome_table
 from sweeper.scenarios.outcome import Outcome
@@ -13,10 +13,14 @@ def print_outcome(seen: Outcome, where: Where) -> None:
     if seen.loads:
         out.print(outcome_table(seen))
         out.print()
-    folder = where.studies_dir / seen.study
-    read_more = f"Read more:  sweeper scenarios --study {seen.study}{where.flags} --json; every run is in "
-    for line in (*outcome_lines(seen), "", f"{read_more}{folder / 'runs.csv'}"):
-        out.print(line, markup=False, soft_wrap=True)
+    say(out, *outcome_lines(seen), "")
+    name = f"{seen.study}{where.flags}"
+    runs = where.studies_dir / seen.study / "runs.csv"
+    say_as_is(
+        out,
+        f"Look at it: sweeper report {name}   (a page for the browser)",
+        f"Read more:  sweeper scenarios --study {name} --json; every run is in {runs}",
+    )
 
 
 def outcome_exit_code(seen: Outcome) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from sweeper.answers import Recommendation
 from sweeper.cli.answering import console
 from sweeper.cli.diagnosing import warn_of_machine
-from sweeper.cli.live import Live
+from sweeper.cli.live import Live, Show
 from sweeper.cli.planning import plan_of
 from sweeper.cli.where import Where, nothing_lost
 from sweeper.course import StudyPlan
@@ -75,7 +75,7 @@ class MadeMeanwhile(Exception):
     """Another host has made a study of this name since it was looked for."""
 
 
-def run(prepared: Prepared, where: Where) -> Answer:
+def run(prepared: Prepared, where: Where, show: Show) -> Answer:
     """Raises UsageError for whatever is found before anything is started, MadeMeanwhile likewise."""
     with measuring_lock(), ExitStack() as held:
         with nothing_lost():
@@ -93,7 +93,7 @@ def run(prepared: Prepared, where: Where) -> Answer:
             _check_drum(prepared, store.folder)
             _begin(prepared, store)
         warn_of_machine()
-        with Live(console(stderr=True)) as live:
+        with Live(console(stderr=True), show) as live:
             if isinstance(store, SharedStudyStore):
                 found: Answer = _shared(prepared, store, live, where.storage)
             else:

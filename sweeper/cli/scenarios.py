@@ -100,20 +100,23 @@ def register(app: typer.Typer) -> None:
                 "--json", help="The result as one line of JSON, last on stdout.", rich_help_panel=o.PLACE
             ),
         ] = False,
+        quiet: o.Quiet = False,
+        verbose: o.Verbose = False,
     ) -> int:
         """Compare the FastAPI server with DRUM's Flask server: one user, many, and as many as they bear."""
         flags = dict(locals())
-        from sweeper.cli.measuring import measure
+        from sweeper.cli.measuring import Manner, measure
         from sweeper.cli.where import Where
         from sweeper.config import flag
         from sweeper.study_settings import setting_names
 
         where = Where.from_flags(study, studies_dir, storage, config, allow_drift)
+        manner = Manner.of(dry_run=dry_run, as_json=json, quiet=quiet, verbose=verbose)
         if scenario != "tuning":
             flags["scenarios"] = None if scenario == "all" else scenario
-            return measure("scenarios", flags, where, dry_run=dry_run, as_json=json)
+            return measure("scenarios", flags, where, manner)
         own = set(setting_names("scenarios")) - set(setting_names("grid"))
         given = sorted(flag(name) for name in own if flags.get(name) is not None)
         if given:
             raise UsageError(f"{given[0]} is not for tuning, which is the worker grid: leave it out")
-        return measure("grid", flags, where, dry_run=dry_run, as_json=json)
+        return measure("grid", flags, where, manner)

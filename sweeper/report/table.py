@@ -85,15 +85,15 @@ def _cells(
         ("→ " if chosen else "") + first,
         *rest,
         run_counts(candidate.runs, candidate.suspect_runs, candidate.failed_runs),
-        _with_half_width(candidate.rps, candidate.blocks),
-        _behind(candidate.relative_to_best),
+        half_width(candidate.rps, candidate.blocks),
+        behind(candidate.relative_to_best),
         _latency(candidate, "p50"),
         _latency(candidate, "p95"),
         p99,
         "-" if candidate.error_rate is None else f"{candidate.error_rate:.1%}",
         _number(candidate.cpu_ms_per_request, 1),
         _number(None if switches is None or involuntary is None else switches + involuntary, 1),
-        _state(candidate, chosen),
+        "the answer" if chosen else state_word(candidate),
     )
 
 
@@ -107,15 +107,14 @@ def run_counts(valid: int, suspect: int, failed: int) -> str:
     return text
 
 
-def _state(candidate: Candidate, chosen: bool) -> str:
-    if chosen:
-        return "the answer"
+def state_word(candidate: Candidate) -> str:
+    """What a look has shown of it."""
     if candidate.eliminated_after is not None:
         return f"dropped after block {candidate.eliminated_after}"
     return {"acceptable": "as good", "excluded": "excluded", "unsettled": "unsettled"}[candidate.state]
 
 
-def _with_half_width(interval: Interval | None, blocks: int) -> str:
+def half_width(interval: Interval | None, blocks: int) -> str:
     """Two blocks do give an interval, but one as wide as the figure itself."""
     if interval is None:
         return "-"
@@ -124,7 +123,7 @@ def _with_half_width(interval: Interval | None, blocks: int) -> str:
     return f"{interval.mean:.1f} ±{max(interval.high - interval.mean, interval.mean - interval.low):.1f}"
 
 
-def _behind(interval: Interval | None) -> str:
+def behind(interval: Interval | None) -> str:
     """0.12 (0.08 to 0.17) as `12% (8..17)`: an unknown upper end is open."""
     if interval is None or interval.low is None:
         return "-"

@@ -161,6 +161,8 @@ CASES: list[tuple[list[str], list[str]]] = [
     (["compare", "one", "two", "--tolerance", "much"], ["--tolerance 'much'", "0.05"]),
     (["compare", "one two", "two"], ["'one two'", "letters"]),
     (["compare", "one", "two", "--storage", "mysql://somewhere"], ["--storage", "sqlite:///"]),
+    (["grid", "--quiet", "--verbose"], ["--quiet", "--verbose", "one of them"]),
+    (["scenarios", "-q", "-v"], ["--quiet", "--verbose", "one of them"]),
     (["doctor", "--noise", "1s"], ["--noise '1s'", "2s to 10m"]),
     (["doctor", "--noise", "long"], ["--noise 'long'", "10s"]),
     (["doctor", "--noise", ""], ["--noise ''", "10s"]),

@@ -1,0 +1,72 @@
+"""The candidates of a study under way, drawn for a terminal: how far behind the best, interval and all."""
+
+from __future__ import annotations
+
+from rich.table import Table
+from rich.text import Text
+
+from sweeper.answers import Candidate, Interval, Recommendation
+from sweeper.report.table import behind, half_width, state_word
+
+CELLS = 41
+SPAN = 4  # tolerances from the left end of the axis to the right one, the same after every block
+STYLES = {"as good": "green", "unsettled": "yellow"}
+
+
+def bars(so_far: Recommendation) -> Table:
+    """A row for each candidate: the interval of its distance to the best, which shrinks from block to block
+    until it lies on one side of the tolerance."""
+    table = Table(box=None, pad_edge=False, show_header=True, header_style="dim")
+    table.add_column("", no_wrap=True)
+    table.add_column(_axis(so_far.tolerance), no_wrap=True, width=CELLS)
+    table.add_column("behind", justify="right", no_wrap=True)
+    table.add_column("requests/s", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for candidate in so_far.candidates:
+        word = state_word(candidate)
+        table.add_row(
+            candidate.configuration.label,
+            _bar(candidate, so_far.tolerance),
+            behind(candidate.relative_to_best),
+            half_width(candidate.rps, candidate.blocks),
+            word,
+            style=STYLES.get(word, "dim"),
+        )
+    return table
+
+
+def _axis(tolerance: float) -> Text:
+    """`0%        5%        10% …` over the cells where these are."""
+    text = [" "] * CELLS
+    for part in range(SPAN + 1):
+        label = f"{part * _end(tolerance) / SPAN * 100:.3g}%"
+        start = min(part * (CELLS - 1) // SPAN, CELLS - len(label))
+        text[start : start + len(label)] = label
+    return Text("".join(text))
+
+
+def _bar(candidate: Candidate, tolerance: float) -> str:
+    """`├──●────┤` with the tolerance at `┊`; `▸` goes on beyond the right end."""
+    text = [" "] * CELLS
+    text[_cell(tolerance, tolerance)] = "┊"
+    distance: Interval | None = candidate.relative_to_best
+    if distance is None:
+        return "".join(text)
+    if distance.low is not None and distance.high is not None:
+        first, last = _cell(distance.low, tolerance), _cell(distance.high, tolerance)
+        text[first : last + 1] = "─" * (last + 1 - first)
+        text[first], text[last] = "├", "┤"
+        if distance.high > _end(tolerance):
+            text[-1] = "▸"
+    text[_cell(distance.mean, tolerance)] = "●" if distance.mean <= _end(tolerance) else "▸"
+    return "".join(text)
+
+
+def _cell(share: float, tolerance: float) -> int:
+    """Of the axis; what lies beyond an end is at that end."""
+    return round(min(1.0, max(0.0, share / _end(tolerance))) * (CELLS - 1))
+
+
+def _end(tolerance: float) -> float:
+    """The right end of the axis, as a share of the best."""
+    return SPAN * tolerance if tolerance > 0 else 0.2
