@@ -46,7 +46,7 @@ def _axis(tolerance: float) -> Text:
 
 
 def _bar(candidate: Candidate, tolerance: float) -> str:
-    """`├──●────┤` with the tolerance at `┊`; `▸` goes on beyond the right end."""
+    """`├──●──┼─┤` with the tolerance at `┊` or `┼`; `▸` goes on beyond the right end."""
     text = [" "] * CELLS
     text[_cell(tolerance, tolerance)] = "┊"
     distance: Interval | None = candidate.relative_to_best
@@ -54,7 +54,8 @@ def _bar(candidate: Candidate, tolerance: float) -> str:
         return "".join(text)
     if distance.low is not None and distance.high is not None:
         first, last = _cell(distance.low, tolerance), _cell(distance.high, tolerance)
-        text[first : last + 1] = "─" * (last + 1 - first)
+        mark = _cell(tolerance, tolerance)
+        text[first : last + 1] = ("┼" if cell == mark else "─" for cell in range(first, last + 1))
         text[first], text[last] = "├", "┤"
         if distance.high > _end(tolerance):
             text[-1] = "▸"

@@ -102,6 +102,7 @@ def drawn(low: float | None, mean: float, high: float | None, tolerance: float =
     ("limits", "bar"),
     [
         ((0.0, 0.05, 0.1), "├─────────●─────────┤"),
+        ((0.0, 0.02, 0.1), "├───●─────┼─────────┤"),
         ((0.0, 0.1, None), "          ┊         ●"),  # after one block nobody knows the noise
         ((0.1, 0.15, 0.3), "          ┊         ├─────────●─────────▸"),
         ((0.4, 0.5, 0.6), "          ┊" + " " * 29 + "▸"),
