@@ -176,7 +176,8 @@ def test_colours_follow_the_scheme_and_paper_is_white(browser: Chrome, pages: di
     browser.execute_cdp_cmd(
         "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": LIGHT}]}
     )
-    assert luminance(ask(browser, fill)) < 0.1
+    # The page is told of the change with its next frame.
+    WebDriverWait(browser, 20).until(lambda page: luminance(ask(page, fill)) < 0.1)
 
 
 def test_what_is_folded_is_drawn_when_it_opens(browser: Chrome, pages: dict[str, str]) -> None:
