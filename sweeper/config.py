@@ -153,13 +153,13 @@ def _check_together(result: StudySettings, names: Mapping[str, str]) -> None:
     if result.min_blocks > result.max_blocks:
         raise UsageError(
             f"{shown('min_blocks')} {result.min_blocks} is above {shown('max_blocks')} {result.max_blocks}: "
-            "it must not be"
+            "give fewer of the first or more of the second"
         )
     _check_load(result, shown)
     if result.warmup > result.warmup_cap:
         raise UsageError(
             f"{shown('warmup')} {result.warmup:g}s is above {shown('warmup_cap')} {result.warmup_cap:g}s: "
-            "it must not be"
+            "make the first shorter or the second longer"
         )
     if result.model is not None and result.code_dir is not None:
         raise UsageError(

@@ -46,7 +46,7 @@ def place_cores(
             raise UsageError(f"{flag} names no core: name some of {format_cpu_list(available)}")
         if not cpus <= available:
             asked, had = format_cpu_list(cpus), format_cpu_list(available)
-            raise UsageError(f"{flag} {asked}: only the cores {had} are available")
+            raise UsageError(f"{flag} {asked}: only the cores {had} are available: name some of these")
     if server_cpus is None and load_cpus is None:
         if len(available) < _FEWEST_TO_SPLIT:
             return Placement(None, None)

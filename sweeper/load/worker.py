@@ -81,7 +81,10 @@ class LoadWorker:
 
     def _check(self, job: Mapping[str, Any]) -> None:
         if job["versions"] != versions():
-            raise UsageError(f"the study is made by {job['versions']}, and here is {versions()}")
+            raise UsageError(
+                f"the study is made by {job['versions']}, and here is {versions()}: "
+                "install the same on both hosts"
+            )
         wanted = job["locustfile_sha256"]
         if wanted is not None and self.locustfile is None:
             raise UsageError("the study has a locustfile of its own: give the same one with --locustfile")

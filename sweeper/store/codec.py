@@ -159,7 +159,10 @@ def record_of(row: Any) -> RunRecord:
     try:
         return _record_of(row)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise StoreError(f"run {row.run_id} of study '{row.study}' is damaged: {error!r}") from error
+        raise StoreError(
+            f"run {row.run_id} of study '{row.study}' is damaged: {error!r}; bring the database back from a "
+            "copy, or measure again under another --study"
+        ) from error
 
 
 def _record_of(row: Any) -> RunRecord:

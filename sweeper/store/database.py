@@ -263,7 +263,10 @@ def _study_of(row: Any) -> StoredStudy:
     try:
         settings, environment = dict(json.loads(row.settings)), dict(json.loads(row.environment))
     except (TypeError, ValueError) as error:
-        raise StoreError(f"study '{row.name}' is damaged in the database: {error}") from error
+        raise StoreError(
+            f"study '{row.name}' is damaged in the database: {error}; bring that back from a copy, or "
+            "measure again under another --study"
+        ) from error
     return StoredStudy(row.name, row.created_at, settings, environment, bool(row.complete))
 
 
