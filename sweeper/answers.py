@@ -29,7 +29,7 @@ class Interval:
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """One configuration as the recommendation shows it. `runs` are valid ones, in so many `blocks`, which are
-    what the intervals are over."""
+    what the intervals are over. `why`: what besides the gap to the best speaks against it."""
 
     configuration: Configuration
     runs: int
@@ -49,6 +49,7 @@ class Candidate:
     run_delay_ms_per_request: float | None
     p99_is_lower_bound: bool = False
     blocks: int = 0
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +167,9 @@ class Trial:
     """One configuration that a search tried, with all its runs.
 
     `values` are those of the objectives in their own units (requests/s, ms), the host's changes taken out;
-    empty where no run has figures. `constraints` say by how much a limit is exceeded, 0 and below where it is
-    kept. `stopped` says why it was given up before it had all its runs, if it was.
+    empty where no run has figures; `rps` and `p99_ms` are there whatever is aimed at. `constraints` say by
+    how much a limit is exceeded, 0 and below where it is kept. `stopped` says why it was given up before it
+    had all its runs, if it was.
     """
 
     number: int
@@ -179,6 +181,11 @@ class Trial:
     error_rate: float | None
     constraints: dict[str, float]
     stopped: str = ""
+    rps: float | None = None
+
+    def figure(self, objective: Objective) -> float | None:
+        """In the objective's own unit, whether or not it was aimed at."""
+        return self.rps if objective is Objective.THROUGHPUT else self.p99_ms
 
     @property
     def keeps_limits(self) -> bool:
@@ -231,6 +238,27 @@ class Recommendation:
     cause: Cause | None = None
     confirmation: Confirmation | None = None
     search: Search | None = None
+    launcher: str = "fastapi"
+
+    @property
+    def own_server(self) -> bool:
+        """Whether somebody's own command started the server: what it reads is known to nobody else."""
+        return self.launcher == "command"
+
+    @property
+    def tied_candidates(self) -> tuple[Candidate, ...]:
+        """Those of `tied`: as good as the best, or not told apart from it."""
+        return tuple(c for c in self.candidates if c.state != "excluded" and c.relative_to_best is not None)
+
+    @property
+    def open_candidates(self) -> tuple[Candidate, ...]:
+        """Not settled, and worth knowing: of those larger than the answer nobody needs to know more."""
+        answer = self.configuration
+        return tuple(
+            c
+            for c in self.candidates
+            if c.state == "unsettled" and (answer is None or c.configuration < answer)
+        )
 
     @property
     def workers(self) -> int | None:

@@ -62,12 +62,13 @@ def combine(
     known = {*ANY_SETTING, *(other.lower() for other in other_variables)}
     for name in sorted(variables.keys() - known):
         raise UsageError(
-            f"{ENVIRONMENT_PREFIX}{name.upper()} is not a setting{_nearest(name, ANY_SETTING, _variable)}"
+            f"the environment variable {_variable(name)} is not a setting of sweeper: correct or unset it"
+            f"{_nearest(name, known, _variable)}"
         )
     if file.get("command", command) != command:
         raise UsageError(
-            f"{file_name} is for sweeper {file['command']}, and this is sweeper {command}: use that, or "
-            "another file"
+            f"{file_name} has settings of sweeper {file['command']}, not of sweeper {command}: run sweeper "
+            f"{file['command']} --config {file_name}, or give another file"
         )
     for name in sorted(file.keys() - set(own) - {"command"}):
         what = f" of sweeper {command}" if name in ANY_SETTING else ""
@@ -153,7 +154,7 @@ def _check_together(result: StudySettings, names: Mapping[str, str]) -> None:
     if result.min_blocks > result.max_blocks:
         raise UsageError(
             f"{shown('min_blocks')} {result.min_blocks} is above {shown('max_blocks')} {result.max_blocks}: "
-            "give fewer of the first or more of the second"
+            "lower the first or raise the second"
         )
     _check_load(result, shown)
     if result.warmup > result.warmup_cap:

@@ -78,7 +78,7 @@ class Sentence:
         """By the ranges of p99: apart, or not to be told apart."""
         ours, theirs = answer.latency_ms.get("p99"), default.latency_ms.get("p99")
         if ours is None or theirs is None or None in (ours.low, ours.high, theirs.low, theirs.high):
-            return "one run each does not tell them apart"
+            return "too few runs to tell them apart by p99"
         assert ours.low is not None and ours.high is not None
         assert theirs.low is not None and theirs.high is not None
         who = self._count(answer)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,11 +10,12 @@ from sweeper.claims import Claim, Kind, Shared
 from sweeper.confirmation import arrival_rate
 from sweeper.findings.pool import pool_ignored
 from sweeper.recommend import StudyFacts, recommend
-from sweeper.records import Configuration, RunPlan, RunRecord, Verdict
+from sweeper.records import Configuration, Objective, RunPlan, RunRecord, Verdict
 from sweeper.search.block_plan import block_plan
 from sweeper.search.confirmation_plan import confirmation_plan
 from sweeper.statistics.decision import Rule, Standing
 from sweeper.statistics.decision import State as Possible
+from sweeper.statistics.rule import far_behind
 from sweeper.statistics.sequential import look
 from sweeper.under_load import RunSettings
 
@@ -40,6 +40,7 @@ class StudyPlan:
     confirm: bool = False
     users: int | None = None
     not_confirmed: str = ""
+    launcher: str = "fastapi"
 
     @property
     def max_blocks(self) -> int:
@@ -77,7 +78,7 @@ class Course:
         if seen.last:
             return {}
         self.eliminated.update({s.configuration: block for s in seen.dropped})
-        dropped = {s.configuration: _why(s) for s in seen.dropped}
+        dropped = {s.configuration: _why(s, self.plan.rule.objective) for s in seen.dropped}
         self.dropped.update(dropped)
         return dropped
 
@@ -109,6 +110,7 @@ def study_facts(plan: StudyPlan, eliminated: Mapping[Configuration, int], comple
         reference=plan.reference,
         users=plan.users,
         not_confirmed=plan.not_confirmed,
+        launcher=plan.launcher,
     )
 
 
@@ -163,7 +165,7 @@ def hopeless(records: Sequence[RunRecord]) -> bool:
     return all(r.verdict is Verdict.FAILED for r in records) or pool_ignored(records) is not None
 
 
-def _why(standing: Standing) -> str:
+def _why(standing: Standing, objective: Objective) -> str:
     if standing.feasible is Possible.EXCLUDED:
         return standing.why
-    return f"at least {1 - math.exp(-(standing.gap_low or 0.0)):.0%} below the best"
+    return far_behind(standing.gap_low or 0.0, (objective,))

@@ -16,6 +16,8 @@ from sweeper.errors import UsageError
 from sweeper.runtime_parameters import POOL_SIZE, SERVER_PROCESSES, TUNABLE
 from sweeper.study_settings import OptimizeSettings, StudySettings
 
+KINDS = ("xgboost", "random-forest", "sklearn-regression", "io-bound")
+"""What `sweeper train` makes: the folders below models/ that it may be asked to."""
 ARTIFACTS = (".pkl", ".joblib", ".ubj", ".json")
 OPEN_FILES_BESIDES_USERS = 200
 SEARCHED_OTHERWISE = {POOL_SIZE: "--workers", SERVER_PROCESSES: "--processes"}
@@ -85,14 +87,32 @@ def _code_dir(settings: StudySettings, models_dir: Path) -> Path | None:
         model = settings.model or settings.default_model
         code_dir, name = models_dir / model, f"--model '{model}'"
         if not (code_dir / "model.json").is_file():
-            hint = f"sweeper train --model {model}" if "/" not in model else "sweeper train --help"
-            raise UsageError(f"{name} is not trained: {_shown(code_dir)} holds no model; run: {hint}")
-    found = [p.name for p in code_dir.iterdir() if p.suffix in ARTIFACTS and p.name != "model.json"]
-    if not found and not (code_dir / "custom.py").is_file():
+            raise UsageError(f"{name} {_not_trained(model, code_dir)}")
+    hooks = (path for path in code_dir.rglob("custom.py") if path.is_file())
+    if not any(_is_model(path) for path in code_dir.iterdir()) and not any(hooks):
         raise UsageError(
-            f"{name} holds no model: there is neither an artifact ({', '.join(ARTIFACTS)}) nor a custom.py"
+            f"{name} holds no model: put a model file there ({', '.join(ARTIFACTS)}), or a custom.py that "
+            "loads the model"
         )
     return code_dir.resolve()
+
+
+def _not_trained(model: str, code_dir: Path) -> str:
+    if model in KINDS:
+        return f"is not trained yet: run sweeper train --model {model}"
+    if code_dir.is_dir():
+        return f"was not made by sweeper train: for a folder of your own give --code-dir {_shown(code_dir)}"
+    return f"is not there: sweeper train makes {', '.join(KINDS)}; for a folder of your own give --code-dir"
+
+
+def _is_model(path: Path) -> bool:
+    """A file of a kind that DRUM loads; a .json where it is XGBoost's, as `model.json` may be ours."""
+    if not path.is_file():
+        return False
+    if path.suffix != ".json":
+        return path.suffix in ARTIFACTS
+    with path.open("rb") as file:
+        return b'"learner"' in file.read(4096)
 
 
 def _file(value: str, name: str, right: str) -> Path:
@@ -157,16 +177,16 @@ def _declared(code_dir: Path | None) -> list[str]:
     return [name for name in names if isinstance(name, str)]
 
 
-def check_open_files(users: int) -> None:
-    """Each user holds a connection at both ends."""
+def check_open_files(users: int, option: str = "--users") -> None:
+    """Each user holds a connection at both ends. `option` says where their number is from."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = users + OPEN_FILES_BESIDES_USERS
     if soft < needed <= hard or (hard == resource.RLIM_INFINITY and soft < needed):
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
     elif soft < needed:
         raise UsageError(
-            f"--users {users} needs {needed} open files and this system allows {hard}: use fewer users or "
-            "raise the limit (ulimit -n)"
+            f"{option} {users} needs {needed} open files and this system allows {hard} (its hard limit): use "
+            "fewer users, or have root raise it (nofile in /etc/security/limits.conf)"
         )
 
 

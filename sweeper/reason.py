@@ -38,7 +38,7 @@ def grounds(decision: Decision, answer: Configuration, rule: Rule) -> list[str]:
     ]
     behind = _by_gap(smaller)
     if behind:
-        clauses.append(f"{names.all(behind)} {'does' if len(behind) == 1 else 'do'} not")
+        clauses.append(f"{names.all(behind)} {names.verb_of_all(behind, 'does', 'do')} not")
     clauses += _ruled_out(smaller, names)
     if decision.smaller_unsettled:
         unsettled = names.all(decision.smaller_unsettled)
@@ -50,7 +50,7 @@ def grounds(decision: Decision, answer: Configuration, rule: Rule) -> list[str]:
         clauses.append(f"{names.all(good)} would buy nothing that matters")
     worse = _by_gap(larger)
     if worse:
-        clauses.append(f"{names.all(worse)} {'is' if len(worse) == 1 else 'are'} worse")
+        clauses.append(f"{names.all(worse)} {names.verb_of_all(worse, 'is', 'are')} worse")
     clauses += _ruled_out(larger, names)
     if not larger and smaller and names.kind == "count":
         clauses.append(f"{answer.workers} is the largest count tried, so more may do better still")
@@ -80,14 +80,18 @@ def undecided(decision: Decision, rule: Rule, complete: bool) -> str:
     open_ones = [s.configuration for s in unsettled]
     confidence = f"at {_percent(rule.confidence)} confidence"
     if len(open_ones) == 1:
+        left, gives = (
+            names.verb_of_all(open_ones, one, many)
+            for one, many in (("is", "are"), ("it gives", "they give"))
+        )
         clauses = [
-            f"only {names.short(open_ones[0])} is not ruled out, but that it gives {_aim(rule)} is not shown "
-            f"{confidence}"
+            f"only {names.short(open_ones[0])} {left} not ruled out, but that {gives} {_aim(rule)} is not "
+            f"shown {confidence}"
         ]
     else:
         clauses = [
             f"which of {names.all(open_ones)} give {_aim(rule)} is not settled {confidence}",
-            f"the fewest not ruled out is {names.short(open_ones[0])}",
+            f"the smallest {names.kind} not ruled out is {names.short(open_ones[0])}",
         ]
     obstacles = [s for s in unsettled if s.why]
     clauses += [f"{names.short(s.configuration)}: {s.why}" for s in obstacles]
@@ -95,6 +99,11 @@ def undecided(decision: Decision, rule: Rule, complete: bool) -> str:
         clauses.append("the study is not finished")
     elif any(s.gap is None for s in obstacles):
         clauses.append("the findings say what to do about runs that do not count")
+    elif obstacles and not any(s.exact for s in obstacles):
+        clauses.append(
+            "no number of blocks settles that, for requests never finished: raise --drain, or see the runs' "
+            "server.log for what they wait for"
+        )
     elif obstacles:
         clauses.append("more blocks (--max-blocks) or another --slo-p99 would settle it")
     elif decision.residual_deviation is not None:
@@ -146,7 +155,8 @@ def _by_gap(standings: Sequence[Standing]) -> list[Configuration]:
 def _ruled_out(standings: Sequence[Standing], names: Names) -> list[str]:
     """Excluded because of errors, the SLO or a dead server."""
     return [
-        f"{names.short(s.configuration)} is ruled out ({s.why})"
+        f"{names.short(s.configuration)} {names.verb_of_all([s.configuration], 'is', 'are')} ruled out "
+        f"({s.why})"
         for s in standings
         if s.feasible is State.EXCLUDED
     ]

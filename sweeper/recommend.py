@@ -38,6 +38,7 @@ class StudyFacts:
     reference: Configuration = DRUMS_DEFAULT
     users: int | None = None
     not_confirmed: str = ""
+    launcher: str = "fastapi"
 
 
 def recommend(facts: StudyFacts, records: Sequence[RunRecord]) -> Recommendation:
@@ -99,6 +100,7 @@ def recommend(facts: StudyFacts, records: Sequence[RunRecord]) -> Recommendation
         confirmation=None
         if answer is None
         else confirmation(open_loop, answer, facts.reference, candidates, facts.users),
+        launcher=facts.launcher,
     )
 
 

@@ -78,11 +78,11 @@ def run_in_steps(
         findings = run_findings(measurement, figures, context)
     except ServerStartError as error:
         evidence = {"workers": plan.configuration.workers, "log": last_line(error.log_tail)}
-        what_to_do = "see the run's server.log, or raise --start-timeout if it only needs longer"
+        what_to_do = "see the run's server.log"
         findings = (_failure(error.code, f"{_first_line(error)}; {what_to_do}", evidence),)
     except LoadError as error:
         evidence = {"users": parts.load.users, "workers": plan.configuration.workers}
-        what_to_do = "see the run's load.log; the run says nothing about the server"
+        what_to_do = "see the run's load.log; this run does not count against the server"
         findings = (_failure("load-died", f"{_first_line(error)}; {what_to_do}", evidence),)
     except RunFailed as error:
         findings = (_failure(error.code, str(error), error.evidence),)

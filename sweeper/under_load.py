@@ -178,9 +178,9 @@ def _users_on(server: RunningServer, session: LoadSession, parts: Parts) -> floa
         if now_s >= deadline_s:
             if started == 0:
                 raise LoadError(
-                    f"the load generator started no request within {USERS_ON_TIMEOUT_S:g} s (those through "
-                    "HttpUser's or FastHttpUser's client are seen); its log ends with: "
-                    f"{last_line(session.log_tail(5))}"
+                    f"no user started a request within {USERS_ON_TIMEOUT_S:g} s: shorten the locust file's "
+                    "on_start and first wait, and send with self.client of HttpUser or FastHttpUser; its log "
+                    f"ends with: {last_line(session.log_tail(5))}"
                 )
             return now_s
         clock.sleep(POLL_S)
@@ -263,7 +263,7 @@ def _server_died(server: RunningServer) -> RunFailed:
     return RunFailed(
         "server-died",
         f"the server died under load; its log ends with: {words}; see the run's server.log, and free "
-        "memory or use fewer --users if the kernel killed it",
+        "memory or use fewer users if the kernel killed it",
         {"log": words},
     )
 

@@ -24,7 +24,7 @@ from sweeper.findings.why import cause
 from sweeper.recommend import StudyFacts, recommend
 from sweeper.records import Configuration, Objective, RunRecord, Severity, Verdict
 from sweeper.report.recommendation_json import from_json_dict, to_json_dict
-from sweeper.report.table import why
+from sweeper.report.sentences import why
 from sweeper.statistics.decision import Rule
 from tests.builders import configurations, failed, figures, finding, record
 
@@ -251,7 +251,7 @@ def test_the_paragraph_of_a_saturated_machine() -> None:
     assert why(answer(exactly(CPU_BOUND))) == (
         "Why: 4 workers x 1 model thread = 4 native threads on 2 cores, shared with the load generator. "
         "Below that cores stand idle: 1 worker, taken all the time, keeps 1.0 of 2 cores busy and leaves 0.9 "
-        "idle (33 requests/s), 4 use 1.9 (65 requests/s). At 4 no core is left idle (the server uses 1.9 "
+        "idle (33 requests/s), 4 use 1.9 (65 requests/s). With 4 no core is left idle (the server uses 1.9 "
         "of 2 cores), so that 8, 16 and 32 give no more throughput (65 requests/s) and only queue inside the "
         "server what would wait outside; with 32 a request's threads wait 252 ms for a core instead of "
         "32 ms, p99 is 1.88 s instead of 1.34 s and memory is 520 MB instead of 425 MB."

@@ -167,7 +167,9 @@ def test_flags_beat_the_environment_beats_the_file() -> None:
 
 
 def test_names_nobody_knows_are_refused_with_the_nearest() -> None:
-    with pytest.raises(UsageError, match="SWEEPER_USRES is not a setting; did you mean SWEEPER_USERS"):
+    with pytest.raises(
+        UsageError, match=r"SWEEPER_USRES is not a setting of sweeper: .*; did you mean SWEEPER_USERS"
+    ):
         combine({}, {"SWEEPER_USRES": "5"}, {})
     with pytest.raises(UsageError, match=r"f.toml: 'wokers' is not a setting; did you mean workers\?"):
         combine({}, {}, {"wokers": [1, 2]}, "f.toml")

@@ -13,7 +13,8 @@ from sweeper.confirmation import SHARE, arrival_rate, confirmation
 from sweeper.course import StudyPlan, answer_so_far
 from sweeper.findings import RunContext, run_findings
 from sweeper.records import Configuration, Finding, RunPlan, RunRecord, Severity, Verdict, Window
-from sweeper.report.table import confirmation_lines, run_line, stage
+from sweeper.report.run_lines import run_line, stage
+from sweeper.report.sentences import confirmation_lines
 from sweeper.search.confirmation_plan import confirmation_plan
 from sweeper.statistics.decision import Rule
 from sweeper.statistics.figures import Measurement
@@ -92,7 +93,7 @@ def test_the_sentence_in_full() -> None:
         (both((200, 230), (220, 240)), "so at this load the default does as well"),
         (both((200, 230), (230, 240)), "so at this load the default does as well"),
         (both((200, 230), (150, 180)), "so at this load the default does better: 8 workers pay off nearer"),
-        (both((200,), (150,)), "; one run each does not tell them apart; "),
+        (both((200,), (150,)), "; too few runs to tell them apart by p99; "),
         (both((200,), ()), "; one run each gives not even a range."),
         (
             [*both((200, 210), ()), opened(4, 1, verdict=Verdict.FAILED, codes=("server-died",))],

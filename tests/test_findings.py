@@ -225,7 +225,7 @@ BUSY = dataclasses.replace(CLEAN, client_cpu_cores=0.9, client_busiest_cores=0.9
 @pytest.mark.parametrize(
     ("run", "context", "remedy"),
     [
-        (BUSY, {"host_cores": 8}, "spread it with --load-processes 2, or use fewer --users"),
+        (BUSY, {"host_cores": 8}, "spread it with --load-processes 2, or use fewer users"),
         (BUSY, {"host_cores": 8, "load_processes": 2}, "spread it with --load-processes 4,"),
         (BUSY, {"host_cores": 8, "load_processes": 6}, "spread it with --load-processes 8,"),
         (BUSY, {"host_cores": 8, "load_cores": 4, "load_processes": 3}, "spread it with --load-processes 4,"),
@@ -235,13 +235,13 @@ BUSY = dataclasses.replace(CLEAN, client_cpu_cores=0.9, client_busiest_cores=0.9
             {"host_cores": 8, "load_cores": 2, "load_processes": 2},
             "and --load-processes 4,",
         ),
-        (BUSY, {"host_cores": 8, "users": 1}, "use fewer --users or a machine with faster cores"),
+        (BUSY, {"host_cores": 8, "users": 1}, "use fewer users or a machine with faster cores"),
         (BUSY, {"host_cores": 8, "users": 1, "open_loop": True}, "spread it with --load-processes 2,"),
         (BUSY, {"host_cores": 2}, "let other hosts make the load (--expect-load-workers 2), or use fewer"),
         (BUSY, {"host_cores": 2, "load_cores": 1}, "let other hosts make the load (--expect-load-workers 2)"),
         (BUSY, {"load_processes": 3, "load_elsewhere": True}, "more load workers (--expect-load-workers 6)"),
         # A late loop that used little CPU was kept from a core; one that used much was busy itself.
-        (CLEAN, {"host_cores": 8}, "give it cores of its own (--load-cpus) or use fewer --users"),
+        (CLEAN, {"host_cores": 8}, "give it cores of its own (--load-cpus) or use fewer users"),
         (dataclasses.replace(CLEAN, client_cpu_cores=0.5), {"host_cores": 8}, "--load-processes 2,"),
     ],
 )
@@ -536,6 +536,14 @@ def test_a_studys_findings_count_the_runs_each_code_touched() -> None:
     assert found[1].message == "this is about steal (2 of 3 runs: workers=4, workers=32)"
     assert (found[1].evidence["runs"], found[1].evidence["of"]) == (2, 3)
     assert study_findings([record(4, 1)], cores_shared=False) == ()
+
+
+def test_a_studys_finding_says_whose_figures_it_shows() -> None:
+    own = [Finding("steal", Severity.WARNING, f"{share} of a core") for share in ("2%", "3%")]
+    found = study_findings([record(32, 1, findings=own[:1]), record(4, 1, findings=own[1:])], False)
+    assert found[0].message == (
+        "2% of a core (2 of 2 runs: workers=4, workers=32; the figures are of the first, workers=32)"
+    )
 
 
 ROWS_100 = FirstAnswer(200, "status 200", 2000, 100, 100)

@@ -112,6 +112,7 @@ ADDED_TOP_KEYS = [
     "confirmation",
     "configuration",
     "search",
+    "launcher",
 ]
 ADDED_CANDIDATE_KEYS = [
     "model_threads",
@@ -124,6 +125,7 @@ ADDED_CANDIDATE_KEYS = [
     "p99_is_lower_bound",
     "parameters",
     "blocks",
+    "why",
 ]
 
 # --- any recommendation at all -----------------------------------------------------------------------------
@@ -338,7 +340,7 @@ def test_what_is_no_object_is_refused(data: object) -> None:
 def test_a_missing_key_is_named(key: str) -> None:
     document = to_json_dict(RECOMMENDED)
     del document[key]
-    with pytest.raises(StoreError, match=f"the recommendation is damaged: {key} is missing"):
+    with pytest.raises(StoreError, match=f"the recommendation is damaged, {key} is missing: "):
         from_json_dict(document)
 
 
@@ -346,7 +348,7 @@ def test_a_missing_key_is_named(key: str) -> None:
 def test_a_missing_key_of_a_candidate_is_named(key: str) -> None:
     document = to_json_dict(RECOMMENDED)
     del document["candidates"][0][key]
-    with pytest.raises(StoreError, match=f"the recommendation is damaged: {key} is missing"):
+    with pytest.raises(StoreError, match=f"the recommendation is damaged, {key} is missing: "):
         from_json_dict(document)
 
 
@@ -392,7 +394,7 @@ def test_files_without_the_additions_and_with_others_load() -> None:
 def test_a_wrong_value_is_named(key: str, value: object) -> None:
     with pytest.raises(StoreError) as error:
         from_json_dict(to_json_dict(RECOMMENDED) | {key: value})
-    assert str(error.value).startswith(f"the recommendation is damaged: {key} cannot be ")
+    assert str(error.value).startswith(f"the recommendation is damaged, {key} cannot be ")
 
 
 def damage(change: Any) -> dict[str, Any]:
@@ -457,11 +459,12 @@ def test_without_a_recommendation_there_is_nothing_to_paste(rec: Recommendation)
 
 
 def test_env_is_comments_and_one_export() -> None:
-    *comments, export = to_env(RECOMMENDED).splitlines()
+    *comments, export, threads = to_env(RECOMMENDED).splitlines()
+    assert threads == "export OMP_NUM_THREADS=1"
     assert export == f"""export {VARIABLE}='{{"type": "numeric", "payload": 4}}'"""
     assert all(line.startswith("# ") for line in comments)
     text = "\n".join(comments)
-    for fact in ("xgb-1", "recommended", "within 5%", "5 blocks", "throughput", "4, 8", "not settled: 2"):
+    for fact in ("xgb-1", "recommended", "within 5%", "5 blocks", "throughput", "4, 8", "as good: 2"):
         assert fact in text
     assert "OMP_NUM_THREADS=1 and CUSTOM_MODEL_WORKERS=1" in text
 
@@ -478,10 +481,17 @@ def test_the_threads_it_was_measured_with_are_those_of_the_answer() -> None:
 
 
 def test_the_lines_alone_are_those_that_do_something() -> None:
-    assert export_lines(RECOMMENDED) == (to_env(RECOMMENDED).splitlines()[-1],)
+    assert export_lines(RECOMMENDED) == tuple(to_env(RECOMMENDED).splitlines()[-2:])
     threads = replace(RECOMMENDED, configuration=Configuration(4, model_threads=3))
-    assert export_lines(threads) == (*export_lines(RECOMMENDED), "export OMP_NUM_THREADS=3")
+    assert export_lines(threads) == (export_lines(RECOMMENDED)[0], "export OMP_NUM_THREADS=3")
     assert export_lines(replace(threads, status=Status.INCONCLUSIVE, configuration=None)) == ()
+
+
+def test_a_server_of_ones_own_is_not_promised_to_read_it() -> None:
+    own = replace(RECOMMENDED, launcher="command")
+    assert from_json_dict(to_json_dict(own)) == own
+    assert "Only DRUM's FastAPI server reads it" in to_env(RECOMMENDED)
+    assert "Only DRUM's" not in to_env(own) and "{workers}" in to_env(own)
 
 
 def test_everything_that_was_searched_can_be_pasted() -> None:
@@ -537,9 +547,9 @@ pasteable = st.builds(
 @settings(deadline=None)
 @given(pasteable)
 def test_no_text_breaks_out_of_the_comments(rec: Recommendation) -> None:
-    *comments, export = to_env(rec).rstrip("\n").split("\n")
+    *comments, export, threads = to_env(rec).rstrip("\n").split("\n")
     assert all(line.startswith("#") and "\r" not in line for line in comments)
-    assert export.startswith(f"export {VARIABLE}=")
+    assert export.startswith(f"export {VARIABLE}=") and threads == "export OMP_NUM_THREADS=1"
     pair = to_drum_yaml(rec)
     assert list(yaml.safe_load_all(pair.text)) == [yaml.safe_load(pair.values), yaml.safe_load(pair.metadata)]
 

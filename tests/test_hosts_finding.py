@@ -36,7 +36,7 @@ def test_several_are_named_with_their_speed_beside_the_others() -> None:
         "relative_c": pytest.approx(50 / 20000**0.5),
     }
     assert found.message.startswith("3 hosts made the runs: a (1.00), b (2.83), c (0.35); in brackets the")
-    assert "workers=4" in found.message
+    assert "throughput with 4 workers relative" in found.message
 
 
 def test_a_host_without_a_valid_run_of_the_reference_is_named_all_the_same() -> None:

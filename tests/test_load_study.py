@@ -132,7 +132,7 @@ def test_what_is_missing_or_damaged_is_one_sentence(folder: Path, tmp_path: Path
         damaged.requests(run_id)
     assert "\n" not in str(caught.value)
     pd.DataFrame({"started_s": [1.0]}).to_parquet(file)
-    with pytest.raises(StoreError, match="is damaged: it has no column latency_ms"):
+    with pytest.raises(StoreError, match=r"is damaged \(no column latency_ms\): bring it back"):
         damaged.requests(run_id)
 
 
@@ -143,7 +143,7 @@ def test_a_study_that_is_not_there_is_one_sentence(folder: Path, tmp_path: Path)
     with pytest.raises(UsageError, match="no study yet"):
         sweeper.load_study(tmp_path / "empty")
     (folder.parent / "stranger").mkdir(exist_ok=True)
-    with pytest.raises(UsageError, match=r"there is no study 'stranger' in .*; there is: grid"):
+    with pytest.raises(UsageError, match=r"there is no study 'stranger' in .*; the newest there: grid"):
         sweeper.load_study(folder.parent / "stranger")
 
 

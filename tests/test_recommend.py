@@ -158,8 +158,8 @@ def test_noise() -> None:
     assert (seen.status, seen.workers, seen.tied) == (Status.INCONCLUSIVE, None, (1, 4, 8))
     assert seen.reason == (
         "which of 1, 4 and 8 give throughput within 5% of the best is not settled at 95% confidence; the "
-        "fewest not ruled out is 1; one run varies by 5.0% around its block, so that it takes about 26 "
-        "blocks (a new study with --max-blocks 26)."
+        "smallest count not ruled out is 1; one run varies by 5.0% around its block, so that it takes about "
+        "26 blocks (a new study with --max-blocks 26)."
     )
     assert seen.smaller_unsettled == ()
 
@@ -368,3 +368,14 @@ def test_whatever_the_records_there_is_an_answer_that_json_can_hold(
             if interval is not None and interval.low is not None and interval.high is not None:
                 assert interval.low <= interval.mean + 1e-9
                 assert math.isfinite(interval.high)
+
+
+def test_what_never_finished_is_not_settled_by_more_blocks() -> None:
+    records = [
+        record(w, block, figures(rps=rps, p99_ms=400.0, censored=3 if w == 4 else 0))
+        for w, level in ((1, 100.0), (4, 140.0))
+        for block, rps in enumerate(around(level), 1)
+    ]
+    seen = answer(records, Rule(slo_p99_ms=450.0), eliminated={1: 2})
+    assert "more blocks" not in seen.reason
+    assert "raise --drain" in seen.reason

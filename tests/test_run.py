@@ -194,7 +194,7 @@ def test_users_that_all_end_are_no_load() -> None:
     ("fails", "says"),
     [
         ("cannot start", "could not be started"),
-        ("never starts", "started no request within 15 s"),
+        ("never starts", "no user started a request within 15 s"),
         ("dies", "ended early; its log ends with: locust says goodbye"),
         ("unreadable", "unreadable"),
     ],

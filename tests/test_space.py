@@ -143,7 +143,7 @@ def test_wrong_spans_are_one_sentence(values: dict[str, object], words: list[str
 
 
 def test_a_file_of_another_command_is_named() -> None:
-    with pytest.raises(UsageError, match=r"my.toml is for sweeper optimize.*sweeper grid"):
+    with pytest.raises(UsageError, match=r"my.toml has settings of sweeper optimize, not of sweeper grid"):
         combine({}, {}, {"command": "optimize"}, "my.toml", command="grid")
     with pytest.raises(UsageError, match="'trials' is not a setting of sweeper grid"):
         combine({}, {}, {"trials": 5}, "my.toml", command="grid")

@@ -64,7 +64,7 @@ def test_a_peak_is_found_in_three_blocks() -> None:
     assert [record.configuration.workers for record in store.saved if record.plan.block == 3] == [8]
     assert [block for block, _ in watching.blocks] == [1, 2, 3]
     assert {(c.workers, after) for c, after, _ in watching.dropped} == {(1, 2), (4, 2), (16, 2), (32, 2)}
-    assert all("below the best" in why for _, _, why in watching.dropped)
+    assert all("behind the best" in why for _, _, why in watching.dropped)
     assert all(record.fingerprint == "abc" for record in store.saved)
 
 
@@ -218,7 +218,7 @@ def test_always_suspect_ends_at_the_last_block() -> None:
     )
     assert (answer.status, answer.complete) == (Status.INCONCLUSIVE, True)
     assert max(record.plan.block for record in store.saved) == 5
-    assert answer.reason.startswith("every run is suspect: the hypervisor took")
+    assert answer.reason.startswith("every run is suspect: the hypervisor gave")
 
 
 # --- what the watcher sees ------------------------------------------------------------------------------

@@ -10,16 +10,10 @@ from rich.console import Console
 
 from sweeper.answers import HostSpeedUse, Recommendation, Status
 from sweeper.records import Severity, Verdict
-from sweeper.report.table import (
-    basis,
-    candidates_table,
-    duration,
-    findings_lines,
-    headline,
-    milliseconds,
-    outlook,
-    run_line,
-)
+from sweeper.report.run_lines import run_line
+from sweeper.report.sentences import basis, findings_lines, headline, outlook
+from sweeper.report.table import candidates_table
+from sweeper.report.text import duration, milliseconds
 from sweeper.statistics.decision import Rule
 from tests.builders import failed, figures, finding, record, study
 from tests.statistics.test_decision import around
@@ -88,8 +82,12 @@ def test_duration(seconds: float, text: str) -> None:
 @pytest.mark.parametrize(
     ("records", "rule", "line"),
     [
-        (levels(TEN), Rule(), "Recommended: DRUM_FASTAPI_EXECUTOR_WORKERS=4"),
-        (levels(TEN, 2), Rule(looks=(2,)), "Provisional: DRUM_FASTAPI_EXECUTOR_WORKERS=4"),
+        (levels(TEN), Rule(), "Recommended: DRUM_FASTAPI_EXECUTOR_WORKERS=4 OMP_NUM_THREADS=1"),
+        (
+            levels(TEN, 2),
+            Rule(looks=(2,)),
+            "Provisional: DRUM_FASTAPI_EXECUTOR_WORKERS=4 OMP_NUM_THREADS=1",
+        ),
         ([failed(1, 1), failed(4, 1)], Rule(), "No recommendation"),
         (levels({1: 100, 4: 140}), Rule(slo_p99_ms=1.0), "No worker count will do"),
     ],
@@ -98,11 +96,16 @@ def test_headline(records: list, rule: Rule, line: str) -> None:
     assert headline(answer(records, rule)) == line
 
 
+def test_the_headline_of_a_server_of_ones_own_names_no_parameter_it_may_not_read() -> None:
+    own = dataclasses.replace(answer(levels(TEN)), launcher="command")
+    assert headline(own) == "Recommended: 4 workers x 1 model thread"
+
+
 def test_basis() -> None:
     records = [*study({1: around(100), 4: around(140)}), failed(1, 5), record(4, 5, verdict=Verdict.SUSPECT)]
     assert basis(answer(records)) == (
-        "Rests on: 8 valid runs in 4 valid blocks, 1 suspect and 1 failed runs left out, one run varies by "
-        "0.0% around its block, 3 min 20 s of measuring."
+        "Rests on: 8 valid runs in 4 valid blocks, 1 suspect and 1 failed left out, the noise of one run "
+        "is 0.0% within its block, 3 min 20 s of measuring."
     )
     assert basis(answer([], workers=(1, 4))) == "Rests on: 0 valid runs in 0 valid blocks, 0 s of measuring."
 
@@ -136,10 +139,10 @@ def test_the_basis_says_what_the_hosts_speed_did() -> None:
     rec = dataclasses.replace(answer(levels(TEN)), residual_deviation=0.031)
     assert "host" not in basis(rec)
     helped = basis(dataclasses.replace(rec, host_speed=HELPED))
-    assert "varies by 3.1% around its block, 7.4% before the host's speed was taken out" in helped
-    assert "(slope 1.3, by a probe of 0.03 cores)" in helped
+    assert "is 3.1% within its block, 7.4% before changes of the host's speed were taken out" in helped
+    assert "(1.3% for each 1% of the probe's, which used 0.03 cores)" in helped
     refused = HostSpeedUse(used=False, why="the probe feels the configuration")
-    assert "not taken out (the probe feels the configuration)" in basis(
+    assert "left in (the probe feels the configuration)" in basis(
         dataclasses.replace(rec, host_speed=refused)
     )
 
@@ -152,6 +155,20 @@ def test_the_outlook_names_who_is_open_and_what_it_would_take() -> None:
     rec = answer(study({4: around(100, loud), 8: around(101, loud), 16: around(30, loud)}))
     assert seen(blocks_needed=7).startswith("4 and 8 are not settled yet: about 3 blocks more")
     assert "about 1 block more" in seen(blocks_needed=4)
-    assert "no sensible number" in seen(blocks_needed=None)
+    assert "more than 100 blocks" in seen(blocks_needed=None)
     assert "two blocks" in seen(blocks=1)
-    assert "every value is settled" in outlook(answer(levels(TEN))).lower()
+    assert outlook(answer(levels(TEN))) == "Every value is settled."
+    assert "an answer takes 3 valid blocks" in outlook(answer(levels(TEN, blocks=2)))
+
+
+def test_the_outlook_passes_over_what_is_open_beyond_an_answer() -> None:
+    loud = (0.96, 1.04, 0.98, 1.02)
+    rec = answer(study({4: around(100), 8: around(98, loud), 16: around(92, loud)}))
+    larger = [c for c in rec.candidates if c.state == "unsettled"]
+    assert larger and rec.workers == 4
+    assert outlook(rec) == "All that matters is settled."
+
+
+def test_the_outlook_says_what_else_than_noise_is_in_the_way() -> None:
+    untold = study({4: around(100)}) + [record(8, block, verdict=Verdict.SUSPECT) for block in range(1, 5)]
+    assert outlook(answer(untold, workers=(4, 8))).endswith("8: no valid run).")

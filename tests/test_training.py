@@ -229,7 +229,7 @@ def test_artifact_that_does_not_load_back_is_an_error_and_leaves_nothing(
     monkeypatch.setattr(
         build, "_save", lambda spec, model, data, folder: data.sample_x.to_csv(folder / "sample.csv")
     )
-    with pytest.raises(SweeperError, match=r"cannot be loaded back: FileNotFoundError.*model\.pkl"):
+    with pytest.raises(SweeperError, match=r"cannot be loaded back \(FileNotFoundError.*model\.pkl"):
         train(LIGHT, tmp_path / "m")
     assert list(tmp_path.iterdir()) == []
 

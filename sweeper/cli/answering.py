@@ -11,14 +11,8 @@ from sweeper.answers import Recommendation, Status
 from sweeper.cli.where import Where, answer
 from sweeper.errors import UsageError
 from sweeper.report import formats
-from sweeper.report.table import (
-    basis,
-    candidates_table,
-    confirmation_lines,
-    findings_lines,
-    headline,
-    why,
-)
+from sweeper.report.sentences import basis, confirmation_lines, findings_lines, headline, why
+from sweeper.report.table import candidates_table
 from sweeper.report.trials import search_lines, trials_table
 
 FORMATS = ("text", "json", "env", "drum-yaml")
@@ -79,13 +73,11 @@ def print_text(recommendation: Recommendation, where: Where) -> None:
     lines += findings_lines(recommendation.findings)
     say(out, *lines, "")
     name = f"{recommendation.study}{where.flags}"
-    if recommendation.workers is not None:
-        say_as_is(
-            out, f"To paste:   sweeper recommend {name} --format env   (or drum-yaml){where.password_note}"
-        )
+    if recommendation.workers is not None and not recommendation.own_server:
+        say_as_is(out, f"To paste:   sweeper recommend {name} --format env   (or drum-yaml)")
     runs = where.studies_dir / recommendation.study / "runs.csv"
     say_as_is(
         out,
-        f"Look at it: sweeper report {name}   (a page for the browser)",
+        f"Look at it: sweeper report {name}   (a page for the browser){where.password_note}",
         f"Read more:  sweeper recommend {name} --format json; every run is in {runs}",
     )

@@ -16,14 +16,16 @@ def register(app: typer.Typer) -> None:
         "sweeper compare studies/before /mnt/other/studies/after"
     )
     def compare(
-        a: Annotated[str, typer.Argument(help="A study's name, or its folder.", metavar="A")],
-        b: Annotated[str, typer.Argument(help="Another one, compared with it.", metavar="B")],
+        a: Annotated[str, typer.Argument(help="The study before: its name, or its folder.", metavar="A")],
+        b: Annotated[str, typer.Argument(help="The study after: is it worse than A?", metavar="B")],
         judge_all: Annotated[
             bool, typer.Option("--all", help="Judge every configuration, not only A's answer.")
         ] = False,
         tolerance: Annotated[
             str | None,
-            o.option("By how much more B must be worse to count.", o.RULE, "that of A", "SHARE"),
+            o.option(
+                "B is worse where it is shown to be, by more than this share.", o.RULE, "that of A", "SHARE"
+            ),
         ] = None,
         studies_dir: o.StudiesDir = None,
         storage: o.Storage = None,

@@ -36,7 +36,7 @@ def compare_studies(a: Where, b: Where, tolerance: str | None, *, judge_all: boo
         chosen = [stored_settings(one.study) for one in found]
     if a.database == b.database and found[0].study.name == found[1].study.name:
         raise UsageError(f"A and B are both study '{found[0].study.name}': name two different ones")
-    first, second = (_side(one, own) for one, own in zip(found, chosen, strict=True))
+    first, second = (_side(*side) for side in zip((a, b), found, chosen, strict=True))
     seen = compare(first, second, wanted or chosen[0].tolerance, judge_all=judge_all)
     _check(seen, first)
     if as_json:
@@ -50,11 +50,12 @@ def _tolerance(text: str) -> float:
     return settings(Given({"tolerance": text}, {})).tolerance
 
 
-def _side(found: Recorded, chosen: StudySettings) -> Side:
+def _side(where: Where, found: Recorded, chosen: StudySettings) -> Side:
     name, answer = found.study.name, found.recommendation
+    there = f"{name}{where.flags}{where.password_note}"
     if not answer.complete:
         raise UsageError(
-            f"study '{name}' is not finished: first go on with sweeper {chosen.COMMAND} --study {name}"
+            f"study '{name}' is not finished: finish it first with sweeper {chosen.COMMAND} --study {there}"
         )
     speed = answer.host_speed
     side = Side(
@@ -68,20 +69,20 @@ def _side(found: Recorded, chosen: StudySettings) -> Side:
         host_speed=speed is not None and speed.used,
     )
     if not any(side.runs(record.configuration) for record in side.blocks):
-        raise UsageError(f"study '{name}' has no valid run: there is nothing to compare")
+        raise UsageError(f"study '{name}' has no valid run to compare; sweeper recommend {there} says why")
     return side
 
 
 def _check(seen: Comparison, a: Side) -> None:
     if not seen.configurations:
         raise UsageError(
-            f"studies '{seen.a}' and '{seen.b}' have no configuration with valid runs in common: there is "
-            "nothing to compare"
+            f"studies '{seen.a}' and '{seen.b}' have no configuration with valid runs in common: compare "
+            "studies of the same values"
         )
     if not seen.judged and a.answer is not None:
         raise UsageError(
-            f"study '{seen.b}' has no valid run of {a.answer.label}, the answer of '{seen.a}': --all judges "
-            "what both have"
+            f"study '{seen.b}' has no valid run of {a.answer.label}, the answer of '{seen.a}': add --all to "
+            "judge what both have"
         )
 
 

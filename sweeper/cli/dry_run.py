@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sweeper.course import StudyPlan
 from sweeper.optimization import OptimizePlan
-from sweeper.report.table import duration
+from sweeper.report.text import duration
 from sweeper.scenario_study import ScenarioPlan, settings_of
 from sweeper.scenarios.expectations import expected
 from sweeper.scenarios.stress import FIRST_USERS

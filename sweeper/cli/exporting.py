@@ -44,7 +44,7 @@ def export(where: Where, what: str | None, output: str | None, out: str | None) 
     if what not in TABLES:
         raise UsageError(f"--what '{what}': must be one of {', '.join(TABLES)}")
     if output == "parquet" and file is None:
-        raise UsageError("--format parquet is no text: say where to with --out FILE.parquet")
+        raise UsageError("--format parquet cannot go to the terminal: name a file with --out FILE.parquet")
     with nothing_lost():
         frame = TABLES[what](recorded(where))
     if output == "parquet":
@@ -88,7 +88,9 @@ def _candidates(found: Recorded) -> pd.DataFrame:
 
 def _trials(found: Recorded) -> pd.DataFrame:
     if found.recommendation.search is None:
-        raise UsageError(f"study '{found.study.name}' is of sweeper grid: only a search has trials")
+        raise UsageError(
+            f"study '{found.study.name}' is of sweeper grid, and only a search has trials: export --what runs"
+        )
     return trials_frame(found.recommendation.search)
 
 
@@ -105,20 +107,20 @@ def _of_all_runs(found: Recorded, read: Callable[[Path, str], pd.DataFrame]) -> 
     with_figures = [record for record in _some(found).records if record.figures is not None]
     measured = [record.plan.run_id for record in with_figures]
     if not measured:
-        raise UsageError(f"study '{found.study.name}' has no run with figures: there is nothing to export")
+        raise UsageError(f"study '{found.study.name}' has only failed runs: export --what runs to see why")
     runs = found.folder / "runs"
     elsewhere = {r.host for r in with_figures if r.host and not (runs / r.plan.run_id).is_dir()}
     if elsewhere:
         raise UsageError(
-            f"the files of runs made on {several(sorted(elsewhere))} are there, and not in {runs}: copy "
-            "them, or export --what runs"
+            f"the files of runs made on {several(sorted(elsewhere))} are on that machine, and not in {runs}: "
+            "copy them here, or export --what runs"
         )
     return together({run_id: read(found.folder, run_id) for run_id in measured})
 
 
 def _some(found: Recorded) -> Recorded:
     if not found.records:
-        raise UsageError(f"study '{found.study.name}' has no finished run yet: there is nothing to export")
+        raise UsageError(f"study '{found.study.name}' has no finished run yet: export it once there is one")
     return found
 
 

@@ -16,8 +16,11 @@ from sweeper.answers import Recommendation, Search
 from sweeper.cli.answering import say
 from sweeper.records import Configuration, Finding, RunPlan, RunRecord, Severity
 from sweeper.report.bars import bars
+from sweeper.report.run_lines import run_line, stage
 from sweeper.report.scenarios import hypothesis_line, outcome_table, stress_line
-from sweeper.report.table import candidates_table, duration, findings_lines, outlook, run_line, stage
+from sweeper.report.sentences import findings_lines, outlook
+from sweeper.report.table import candidates_table
+from sweeper.report.text import duration
 from sweeper.report.trials import trials_table
 from sweeper.scenarios.outcome import Outcome
 from sweeper.scenarios.terms import Scenario
@@ -105,7 +108,7 @@ class Live:
         if so_far.complete:
             return
         if scenario is Scenario.STRESS:
-            self._picture_is(None, *(stress_line(one, so_far) for one in so_far.stress))
+            self._picture_is(None, *(stress_line(one) for one in so_far.stress))
             return
         table = outcome_table(so_far)
         self._picture_is(table, *(hypothesis_line(one, so_far) for one in so_far.hypotheses), verbose=table)

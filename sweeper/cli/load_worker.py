@@ -22,12 +22,18 @@ def register(app: typer.Typer) -> None:
         "to a network you trust. Example: sweeper load-worker --master 10.0.0.5:5557",
     )
     def load_worker(
-        master: Annotated[str, typer.Option(help="Where the study waits for it.", metavar="HOST:PORT")],
+        master: Annotated[
+            str,
+            typer.Option(
+                help="The address that the study prints, such as 10.0.0.5:5557.", metavar="HOST:PORT"
+            ),
+        ],
         locustfile: Annotated[
-            str | None, typer.Option(help="The very one the study was given, if any.", metavar="FILE")
+            str | None,
+            typer.Option(help="The same locust file as the study's, if it has one.", metavar="FILE"),
         ] = None,
     ) -> int:
-        """Make load for a study on another host, run after run, until Ctrl-C."""
+        """On a host of its own, make load for a study elsewhere, run after run, until Ctrl-C."""
         from sweeper.load.hosts import PORT
         from sweeper.load.worker import LoadWorker, Master
 
@@ -37,7 +43,7 @@ def register(app: typer.Typer) -> None:
         path = None if locustfile is None else Path(locustfile)
         if path is not None and not path.is_file():
             raise UsageError(
-                f"--locustfile '{locustfile}' does not exist: it must be an existing locust file"
+                f"--locustfile '{locustfile}' is not a file: give a copy of the study's locust file"
             )
         LoadWorker(Master(match["host"], int(match["port"] or PORT)), _say, path).work()
         return 0

@@ -90,7 +90,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def _sentence(error: typer.TyperException) -> str:
     message = error.format_message().strip().rstrip(".")
-    return f"{message}; see sweeper --help" if message else "a command is missing; see sweeper --help"
+    if not message:
+        return "a command is missing; see sweeper --help"
+    context = getattr(error, "ctx", None)
+    return f"{message}; see {context.command_path if context else 'sweeper'} --help"
 
 
 def _complain(sentence: str, code: int) -> int:

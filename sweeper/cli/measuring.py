@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sweeper import preflight
@@ -20,7 +20,7 @@ from sweeper.cli.running import Answer, MadeMeanwhile, Prepared, as_object, run
 from sweeper.cli.where import VARIABLES, Where, recorded_answer, stored_settings
 from sweeper.cli.wiring import load_hosts, wire
 from sweeper.config import combine, differences, settings
-from sweeper.errors import UsageError
+from sweeper.errors import StoreError, SweeperError, UsageError
 from sweeper.scenarios.outcome import Outcome
 from sweeper.store.database import StoredStudy
 from sweeper.study_settings import ON_OR_OFF, ScenarioSettings, StudySettings
@@ -60,8 +60,8 @@ def _measure(command: str, flags: Mapping[str, object], where: Where, manner: Ma
         changed = differences(stored_settings(existing), given)
         if changed:
             raise UsageError(
-                f"--study '{existing.name}' exists with other settings ({'; '.join(changed)}): use another "
-                "name, or leave them out to resume it"
+                f"study '{existing.name}' exists with other settings ({'; '.join(changed)}): use another "
+                "--study for the new ones, or leave them out to go on with it"
             )
         if existing.complete:
             return _print(recorded_answer(where), where, manner.as_json)
@@ -74,15 +74,29 @@ def _measure(command: str, flags: Mapping[str, object], where: Where, manner: Ma
     hosts = load_hosts(chosen)
     if hosts is not None:
         sys.stderr.write(f"sweeper: {hosts.how_to_start(chosen.locustfile)}\n")
+    go_on = (
+        f"to go on: sweeper {command} --study {prepared.name}{where.flags}{where.host_flag}"
+        f"{where.password_note}"
+    )
     try:
         found = run(prepared, where, manner.show)
     except KeyboardInterrupt:
-        sys.stderr.write(
-            "\nsweeper: interrupted; every finished run is saved; to go on: "
-            f"sweeper {command} --study {prepared.name}{where.flags}{where.host_flag}{where.password_note}\n"
-        )
+        what = "nothing has been measured yet: the same command begins again"
+        if _is_there(prepared.name, where):
+            what = f"every finished run is saved; {go_on}"
+        sys.stderr.write(f"\nsweeper: interrupted; {what}\n")
         return 130
+    except StoreError as error:
+        raise StoreError(f"{error}; mend that first, all runs recorded before are kept; {go_on}") from error
     return _print(found, where, manner.as_json)
+
+
+def _is_there(study: str, where: Where) -> bool:
+    """Whether it was recorded already, or nobody can tell: the database may be gone."""
+    try:
+        return replace(where, study=study).find_existing() is not None
+    except SweeperError:
+        return True
 
 
 def _print(found: Answer, where: Where, as_json: bool) -> int:

@@ -60,7 +60,7 @@ def register(app: typer.Typer) -> None:
         quiet: o.Quiet = False,
         verbose: o.Verbose = False,
     ) -> int:
-        """Search worker counts, and what they go with, by Optuna; confirm the best in fresh blocks."""
+        """Search worker counts, native threads, processes and more by Optuna; compare the best in blocks."""
         flags = dict(locals())
         from sweeper.cli.measuring import Manner, measure
         from sweeper.cli.where import Where

@@ -28,14 +28,17 @@ def switch(name: str, help_text: str, panel: str, default: str) -> object:
 
 
 Model: TypeAlias = Annotated[str | None, option("A folder under models/.", TARGET, "xgboost", "NAME")]
-CodeDir: TypeAlias = Annotated[str | None, option("Any DRUM code folder, instead.", TARGET, None, "DIR")]
+CodeDir: TypeAlias = Annotated[
+    str | None, option("Your own DRUM code folder, instead of --model.", TARGET, None, "DIR")
+]
 Data: TypeAlias = Annotated[
     str | None, option("Rows to send with each request.", TARGET, "the model's sample.csv", "CSV")
 ]
 Launcher: TypeAlias = Annotated[
     str | None,
     option(
-        "fastapi (ours), drum (the installed drum server, where it has the FastAPI one) or command.",
+        "fastapi (ours), drum (the installed drum server; no release up to 1.18.1 has the FastAPI server) or "
+        "command (your --server-command).",
         TARGET,
         "fastapi",
         "NAME",
@@ -44,15 +47,15 @@ Launcher: TypeAlias = Annotated[
 ServerCommand: TypeAlias = Annotated[
     str | None,
     option(
-        "With --launcher command: any command line; {host} {port} {workers} {code_dir} {model_threads} "
-        "{processes} are filled in.",
+        "Of --launcher command, or of command among --servers: any command line with {port} in it; {host}, "
+        "{workers}, {code_dir}, {model_threads} and {processes} are filled in, too.",
         TARGET,
         None,
         "'…'",
     ),
 ]
 ReadyPath: TypeAlias = Annotated[
-    str | None, option("Answers 200 once the server is ready.", TARGET, "/ping/", "PATH")
+    str | None, option("Path that answers 200 once the server is ready.", TARGET, "/ping/", "PATH")
 ]
 WorkersSpan: TypeAlias = Annotated[
     str | None, option("Worker counts to search: a range or a list.", TARGET, "1..64", "SPAN")
@@ -89,7 +92,7 @@ Users: TypeAlias = Annotated[str | None, option("Concurrent users.", LOAD, "100"
 Locustfile: TypeAlias = Annotated[
     str | None,
     option(
-        "Your own locust file, unchanged; run sweeper where it finds its files.",
+        "Your own locust file, used unchanged; files that it opens are looked for in the current folder.",
         LOAD,
         "uploads of --data",
         "FILE",
@@ -102,7 +105,8 @@ LoadProcesses: TypeAlias = Annotated[
 ExpectLoadWorkers: TypeAlias = Annotated[
     str | None,
     option(
-        "Load from other hosts: so many times sweeper load-worker, started by you. Not in turns then.",
+        "Make the load with so many load workers on other hosts, each of which you start with sweeper "
+        "load-worker; the runs of a block are then made one after another.",
         LOAD,
         None,
         "N",
@@ -111,16 +115,20 @@ ExpectLoadWorkers: TypeAlias = Annotated[
 LoadMasterBind: TypeAlias = Annotated[
     str | None,
     option(
-        "Where load workers of other hosts come to, and where the servers listen then.",
+        "IPv4 address of this machine that load workers of other hosts connect to; the servers listen there, "
+        "too. With the default no other host can connect.",
         LOAD,
         "127.0.0.1:5557",
         "ADDRESS",
     ),
 ]
 Window: TypeAlias = Annotated[str | None, option("The measured part of a run.", TIME, "10s", "TIME")]
-Warmup: TypeAlias = Annotated[str | None, option("Always dropped before the window.", TIME, "3s", "TIME")]
+Warmup: TypeAlias = Annotated[
+    str | None,
+    option("Least warm-up before the window; it goes on until the figures are steady.", TIME, "3s", "TIME"),
+]
 WarmupCap: TypeAlias = Annotated[
-    str | None, option("Without a steady state by then the run is suspect.", TIME, "20s", "TIME")
+    str | None, option("Most warm-up: a run that is not steady by then is suspect.", TIME, "20s", "TIME")
 ]
 Drain: TypeAlias = Annotated[
     str | None, option("How long requests in flight may take to finish.", TIME, "30s", "TIME")
@@ -128,19 +136,24 @@ Drain: TypeAlias = Annotated[
 StartTimeout: TypeAlias = Annotated[
     str | None, option("How long a server may take to be ready.", TIME, "120s", "TIME")
 ]
-MinBlocks: TypeAlias = Annotated[str | None, option("Blocks before the first look.", TIME, "3", "N")]
+MinBlocks: TypeAlias = Annotated[
+    str | None, option("Blocks before the study may end with an answer.", TIME, "3", "N")
+]
 MaxBlocks: TypeAlias = Annotated[str | None, option("Blocks at most.", TIME, "10", "N")]
 Quick: TypeAlias = Annotated[
     bool,
     typer.Option(
-        "--quick", help="Two blocks of 5s windows: at best a provisional answer.", rich_help_panel=TIME
+        "--quick",
+        help="Two blocks with windows of 5 s, without --confirm: at best a provisional answer.",
+        rich_help_panel=TIME,
     ),
 ]
 Confirm: TypeAlias = Annotated[
     bool | None,
     switch(
         "confirm",
-        "After the answer: requests at random moments, for it and for DRUM's default of 4.",
+        "After the answer, check it and DRUM's default of 4 workers (or what is nearest to that) with "
+        "requests at random moments; not with --locustfile.",
         TIME,
         "on, except with --quick",
     ),
@@ -155,20 +168,28 @@ Interleave: TypeAlias = Annotated[
     ),
 ]
 Objective: TypeAlias = Annotated[str | None, option("throughput or p99.", RULE, "throughput", "NAME")]
-SloP99: TypeAlias = Annotated[str | None, option("p99 must be shown to stay within.", RULE, None, "MS")]
+SloP99: TypeAlias = Annotated[
+    str | None, option("Limit for p99: only what is shown to keep it is recommended.", RULE, None, "MS")
+]
 MaxErrorRate: TypeAlias = Annotated[
-    str | None, option("A value with more errors is never recommended.", RULE, "0.01", "SHARE")
+    str | None,
+    option("Share of requests that may fail: what fails more is never recommended.", RULE, "0.01", "SHARE"),
 ]
 Tolerance: TypeAlias = Annotated[
-    str | None, option("This close to the best counts as as good.", RULE, "0.05", "SHARE")
+    str | None, option("What is within this share of the best counts as equally good.", RULE, "0.05", "SHARE")
 ]
-Confidence: TypeAlias = Annotated[str | None, option("Of the whole answer.", RULE, "0.95", "SHARE")]
-Seed: TypeAlias = Annotated[str | None, option("Order of the runs in each block.", TIME, "0", "N")]
+Confidence: TypeAlias = Annotated[
+    str | None, option("Confidence of the whole answer, over all comparisons.", RULE, "0.95", "SHARE")
+]
+Seed: TypeAlias = Annotated[
+    str | None,
+    option("The same seed: the same order of runs, and in a search the same first trials.", TIME, "0", "N"),
+]
 ServerCpus: TypeAlias = Annotated[
-    str | None, option("Cores for the server.", PLACE, "by the number of cores", "LIST")
+    str | None, option("Cores for the server, such as 0-3,8.", PLACE, "by the number of cores", "LIST")
 ]
 LoadCpus: TypeAlias = Annotated[
-    str | None, option("Cores for the load generator.", PLACE, "by the number of cores", "LIST")
+    str | None, option("Cores for the load generator, such as 4,5.", PLACE, "by the number of cores", "LIST")
 ]
 Study: TypeAlias = Annotated[
     str | None, option("The study's name; resumes it when it exists.", PLACE, "a new one", "NAME")
@@ -177,7 +198,8 @@ StudiesDir: TypeAlias = Annotated[str | None, option("Where studies are kept.", 
 Storage: TypeAlias = Annotated[
     str | None,
     option(
-        "The database: a SQLite file, or postgresql://USER@HOST/NAME for several hosts to work on one study.",
+        "The database: sqlite:///FILE, or postgresql://USER@HOST/NAME for several hosts to work on one study "
+        "(not for scenarios).",
         PLACE,
         "sqlite:///STUDIES_DIR/studies.db",
         "URL",
@@ -195,8 +217,8 @@ HostName: TypeAlias = Annotated[
 ConfigFile: TypeAlias = Annotated[
     str | None,
     option(
-        "Settings from a file; flags beat SWEEPER_* variables beat the file. A study's own study.toml "
-        "repeats it.",
+        "Settings from a TOML file, such as a study's study.toml to repeat it; SWEEPER_* variables overrule "
+        "the file, flags overrule both.",
         PLACE,
         None,
         "TOML",

@@ -38,6 +38,7 @@ def plan_of(
         confirm=settings.confirm and settings.locustfile is None,
         users=settings.users,
         not_confirmed=NOT_CONFIRMED if settings.confirm and settings.locustfile is not None else "",
+        launcher=settings.launcher,
     )
     if not isinstance(settings, OptimizeSettings):
         return blocks

@@ -20,16 +20,16 @@ def register(app: typer.Typer) -> None:
         scenario: Annotated[
             str | None,
             typer.Argument(
-                help="single (one user), concurrent (10, 50, 100 users), stress (until errors pass the "
-                "limit), all three, or tuning (the worker grid). Several with a comma.",
+                help="single (one user), concurrent (10, 50, 100 users), stress (more users until a limit is "
+                "passed), all (these three), or tuning (the worker grid). Several like single,concurrent.",
                 show_default="all",
             ),
         ] = None,
         servers: Annotated[
             str | None,
             o.option(
-                "The two to compare: fastapi (ours), gunicorn, werkzeug or drum-fastapi (the installed "
-                "DRUM's), command.",
+                "The two to compare, the FastAPI one first: fastapi (ours); gunicorn, werkzeug or "
+                "drum-fastapi (of the installed DRUM); command (your --server-command).",
                 o.TARGET,
                 "fastapi,gunicorn",
                 "A,B",
@@ -38,7 +38,8 @@ def register(app: typer.Typer) -> None:
         workload: Annotated[
             str | None,
             o.option(
-                "cpu or io: what the model does with its time; the expectations differ by it.",
+                "cpu or io: whether the model computes or waits. It decides which expectations are tested, "
+                "and the model where none is named.",
                 o.TARGET,
                 "cpu",
                 "NAME",
@@ -75,16 +76,23 @@ def register(app: typer.Typer) -> None:
         interleave: o.Interleave = None,
         seed: o.Seed = None,
         slo_p99: Annotated[
-            str | None, o.option("The stress ends also where p99 is above it.", o.RULE, None, "MS")
+            str | None, o.option("Limit for p99: stress ends above it, too.", o.RULE, None, "MS")
         ] = None,
         max_error_rate: Annotated[
-            str | None, o.option("The stress ends where more requests fail.", o.RULE, "0.01", "SHARE")
+            str | None,
+            o.option("Share of requests that may fail: stress ends above it.", o.RULE, "0.01", "SHARE"),
         ] = None,
         tolerance: Annotated[
-            str | None, o.option("A difference that is none.", o.RULE, "0.05", "SHARE")
+            str | None,
+            o.option(
+                "A p99 lower, or a throughput higher, by less than this share does not count as better.",
+                o.RULE,
+                "0.05",
+                "SHARE",
+            ),
         ] = None,
         confidence: Annotated[
-            str | None, o.option("Of each expectation's verdict.", o.RULE, "0.95", "SHARE")
+            str | None, o.option("Confidence of each expectation's verdict.", o.RULE, "0.95", "SHARE")
         ] = None,
         server_cpus: o.ServerCpus = None,
         load_cpus: o.LoadCpus = None,
@@ -103,7 +111,7 @@ def register(app: typer.Typer) -> None:
         quiet: o.Quiet = False,
         verbose: o.Verbose = False,
     ) -> int:
-        """Compare the FastAPI server with DRUM's Flask server: one user, many, and as many as they bear."""
+        """Compare the FastAPI server with DRUM's Flask server: one user, many, as many as each takes."""
         flags = dict(locals())
         from sweeper.cli.measuring import Manner, measure
         from sweeper.cli.where import Where

@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
             ),
         ] = None,
     ) -> None:
-        """Serve a model with the FastAPI server of DRUM's plan."""
+        """Serve a model with our own FastAPI server: the routes and parameters planned for DRUM's."""
         arguments = ["--code-dir", code_dir, "--host", host, "--port", port]
         if workers is not None:
             arguments += ["--workers", workers]

@@ -37,11 +37,19 @@ def register(app: typer.Typer) -> None:
             typer.Option(help="The same seed gives the same predictions.", show_default="0", metavar="N"),
         ] = None,
         trees: Annotated[
-            str | None, typer.Option(help="Trees, of the kinds with trees.", metavar="N")
+            str | None,
+            typer.Option(help="Trees of xgboost or random-forest.", show_default="8000; 260", metavar="N"),
         ] = None,
-        depth: Annotated[str | None, typer.Option(help="Depth of each tree at most.", metavar="N")] = None,
-        rows: Annotated[str | None, typer.Option(help="Rows of training data.", metavar="N")] = None,
-        features: Annotated[str | None, typer.Option(help="Numeric columns.", metavar="N")] = None,
+        depth: Annotated[
+            str | None,
+            typer.Option(help="Most levels of one of these trees.", show_default="6; 24", metavar="N"),
+        ] = None,
+        rows: Annotated[
+            str | None, typer.Option(help="Rows of training data.", show_default="4000", metavar="N")
+        ] = None,
+        features: Annotated[
+            str | None, typer.Option(help="Numeric columns, at least 5.", show_default="20", metavar="N")
+        ] = None,
     ) -> None:
         """Train a model to measure with, as a folder that DRUM can serve."""
         sizes = {"seed": seed, "trees": trees, "depth": depth, "rows": rows, "features": features}
@@ -69,7 +77,7 @@ def _train(model: str, out: str | None, sizes: dict[str, int]) -> None:
     spec = default_spec(model)
     for name in ("trees", "depth"):
         if name in sizes and not spec.kind.has_trees:
-            raise UsageError(f"--{name} {sizes[name]}: a {spec.kind} model has no trees; leave it out")
+            raise UsageError(f"--{name} {sizes[name]}: the {spec.kind} model has no trees: leave it out")
     spec = dataclasses.replace(spec, **sizes)  # type: ignore[arg-type]
     folder = Path(out) if out is not None else Path("models") / spec.kind.value
     if is_up_to_date(spec, folder):

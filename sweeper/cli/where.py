@@ -23,7 +23,8 @@ from sweeper.store.claim_table import environments, shared
 from sweeper.store.database import Database, StoredStudy
 from sweeper.study_settings import ScenarioSettings, StudySettings
 
-VARIABLES = ("study", "studies_dir", "storage", "config", "host_name")
+OF_THE_IO_MODEL = ("upstream_url", "upstream_wait_ms")  # its custom.py reads them
+VARIABLES = ("study", "studies_dir", "storage", "config", "host_name", *OF_THE_IO_MODEL)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -51,7 +52,7 @@ class Where:
     ) -> Where:
         study = study if study is not None else _variable("study")
         if study is not None:
-            _check_name("--study", study)
+            _check_name("the study's name", study)
         host_name = host_name if host_name is not None else _variable("host_name")
         if host_name is not None:
             _check_name("--host-name", host_name)
@@ -138,7 +139,10 @@ class Where:
             if study.name == self.study:
                 return study
         names = ", ".join(study.name for study in found[-10:])
-        raise UsageError(f"there is no study '{self.study}' in {self.place}; there is: {names}")
+        raise UsageError(
+            f"there is no study '{self.study}' in {self.place}; the newest there: {names}; sweeper "
+            f"studies{self.flags} lists all"
+        )
 
     def find_existing(self) -> StoredStudy | None:
         """The study named, if it is there; None for a new one."""
@@ -208,7 +212,10 @@ def stored_settings(study: StoredStudy) -> StudySettings:
     try:
         return settings(Given(study.settings, {}, str(study.settings.get("command", "grid"))))
     except UsageError as error:
-        raise StoreError(f"study '{study.name}' has settings this sweeper does not know: {error}") from None
+        raise StoreError(
+            f"study '{study.name}' has settings this sweeper does not know ({error}): use the one that made "
+            "it"
+        ) from None
 
 
 def answer(where: Where) -> Recommendation:
@@ -243,8 +250,8 @@ def answer_of(study: StoredStudy, seen: Shared) -> Recommendation:
     """The answer that what is recorded of a study gives. Raises UsageError where it is none that could."""
     if is_of_scenarios(study):
         raise UsageError(
-            f"study '{study.name}' compares two servers and recommends no worker count: see "
-            f"sweeper scenarios --study {study.name}"
+            f"study '{study.name}' compares two servers and recommends no worker count: sweeper report "
+            f"{study.name} shows what it found"
         )
     from sweeper.cli.planning import plan_of
     from sweeper.course import answer_so_far

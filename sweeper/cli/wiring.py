@@ -54,7 +54,10 @@ class Wired:
 
 def wire(chosen: StudySettings) -> Wired:
     """Raises UsageError for what cannot be found or used."""
-    preflight.check_open_files(chosen.most_users)
+    option = "--users"
+    if isinstance(chosen, ScenarioSettings):
+        option = "--concurrency" if chosen.most_users in chosen.concurrency else "--max-users"
+    preflight.check_open_files(chosen.most_users, option)
     target = preflight.find_target(chosen, MODELS_DIR)
     if isinstance(chosen, OptimizeSettings):
         preflight.check_tuned(chosen, target)

@@ -33,9 +33,9 @@ def answers_unverified(answer: FirstAnswer | None) -> Finding | None:
         "answers-unverified",
         Severity.WARNING,
         f"one upload of the data to the idle server brought {answer.text}{_wrong_count(answer)}: not "
-        'DRUM\'s {"predictions": […]} with one for each row, so that whether requests under load are '
-        "answered or politely refused is not known; check a response, or send requests that check theirs "
-        "with --locustfile",
+        'DRUM\'s {"predictions": […]} with one for each row, so it is not known whether requests under load '
+        "are answered or politely refused; look at a response, or send requests that check theirs with "
+        "--locustfile",
         _evidence(answer),
     )
 

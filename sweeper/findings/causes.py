@@ -5,6 +5,7 @@ from __future__ import annotations
 from sweeper.findings.cores import Cores
 from sweeper.findings.limits import Limits
 from sweeper.findings.picture import Picture, Shown
+from sweeper.findings.wording import Names
 from sweeper.records import Configuration, Finding, Severity
 
 CPU = "cpu_ms_per_request"
@@ -75,12 +76,13 @@ def oversubscribed(seen: Picture, limits: Limits) -> Finding | None:
     if not waits_for_cores(seen, fewest, most, limits):
         return None
     share = {c: seen.shown[c].means["waiting_share"] for c in (fewest, most)}
+    names = Names(seen.shown)
     return Finding(
         "oversubscribed",
         Severity.INFO,
-        f"with {most.label} the server's threads spend {share[most]:.0%} of their runnable time waiting for "
-        f"a core, with {fewest.label} {share[fewest]:.0%}: more workers than the cores can run only wait; "
-        "use fewer, or give the server more cores",
+        f"with {names.full(most)} the server's threads wait for a core {share[most]:.0%} of the time that "
+        f"they could run, with {names.full(fewest)} {share[fewest]:.0%}: more workers than the cores can run "
+        "only wait; use fewer, or give the server more cores",
         {"most": most.label, "share": share[most], "fewest": fewest.label, "share_fewest": share[fewest]},
     )
 
@@ -107,10 +109,11 @@ def gil_bound(seen: Picture, limits: Limits) -> Finding | None:
         if loses_throughput(seen, few, most, limits)
         else f"throughput stands still and {idle or 0.0:.1f} cores are idle"
     )
+    names = Names(seen.shown)
     return Finding(
         "gil-bound",
         Severity.INFO,
-        f"from {few.label} to {most.label} a request costs {cost.mean - 1:.0%} more CPU and "
+        f"from {names.full(few)} to {names.full(most)} a request costs {cost.mean - 1:.0%} more CPU and "
         f"{switches.mean:.1f} times the voluntary switches, while {meanwhile}: the threads hand one lock "
         "(the GIL) to each other instead of working; fewer workers, or more processes, do more",
         {

@@ -37,7 +37,7 @@ def client_saturated(figures: RunFigures, context: RunContext, limits: Limits) -
     return Finding("client-saturated", Severity.WARNING, message, _evidence(figures, context))
 
 
-CORES_OF_ITS_OWN = "give it cores of its own (--load-cpus) or use fewer --users"
+CORES_OF_ITS_OWN = "give it cores of its own (--load-cpus) or use fewer users"
 
 
 def _cpu_cores(figures: RunFigures, context: RunContext) -> float | None:
@@ -79,14 +79,14 @@ def _remedy(figures: RunFigures, context: RunContext, limits: Limits) -> str:
     cores, processes = context.load_cores or context.host_cores, context.load_processes
     more = 2 * processes if context.open_loop else min(2 * processes, context.users)
     if more == processes:
-        return "use fewer --users or a machine with faster cores"
+        return "use fewer users or a machine with faster cores"
     if context.load_elsewhere:
-        return f"expect more load workers (--expect-load-workers {more}), or use fewer --users"
+        return f"expect more load workers (--expect-load-workers {more}), or use fewer users"
     if _idle_cores(figures, context) < limits.cores_for_load:
-        return "let other hosts make the load (--expect-load-workers 2), or use fewer --users"
+        return "let other hosts make the load (--expect-load-workers 2), or use fewer users"
     if cores > processes:
-        return f"spread it with --load-processes {min(more, cores)}, or use fewer --users"
-    return f"give it more cores (--load-cpus) and --load-processes {more}, or use fewer --users"
+        return f"spread it with --load-processes {min(more, cores)}, or use fewer users"
+    return f"give it more cores (--load-cpus) and --load-processes {more}, or use fewer users"
 
 
 def _idle_cores(figures: RunFigures, context: RunContext) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 
+from sweeper.findings.wording import Names
 from sweeper.records import Configuration, Finding, RunRecord, Severity, Verdict
 
 
@@ -15,13 +16,14 @@ def several_hosts(records: Sequence[RunRecord], reference: Configuration) -> Fin
         return None
     speeds = _speeds(records, reference)
     said = [f"{host} ({speeds[host]:.2f})" if host in speeds else f"{host} (not known)" for host in hosts]
+    name = Names(record.configuration for record in records).full(reference)
     return Finding(
         "several-hosts",
         Severity.INFO,
         f"{len(hosts)} hosts made the runs: {', '.join(said)}; in brackets the throughput with "
-        f"{reference.label} relative to the others'. Absolute figures are means over the hosts and depend on "
-        "which of them made how many blocks: compare the values with each other, which is done within blocks "
-        "of one host, and not with another study",
+        f"{name} relative to the others'. Absolute figures are means over the hosts and depend on which of "
+        "them made how many blocks: compare the values with each other, which is done within blocks of one "
+        "host, and not with another study",
         {"hosts": len(hosts), **{f"relative_{host}": speeds[host] for host in hosts if host in speeds}},
     )
 

@@ -53,7 +53,7 @@ def not_used(context: RunContext) -> Finding | None:
         Severity.WARNING,
         "no request of the locust file came to the server's pool (its executor_completed stood still), so "
         "that the worker count can make no difference to this load; send predictions (POST /predict/) as "
-        "well, or search something else than --workers",
+        "well, or vary something other than --workers",
         {"workers": context.configuration.workers, "pooled_share": 0.0},
     )
 
@@ -77,15 +77,15 @@ def size_unverified(figures: RunFigures, context: RunContext, limits: Limits) ->
             "pool-size-unverified",
             Severity.WARNING,
             f"the server's /stats/ says executor_workers = {figures.pool_workers} but not how many were ever "
-            "busy at once, so that it uses the worker count is its word; let /stats/ report "
+            "busy at once, so there is only its word that it uses the worker count; let /stats/ report "
             "executor_max_concurrency",
             {"workers": context.configuration.workers, "reported": figures.pool_workers},
         )
     return Finding(
         "pool-size-unverified",
         Severity.WARNING,
-        "the server's /stats/ does not report executor_workers, so that it uses the worker count is inferred "
-        "from its thread count only; let /stats/ report executor_workers and executor_max_concurrency",
+        "the server's /stats/ does not report executor_workers, so whether it uses the worker count can only "
+        "be inferred from its thread count; let /stats/ report executor_workers and executor_max_concurrency",
         {"workers": context.configuration.workers, "threads": figures.threads},
     )
 

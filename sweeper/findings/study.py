@@ -57,11 +57,13 @@ def of_runs(records: Sequence[RunRecord]) -> list[Finding]:
         first = touched[0][1]
         in_order = sorted(touched, key=lambda pair: pair[0].configuration)
         runs = ", ".join(dict.fromkeys(record.plan.label for record, _ in in_order))
+        differ = len({finding.message for _, finding in touched}) > 1
+        whose = f"; the figures are of the first, {touched[0][0].plan.label}" if differ else ""
         findings.append(
             Finding(
                 code,
                 first.severity,
-                f"{first.message} ({len(touched)} of {len(records)} runs: {runs})",
+                f"{first.message} ({len(touched)} of {len(records)} runs: {runs}{whose})",
                 {**first.evidence, "runs": len(touched), "of": len(records)},
             )
         )

@@ -68,8 +68,9 @@ def errors(log: RequestLog, figures: RunFigures, context: RunContext) -> Finding
     return Finding(
         "errors",
         Severity.WARNING,
-        f"{figures.error_rate:.1%} of the requests failed{named} (limit {context.max_error_rate:.1%}); this "
-        "value cannot be recommended; see the run's server.log and load.log",
+        f"{figures.error_rate:.1%} of the requests failed{named} (limit {context.max_error_rate:.1%}); a "
+        "value that fails so often over all its runs is not recommended; see the run's server.log and "
+        "load.log",
         {
             "error_rate": figures.error_rate,
             "failed": figures.failed,
@@ -126,12 +127,17 @@ def drifting(measurement: Measurement, limits: Limits) -> Finding | None:
     change = drift(measurement.requests, measurement.window.start_s, measurement.window.end_s)
     if change is None or abs(change) <= limits.drift:
         return None
+    cause = (
+        "the server was still warming up (raise --warmup)"
+        if change > 0
+        else "the server slows down as it serves (see the run's server.log)"
+    )
     return Finding(
         "drift",
         Severity.WARNING,
-        f"throughput changed by at least {change:+.1%} from the window's first half to its second (limit "
-        f"{limits.drift:.0%}): the server was still warming up (raise --warmup), or the host changed speed "
-        "(run again when it is quiet)",
+        f"throughput {'rose' if change > 0 else 'fell'} by at least {abs(change):.1%} from the window's "
+        f"first half to its second (limit {limits.drift:.0%}): {cause}, or the host changed speed (run again "
+        "when it is quiet)",
         {"change": change},
     )
 
@@ -164,8 +170,8 @@ def falling_behind(measurement: Measurement, context: RunContext, limits: Limits
         "falling-behind",
         Severity.WARNING,
         f"latency grew from {first:,.0f} ms in the window's first third to {last:,.0f} ms in its last: more "
-        "requests arrived than the server answers, so its figures only show how long it was watched; use a "
-        "count that keeps up, or send it fewer requests",
+        "requests arrived than the server answers, so its latency here only shows how long it was watched; "
+        "in production send it fewer requests",
         {"first_ms": first, "last_ms": last, "grows_ms_per_s": slope},
     )
 
@@ -200,8 +206,9 @@ def throttled(figures: RunFigures) -> Finding | None:
     return Finding(
         "throttled",
         Severity.WARNING,
-        f"the control group's CPU quota throttled this machine in {figures.throttled_periods} periods: the "
-        "quota, not the worker count, was the limit; raise the quota or sweep inside the deployment's own",
+        f"the control group's CPU quota stopped these processes in {figures.throttled_periods} of its "
+        "periods: the quota, not the worker count, was the limit; raise the quota, or give whole cores "
+        "(docker run --cpuset-cpus)",
         {"throttled_periods": figures.throttled_periods},
     )
 
@@ -213,8 +220,8 @@ def steal(figures: RunFigures, limits: Limits) -> Finding | None:
     return Finding(
         "steal",
         Severity.WARNING,
-        f"the hypervisor took {share:.1%} of a core away (limit {limits.steal_share:.0%}); run again when "
-        "the host is quieter",
+        f"the hypervisor gave {share:.1%} of a core to others (limit {limits.steal_share:.0%}), so the "
+        "server had less than its cores; run again when the host is quieter",
         {"steal_share": share},
     )
 
@@ -231,8 +238,8 @@ def pressure(figures: RunFigures, context: RunContext, limits: Limits) -> Findin
     return Finding(
         "pressure",
         Severity.WARNING,
-        f"other processes on this machine kept {others:.2f} cores busy (limit {allowed:g}) and left none "
-        "idle: stop them, or run again when the machine is quiet",
+        f"other processes on this machine kept {others:.2f} cores busy (limit {allowed:g}) and left "
+        "hardly any idle: stop them, or run again when the machine is quiet",
         {"other_cpu_cores": others},
     )
 

@@ -89,12 +89,9 @@ def _grouped(
 
 def _threads(scene: Scene) -> CauseClause:
     centre = scene.centre
-    parts = [say.workers(centre.workers)]
-    if centre.processes != 1:
-        parts.insert(0, f"{centre.processes} processes")
-    parts.append(f"{centre.model_threads} model thread{'' if centre.model_threads == 1 else 's'}")
     native = scene.at(centre).native_threads
-    text = f"{' x '.join(parts)} = {native} native thread{'' if native == 1 else 's'}"
+    product = say.factors(centre, processes=centre.processes != 1, model_threads=True)
+    text = f"{product} = {native} native thread{'' if native == 1 else 's'}"
     available = scene.seen.cores
     if available.count is None:
         text += "; how many cores the server had is not recorded"

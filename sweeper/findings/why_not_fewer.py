@@ -50,21 +50,22 @@ def text(scene: Scene, name: str, group: Sequence[Configuration]) -> str:
         "no-less": _no_less,
     }[name](scene, near)
     if rest:
-        more = {
-            "idle-cores": f"{'leaves' if len(rest) == 1 else 'leave'} cores idle too",
-            "workers-wait": f"{'leaves' if len(rest) == 1 else 'leave'} cores idle too",
-            "workers-limit": f"{'is' if len(rest) == 1 else 'are'} in step too",
-            "dearer-below": f"{'costs' if len(rest) == 1 else 'cost'} more too",
-            "unexplained-below": f"{'gives' if len(rest) == 1 else 'give'} less too",
-            "no-less": f"{'does' if len(rest) == 1 else 'do'} not either",
+        one, many, what = {
+            "idle-cores": ("leaves", "leave", "cores idle too"),
+            "workers-wait": ("leaves", "leave", "cores idle too"),
+            "workers-limit": ("is", "are", "in step too"),
+            "dearer-below": ("costs", "cost", "more too"),
+            "unexplained-below": ("gives", "give", "less too"),
+            "no-less": ("does", "do", "not either"),
         }[name]
+        more = f"{scene.names.verb_of_all(rest, one, many)} {what}"
         body += f"; {scene.names.all(rest)} {more} ({scene.rate(rest)})"
     return f"{body}."
 
 
 def _idle_cores(scene: Scene, few: Configuration) -> str:
     centre = scene.centre
-    keeps, leaves = ("keeps", "leaves") if few.workers == 1 else ("keep", "leave")
+    keeps, leaves = (scene.names.verb(few, verb, verb.removesuffix("s")) for verb in ("keeps", "leaves"))
     body = (
         f"Below that cores stand idle: {scene.names.full(few)}, taken all the time, {keeps} "
         f"{say.cores(scene.mean('cpu_cores', few))} of {say.count(scene.seen.cores.count or 0.0)} busy and "
@@ -80,7 +81,7 @@ def _idle_cores(scene: Scene, few: Configuration) -> str:
 
 def _workers_wait(scene: Scene, few: Configuration) -> str:
     idle = say.cores(scene.at(few).idle_cores or 0.0)
-    taken = "is always taken" if few.workers == 1 else "are always taken"
+    taken = scene.names.verb(few, "is always taken", "are always taken")
     body = (
         f"Below that workers are short, not cores: {scene.names.full(few)} {taken} while {idle} of "
         f"{say.count(scene.seen.cores.count or 0.0)} are idle, and a request holds its worker for "

@@ -145,7 +145,9 @@ def _more_interruptions(scene: Scene, many: Configuration) -> str:
 def _others(scene: Scene, group: Sequence[Configuration]) -> str:
     """The rest of a group, each of which meets the same limits."""
     rest = group[:-1]
-    return f"; {scene.names.all(rest)} {'shows' if len(rest) == 1 else 'show'} the same" if rest else ""
+    return (
+        f"; {scene.names.all(rest)} {scene.names.verb_of_all(rest, 'shows', 'show')} the same" if rest else ""
+    )
 
 
 def _dearer(scene: Scene, group: Sequence[Configuration]) -> str:
@@ -171,7 +173,7 @@ def _waits_elsewhere(scene: Scene, group: Sequence[Configuration]) -> str:
 
 
 def _unexplained(scene: Scene, group: Sequence[Configuration]) -> str:
-    give = "gives" if len(group) == 1 else "give"
+    give = scene.names.verb_of_all(group, "gives", "give")
     return f"Why {scene.names.all(group)} {give} {scene.instead(group)} the figures do not show"
 
 
@@ -188,15 +190,15 @@ def _saturated(scene: Scene, group: Sequence[Configuration]) -> str:
     used, available = scene.mean("cpu_cores", centre), scene.seen.cores.count or 0.0
     rest = ", other processes the rest" if used < scene.limits.cores_contended * available else ""
     busy = (
-        f"At {scene.names.short(centre)} no core is left idle (the server uses {say.cores(used)} of "
+        f"With {scene.names.short(centre)} no core is left idle (the server uses {say.cores(used)} of "
         f"{say.count(available)}{rest})"
     )
     outcome = f"{_no(scene)} more throughput ({scene.rate(group)})"
     give = "give" if scene.answered else "show"
-    give += "s" if len(group) == 1 else ""
+    give = scene.names.verb_of_all(group, f"{give}s", give)
     if not full(scene.at(centre)):
         return f"{busy}, so that {scene.names.all(group)} {give} {outcome}{_also(scene, group)}"
-    queue = "queues" if len(group) == 1 else "queue"
+    queue = scene.names.verb_of_all(group, "queues", "queue")
     return (
         f"{busy}, so that {scene.names.all(group)} {give} {outcome} and only {queue} inside the server what "
         f"would wait outside{_also(scene, group)}"
@@ -210,7 +212,7 @@ def _no(scene: Scene) -> str:
 
 def _limited_elsewhere(scene: Scene, group: Sequence[Configuration]) -> str:
     many = group[-1]
-    give = "gives" if len(group) == 1 else "give"
+    give = scene.names.verb_of_all(group, "gives", "give")
     return (
         f"{scene.names.all(group)} {give} {_no(scene)} more throughput ({scene.rate(group)}) although all "
         f"workers are taken and {say.cores(scene.at(many).idle_cores or 0.0)} cores are idle, so the limit "
@@ -219,7 +221,7 @@ def _limited_elsewhere(scene: Scene, group: Sequence[Configuration]) -> str:
 
 
 def _no_more(scene: Scene, group: Sequence[Configuration]) -> str:
-    give = "gives" if len(group) == 1 else "give"
+    give = scene.names.verb_of_all(group, "gives", "give")
     return (
         f"{scene.names.all(group)} {give} {_no(scene)} more throughput ({scene.rate(group)}), and the "
         f"figures do not show what the limit is{_also(scene, group)}"
@@ -227,7 +229,7 @@ def _no_more(scene: Scene, group: Sequence[Configuration]) -> str:
 
 
 def _more(scene: Scene, group: Sequence[Configuration]) -> str:
-    give = "gives" if len(group) == 1 else "give"
+    give = scene.names.verb_of_all(group, "gives", "give")
     return (
         f"{scene.names.all(group)} {give} more throughput ({scene.instead(group)}), so throughput is "
         f"not what speaks against more workers{_also(scene, group)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from sweeper.records import Configuration
@@ -48,18 +49,37 @@ def rates(values: Iterable[float]) -> str:
 
 
 def workers(number: int) -> str:
-    return "1 worker" if number == 1 else f"{number} workers"
+    return _plural(number, "worker", "workers")
 
 
 def users(number: int) -> str:
-    return "1 user" if number == 1 else f"{number} users"
+    return _plural(number, "user", "users")
+
+
+def factors(configuration: Configuration, *, processes: bool, model_threads: bool) -> str:
+    """What its native threads are the product of: `2 processes x 1 worker x 4 model threads`."""
+    parts = [workers(configuration.workers)]
+    if processes:
+        parts.insert(0, _plural(configuration.processes, "process", "processes"))
+    if model_threads:
+        parts.append(_plural(configuration.model_threads, "model thread", "model threads"))
+    return " x ".join(parts)
+
+
+def _plural(number: int, one: str, more: str) -> str:
+    return f"{number} {one if number == 1 else more}"
 
 
 class Names:
-    """Configurations by their worker count where that tells them apart, else by their label."""
+    """Configurations by their worker count where that tells them apart, else by all that they differ in."""
 
     def __init__(self, configurations: Iterable[Configuration]) -> None:
-        self._plain = len({(c.model_threads, c.processes, c.parameters) for c in configurations}) < 2
+        seen = tuple(configurations)
+        self._processes = len({c.processes for c in seen}) > 1
+        self._model_threads = len({c.model_threads for c in seen}) > 1
+        having = Counter(pair for c in seen for pair in c.parameters)
+        self._parameters = {name for (name, _), count in having.items() if count < len(seen)}
+        self._plain = not (self._processes or self._model_threads or self._parameters)
 
     @property
     def kind(self) -> str:
@@ -67,14 +87,23 @@ class Names:
         return "count" if self._plain else "configuration"
 
     def short(self, configuration: Configuration) -> str:
-        return str(configuration.workers) if self._plain else configuration.label
+        return str(configuration.workers) if self._plain else self.full(configuration)
 
     def full(self, configuration: Configuration) -> str:
-        return workers(configuration.workers) if self._plain else configuration.label
+        text = factors(configuration, processes=self._processes, model_threads=self._model_threads)
+        named = [f"{name}={value}" for name, value in configuration.parameters if name in self._parameters]
+        return text + (f" with {several(named)}" if named else "")
 
     def verb(self, configuration: Configuration, singular: str, plural: str) -> str:
         """What goes with `full`."""
-        return plural if self._plain and configuration.workers != 1 else singular
+        alone = not (self._processes or self._model_threads)
+        return singular if alone and configuration.workers == 1 else plural
 
     def all(self, configurations: Sequence[Configuration]) -> str:
         return several([self.short(configuration) for configuration in configurations])
+
+    def verb_of_all(self, configurations: Sequence[Configuration], singular: str, plural: str) -> str:
+        """What goes with `all`: `16 gives`, `8 and 16 give`, `16 workers x 2 model threads give`."""
+        if len(configurations) != 1:
+            return plural
+        return singular if self._plain else self.verb(configurations[0], singular, plural)

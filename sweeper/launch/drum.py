@@ -88,9 +88,8 @@ class DrumLauncher(ServerLauncher):
     @property
     def _instead(self) -> str:
         flag = self._asked_for.partition(" ")[0]
-        return (
-            f"use {flag} fastapi (sweeper's own server, of the same contract), or a DRUM release that has it"
-        )
+        named = f"use {flag} fastapi" if flag == "--launcher" else f"name fastapi in {flag} instead"
+        return f"{named}, which is sweeper's own server with the same routes and parameters"
 
     def environment(self, configuration: Configuration) -> dict[str, str]:
         return super().environment(configuration) | runtime_parameter(SERVER_TYPE, self._server_type)

@@ -66,8 +66,8 @@ class LaunchedServer:
                 return answered_s - self._started_s
             elif answered_s >= deadline_s:
                 raise ServerStartError(
-                    f"the server was not ready within {timeout_s:g} s; "
-                    f"the last answer to GET {self.base_url}{self._ready_path}: {answer.text}",
+                    f"the server was not ready within {timeout_s:g} s (--start-timeout, should it only need "
+                    f"longer); the last answer to GET {self.base_url}{self._ready_path}: {answer.text}",
                     log_tail=self.log_tail(),
                 )
             time.sleep(_POLL_PERIOD_S)
@@ -105,7 +105,7 @@ class LaunchedServer:
     def _probe(self, timeout_s: float) -> Answer:
         answer = get(self._host, self._port, self._ready_path, timeout_s, with_body=False)
         if answer.status == 200 and is_listening(self._port, self._process.guard_pid) is False:
-            return Answer(None, "status 200, but from a process that is not the server's")
+            return Answer(None, "status 200, but from a process that the server's command did not start")
         return answer
 
     def _start_again_or_fail(self, return_code: int) -> None:
@@ -115,7 +115,7 @@ class LaunchedServer:
             self._start()
             return
         lines = [line.strip() for line in log_tail.splitlines() if line.strip()]
-        last_words = f"its last words: {lines[-1]}" if lines else "it left no message"
+        last_words = f"its log ends with: {lines[-1]}" if lines else "it logged nothing"
         how = f"exit code {return_code}" if return_code >= 0 else f"signal {_signal_name(-return_code)}"
         raise ServerStartError(
             f"the server ended before it was ready ({how}); {last_words}", log_tail=log_tail

@@ -30,7 +30,9 @@ def parse_template(text: str) -> CommandTemplate:
     try:
         arguments = tuple(shlex.split(text))
     except ValueError as error:
-        raise UsageError(f"{_FLAG} {text!r} cannot be split into arguments ({error}): close it") from error
+        raise UsageError(
+            f"{_FLAG} {text!r} cannot be split into arguments ({error}): check its quotes and backslashes"
+        ) from error
     if not arguments:
         raise UsageError(f"{_FLAG} is empty: give a command line with {{port}} in it")
     placeholders = frozenset(name for argument in arguments for name in _placeholders(argument))
@@ -43,11 +45,15 @@ def _placeholders(argument: str) -> list[str]:
     try:
         fields = [parsed[1:] for parsed in Formatter().parse(argument) if parsed[1] is not None]
     except ValueError as error:
-        raise UsageError(f"{_FLAG}: {argument!r} is no template ({error}): write {{{{ for a brace") from error
+        raise UsageError(
+            f"{_FLAG}: {argument!r} has an unmatched brace ({error}): write {{{{ or }}}} for one"
+        ) from error
     for name, format_spec, conversion in fields:
         if name not in PLACEHOLDERS or format_spec or conversion:
             known = ", ".join(f"{{{placeholder}}}" for placeholder in PLACEHOLDERS)
-            raise UsageError(f"{_FLAG}: {argument!r} holds something else than {known} (a brace is {{{{)")
+            raise UsageError(
+                f"{_FLAG}: {argument!r} has a placeholder that is none of {known} (a brace is {{{{ or }}}})"
+            )
     return [name for name, _, _ in fields if name is not None]
 
 

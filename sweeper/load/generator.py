@@ -29,8 +29,8 @@ CHECK_PERIOD_S = 0.02
 MOST_IN_FLIGHT = 2000
 ALMOST_NO_WAIT_S = (0.02, 0.03)
 _HINTS = {
-    "FileNotFoundError": "; it opens its files in the folder that sweeper is run in, as with locust -f",
-    "No User class found": " It needs a class below locust's HttpUser or FastHttpUser",
+    "FileNotFoundError": "; paths in it count from the folder where sweeper is run, as with locust -f",
+    "No User class found": "; it needs a subclass of locust's HttpUser or FastHttpUser",
 }
 
 
@@ -173,7 +173,7 @@ class LocustGenerator:
         if code is None:
             words = f"it was not read within {START_TIMEOUT_S:g} s"
         hint = next((hint for sign, hint in _HINTS.items() if sign in words), "")
-        raise UsageError(f"--locustfile '{self.locustfile}' does not work: {words}{hint}")
+        raise UsageError(f"--locustfile '{self.locustfile}' does not work: {words.rstrip('!')}{hint}")
 
     def start(self, base_url: str, directory: Path) -> LocustSession:
         """Start all users at once against `base_url`; returns when they run.
@@ -281,11 +281,15 @@ def _check_data(path: Path) -> None:
 
 def _check_locustfile(path: Path) -> None:
     if path.suffix != ".py" or "," in str(path):
-        raise UsageError(f"the locustfile must be a Python file ending in .py, without a comma, not {path}")
+        raise UsageError(
+            f"--locustfile '{path}': must end in .py, and have no comma in its name or folder (locust would "
+            "take it for two files)"
+        )
     try:
         ast.parse(path.read_bytes(), str(path))
     except OSError as error:
         raise UsageError(f"the locustfile {path} cannot be read: {error.strerror}") from error
     except (SyntaxError, ValueError) as error:
-        where = f" line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        raise UsageError(f"the locustfile {path} is not valid Python:{where} {error}") from error
+        what = error.msg if isinstance(error, SyntaxError) else str(error)
+        where = f" in line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        raise UsageError(f"--locustfile '{path}' is not valid Python: {what}{where}") from error

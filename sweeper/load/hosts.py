@@ -37,10 +37,13 @@ class Hosts:
         """What to run on other hosts, to the letter."""
         own = f" --locustfile {shlex.quote(Path(locustfile).name)}" if locustfile is not None else ""
         times = f"{self.workers} times" if self.workers > 1 else "once"
-        return (
-            f"the load comes from other hosts: start there, now or before, {times}: "
-            f"sweeper load-worker --master {self.address}:{self.port}{own}"
-        )
+        command = f"sweeper load-worker --master {self.address}:{self.port}{own}"
+        if self.address.startswith("127."):
+            return (
+                f"no other host can reach {self.address} (for that give --load-master-bind this machine's "
+                f"address): run on this machine, {times}: {command}"
+            )
+        return f"each run waits for its load workers: run on the other hosts, {times} in all: {command}"
 
     def check(self) -> None:
         """Raises UsageError where the master could not listen, or no other host could come."""
@@ -55,8 +58,9 @@ class Hosts:
                 listener.bind((self.address, self.port))
         except (OSError, OverflowError) as error:
             raise UsageError(
-                f"--load-master-bind '{self.address}:{self.port}': cannot listen there ({error}): "
-                "it must be an address of this machine and a free port"
+                f"--load-master-bind '{self.address}:{self.port}': cannot listen there "
+                f"({getattr(error, 'strerror', None) or error}): give an address of this machine with a free "
+                "port, such as 10.0.0.5:5558"
             ) from error
 
     @classmethod

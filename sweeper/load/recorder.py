@@ -175,8 +175,8 @@ def control(recorder: Recorder, settings: Settings) -> None:
     def on_init(environment: Environment, runner: Runner, **_: Any) -> None:
         if isinstance(runner, LocalRunner) != (len(settings.log_paths) == 1):
             raise RuntimeError(
-                "sweeper says in how many processes locust runs (--load-processes): unset locust's own "
-                "master, worker and processes"
+                "sweeper decides how many processes locust has (--load-processes): unset LOCUST_MODE_MASTER, "
+                "LOCUST_MODE_WORKER and LOCUST_PROCESSES, and remove these from locust.conf"
             )
         if environment.shape_class is not None:
             name = type(environment.shape_class).__name__

@@ -97,7 +97,7 @@ class Crowd:
                 self._end(
                     WORKERS_UNFIT,
                     f"{come} of {expected} load workers came within {patience_s:g} s: start "
-                    f"sweeper load-worker --master {here} {expected} times, on other hosts",
+                    f"sweeper load-worker --master {here} on the other hosts, {expected} times in all",
                 )
             gevent.sleep(POLL_S)
         gevent.spawn(self._watch)
@@ -121,7 +121,7 @@ class Crowd:
             try:
                 there_s = worker.answer.get(timeout=ANSWER_TIMEOUT_S)
             except gevent.Timeout:
-                self._end(WORKER_GONE, f"load worker {worker.name} does not say what time it is")
+                self._end(WORKER_GONE, f"load worker {worker.name} does not answer: start it again")
             half_s = (time.monotonic() - sent_s) / 2
             trips.append((half_s, there_s - (sent_s + half_s)))
         half_s, ahead_s = min(trips)
@@ -159,7 +159,7 @@ class Crowd:
             clients = self._runner.clients
             for name in self._workers:
                 if name not in clients or clients[name].state == STATE_MISSING:
-                    self._end(WORKER_GONE, f"load worker {name} is gone")
+                    self._end(WORKER_GONE, f"load worker {name} is gone: start it again")
             gevent.sleep(10 * POLL_S)
 
     def _end(self, code: int, sentence: str) -> NoReturn:

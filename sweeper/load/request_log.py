@@ -135,11 +135,13 @@ def _read(path: Path, offset: int) -> bytes:
 def _records(data: bytes, path: Path, skip: int) -> Records:
     """The whole records of `data` behind the header of `skip` bytes."""
     if data[:skip] != HEADER[: min(skip, len(data))]:
-        raise LoadError(f"{path} is not a log of requests of this version of sweeper")
+        raise LoadError(
+            f"{path} is not a log of requests of this version of sweeper: something else wrote there"
+        )
     whole = max(0, len(data) - skip) // RECORD.itemsize
     records = np.frombuffer(data, RECORD, whole, skip) if whole else np.empty(0, RECORD)
     if (records["kind"] >= KINDS).any():
-        raise LoadError(f"the log of requests {path} is damaged: it holds a record of unknown kind")
+        raise LoadError(f"the log of requests {path} is damaged (a record of unknown kind): check the disk")
     return records
 
 
@@ -157,4 +159,6 @@ def _check(records: Records, started_s: Records, finishes: Records, verdicts: Re
         and (np.diff(started_s) >= 0).all()
     )
     if not sound:
-        raise LoadError(f"the log of requests {path} is damaged: its records contradict each other")
+        raise LoadError(
+            f"the log of requests {path} is damaged (its records contradict each other): check the disk"
+        )

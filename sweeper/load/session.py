@@ -115,7 +115,10 @@ class LocustSession:
         if self._requests is None:
             requests = self._read()
             if len(requests.started_s) == 0:
-                raise self._error("the users made no request through HttpUser's or FastHttpUser's client")
+                raise self._error(
+                    "the users made no request that sweeper can see: send with self.client of HttpUser or "
+                    "FastHttpUser"
+                )
             self._requests = requests
             for raw_path in self._raw_paths:
                 raw_path.unlink()
@@ -154,13 +157,13 @@ class LocustSession:
         """`event`, how the process ended, and its last words."""
         code = self._process.poll()
         if code == -signal.SIGALRM:
-            end = "its longest duration was over"
+            end = "sweeper's time limit for the load was reached"
         elif code is not None and code < 0:
             end = f"killed by {signal.Signals(-code).name}"
         elif code == PROCESS_ENDED:
             end = "one of its processes had ended"
         elif code == WORKERS_UNFIT:
-            end = "its load workers would not do"
+            end = "its load workers could not be used"
         else:
             end = f"exit code {code}"
         words = last_words(self.log_tail(200))

@@ -53,7 +53,10 @@ class Master:
             try:
                 kind, job, _ = msgpack.loads(line.recv())
             except ValueError as error:
-                raise LoadError(f"{self.host}:{self.port} is no master of sweeper's: {error}") from error
+                raise LoadError(
+                    f"what listens at {self.host}:{self.port} is no study of sweeper ({error}): give "
+                    "--master as the study printed it"
+                ) from error
         return job if kind == "sweeper-job" and job["id"] is not None else None
 
 
@@ -91,7 +94,10 @@ class LoadWorker:
         if wanted is None and self.locustfile is not None:
             raise UsageError(f"the study has no locustfile: leave out --locustfile '{self.locustfile}'")
         if self.locustfile is not None and sha256(self.locustfile) != wanted:
-            raise UsageError(f"--locustfile '{self.locustfile}' is not the one that the study was given")
+            raise UsageError(
+                f"--locustfile '{self.locustfile}' differs from the one that the study was given: copy that "
+                "one here"
+            )
 
     def _do(self, job: Mapping[str, Any]) -> None:
         with tempfile.TemporaryDirectory(prefix="sweeper-load-") as folder:

@@ -188,7 +188,7 @@ def _locust(facts: MachineFacts) -> Check:
 
 def _drum(facts: MachineFacts) -> Check:
     version = facts.packages.get("datarobot-drum")
-    why = "only --launcher drum needs it"
+    why = "only --launcher drum and the Flask servers of sweeper scenarios need it"
     if version is None:
         return Check("DRUM", CheckState.UNAVAILABLE, "not installed", why, "pip install 'sweeper[drum]'")
     return Check("DRUM", CheckState.OK, version, f"{why}; a study checks that it has the FastAPI server")

@@ -11,7 +11,8 @@ from sweeper.comparison import Change, Compared, Comparison, FigureChange
 from sweeper.findings.wording import Names, several
 from sweeper.fingerprints import LOAD, Difference
 from sweeper.records import Configuration, Objective
-from sweeper.report.table import milliseconds, ratio, varied, with_limits
+from sweeper.report.table import varied
+from sweeper.report.text import milliseconds, ratio, with_limits
 
 ROWS = {"rps": "requests/s", "p50_ms": "p50 ms", "p99_ms": "p99 ms", "cpu_ms_per_request": "CPU ms/request"}
 WHAT = {Objective.THROUGHPUT: "throughput", Objective.P99: "p99"}
@@ -60,7 +61,10 @@ def legend(seen: Comparison) -> tuple[str, ...]:
     """What the table's columns mean, and what their limits hold for."""
     count = len(seen.configurations)
     at_once = f", for {count} configurations at once" if count > 1 else ""
-    lines = [f"→ decides, by its {seen.objective}. Limits are at {seen.confidence:.0%}{at_once}."]
+    lines = [
+        f"→ is judged, by its {seen.objective}. Limits are at {seen.confidence:.0%}{at_once}; (?): too few "
+        "runs for limits."
+    ]
     if seen.same_machine:
         lines.append(
             "The studies saw the host at different hours. The limits of B ÷ A allow for that: between blocks "
@@ -129,15 +133,15 @@ class _Words:
         seen, name = self.seen, self.names.full(one.configuration)
         head = one.change.value.capitalize()
         if one.limit:
-            return f"{head}: of {name} in B, {one.limit}, and in A not."
+            return f"{head}: {name} in B: {one.limit}; in A that was not so."
         figure = one.figures.get(seen.decides)
         interval = None if figure is None else figure.relative if one.by_reference else figure.ratio
         if interval is None:
-            return f"{head}: {self._nothing(one.configuration)}"
-        have = f"{name} {self.names.verb(one.configuration, 'has', 'have')} in B {_text(interval)} of"
+            return f"{head}: {self._nothing(one.configuration)}."
+        have = f"{name} {self.names.verb(one.configuration, 'has', 'have')} in B {_text(interval)} times"
         text = f"{head}: {have} A's {self.what}"
         if one.by_reference:
-            text = f"{head}: beside {self._reference}, {have} the {self.what} in A"
+            text = f"{head}: beside {self._reference}, {have} the {self.what} of A"
         tail = {
             Change.WORSE: f"beyond the tolerance of {seen.tolerance:.0%}",
             Change.BETTER: f"better by more than the tolerance of {seen.tolerance:.0%}",
@@ -148,8 +152,13 @@ class _Words:
 
     def _nothing(self, configuration: Configuration) -> str:
         if configuration == self.seen.reference:
-            return f"{self.names.full(configuration)} is what the others are compared with."
-        return "there is no other configuration with valid runs in both to compare it with."
+            names = self.names
+            verb, it = (names.verb(configuration, *both) for both in (("is", "are"), ("it", "them")))
+            return (
+                f"{names.full(configuration)} {verb} what the others are compared with, so that nothing is "
+                f"said of {it}: on two machines only differences beside {it} show"
+            )
+        return "there is no other configuration with valid runs in both to compare it with"
 
     @property
     def _reference(self) -> str:
@@ -162,7 +171,8 @@ class _Words:
             if found:
                 groups.append(f"{change.value}: {self.names.all(found)}")
         tolerance = f"the tolerance of {self.seen.tolerance:.0%}"
-        return f"None is shown to be worse by more than {tolerance}. {'; '.join(groups).capitalize()}."
+        listed = "; ".join(groups)
+        return f"None is shown to be worse by more than {tolerance}. {listed[:1].upper()}{listed[1:]}."
 
     def outlook(self, undecided: Sequence[Compared]) -> list[str]:
         """What it would take."""
@@ -175,7 +185,8 @@ class _Words:
         lines = []
         if len(known) == len(blocks):
             lines.append(
-                f"It would take about {max(known)} blocks in each study, if the figures stay as they are."
+                f"It would take about {max(known)} blocks in each study, if the figures stay as they are: "
+                f"make both again with --min-blocks {max(known)} --max-blocks {max(known)}."
             )
         elif seen.same_machine:
             lines.append(

@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import shlex
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import yaml
 
-from sweeper.answers import Recommendation
+from sweeper.answers import Candidate, Recommendation
 from sweeper.errors import UsageError
+from sweeper.findings.wording import Names
 from sweeper.records import Configuration
 from sweeper.report.recommendation_json import (
     from_json_dict,
@@ -57,39 +58,46 @@ class DrumYaml:
                 *_comments(self.remarks),
                 f"# 1 of 2: save as {VALUES_FILE}, for `drum server --runtime-params-file {VALUES_FILE} ...`",
                 self.values + "---",
-                f"# 2 of 2: save as {METADATA_FILE} in the code dir, or add the definition to the one there",
+                f"# 2 of 2: add runtimeParameterDefinitions to the {METADATA_FILE} in the code dir; where it",
+                "#   has none, save this as it, with the name and the targetType of your model",
                 self.metadata,
             ]
         )
 
 
 def to_env(rec: Recommendation) -> str:
-    """Lines for a POSIX shell: comments with what the answer rests on, then one `export` for each parameter.
+    """Lines for a POSIX shell: comments with what the answer rests on, then one `export` for each parameter
+    and for the native threads.
 
     Raises UsageError when the study gives no answer to paste.
     """
-    return "\n".join([*_comments(_remarks(rec)), *_exports(_parameters(rec)), ""])
+    lines = export_lines(rec)
+    if not lines:
+        raise _nothing_to_paste(rec)
+    return "\n".join([*_comments(_remarks(rec)), *lines, ""])
 
 
 def export_lines(rec: Recommendation) -> tuple[str, ...]:
-    """The lines of `to_env` that do something, and the native threads beside them where they are not 1; none
-    without an answer."""
+    """The lines of `to_env` that do something; none without an answer.
+
+    Without the last one a model may start a native thread for each core, which was not measured.
+    """
     parameters, answer = runtime_parameters(rec), rec.configuration
-    threads = answer.model_threads if parameters and answer is not None else 1
-    return (*_exports(parameters), *([f"export OMP_NUM_THREADS={threads}"] if threads != 1 else []))
-
-
-def _exports(parameters: Mapping[str, int | str]) -> list[str]:
-    return [
+    if not parameters or answer is None:
+        return ()
+    exports = (
         f"export MLOPS_RUNTIME_PARAM_{name}="
         + shlex.quote(json.dumps({"type": _type(value), "payload": value}))
         for name, value in parameters.items()
-    ]
+    )
+    return (*exports, f"export OMP_NUM_THREADS={answer.model_threads}")
 
 
 def to_drum_yaml(rec: Recommendation) -> DrumYaml:
     """The values file and the declaration for DRUM; raises UsageError when there is no answer to paste."""
-    parameters = _parameters(rec)
+    parameters = runtime_parameters(rec)
+    if not parameters:
+        raise _nothing_to_paste(rec)
     definitions: dict[str, object] = {
         "runtimeParameterDefinitions": [_definition(name, value) for name, value in parameters.items()]
     }
@@ -113,14 +121,11 @@ def _definition(name: str, value: int | str) -> dict[str, object]:
     return definition | {"description": DESCRIPTIONS.get(name, "As measured with the rest")}
 
 
-def _parameters(rec: Recommendation) -> dict[str, int | str]:
-    parameters = runtime_parameters(rec)
-    if not parameters:
-        reason = _one_line(rec.reason).rstrip(".") or "it names no worker count"
-        raise UsageError(
-            f"study {_one_line(rec.study)} has no recommendation ({rec.status}): {reason}; nothing to paste"
-        )
-    return parameters
+def _nothing_to_paste(rec: Recommendation) -> UsageError:
+    reason = _one_line(rec.reason).rstrip(".") or "it names no worker count"
+    return UsageError(
+        f"study {_one_line(rec.study)} has no recommendation ({rec.status}): {reason}; nothing to paste"
+    )
 
 
 def _remarks(rec: Recommendation) -> list[str]:
@@ -131,13 +136,32 @@ def _remarks(rec: Recommendation) -> list[str]:
         f"tolerance {rec.tolerance:.3g}, confidence {rec.confidence:.3g}",
     ]
     if len(rec.tied) > 1:
-        remarks.append("Not told apart from the best: " + ", ".join(map(str, rec.tied)))
+        good = _named(rec, rec.tied, rec.tied_candidates)
+        remarks.append(f"As good as the best, or not told apart from it: {good}")
     if rec.smaller_unsettled:
-        remarks.append("Smaller and not settled: " + ", ".join(map(str, rec.smaller_unsettled)))
+        unsettled = _named(rec, rec.smaller_unsettled, rec.open_candidates)
+        remarks.append(f"Smaller, and not settled whether as good: {unsettled}")
     if rec.configuration is not None:
         remarks.append(_measured_with(rec.configuration))
-    remarks.append("Only DRUM's FastAPI server uses it: released DRUM up to 1.18.1 has none and ignores it")
-    return remarks
+    return [*remarks, who_reads_it(rec)]
+
+
+def _named(rec: Recommendation, counts: Sequence[int], found: Sequence[Candidate]) -> str:
+    """Worker counts, unless there is more to tell those found apart by."""
+    names = Names(candidate.configuration for candidate in rec.candidates)
+    if names.kind == "count":
+        return ", ".join(map(str, counts))
+    return names.all([candidate.configuration for candidate in found])
+
+
+def who_reads_it(rec: Recommendation) -> str:
+    """Which servers heed what is pasted."""
+    if rec.own_server:
+        return (
+            "Measured with a server of your own (--server-command): paste this only where that reads it, or "
+            "write the number where {workers} stood"
+        )
+    return "Only DRUM's FastAPI server reads it: released DRUM up to 1.18.1 has none and ignores it"
 
 
 def _measured_with(configuration: Configuration) -> str:

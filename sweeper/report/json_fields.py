@@ -14,18 +14,19 @@ T = TypeVar("T")
 
 LATENCY_KEYS = ("mean", "p50", "p95", "p99")
 _MISSING: Any = object()
+_AGAIN = "sweeper recommend NAME --format json makes it again"
 
 
 def take(data: Mapping[str, object], key: str, read: Callable[[object], T], default: T = _MISSING) -> T:
     """`read(data[key])`; keys added after version 1 was first written have a default."""
     if key not in data:
         if default is _MISSING:
-            raise StoreError(f"the recommendation is damaged: {key} is missing")
+            raise StoreError(f"the recommendation is damaged, {key} is missing: {_AGAIN}")
         return default
     try:
         return read(data[key])
     except (TypeError, ValueError, OverflowError):
-        raise StoreError(f"the recommendation is damaged: {key} cannot be {data[key]!r}") from None
+        raise StoreError(f"the recommendation is damaged, {key} cannot be {data[key]!r}: {_AGAIN}") from None
 
 
 def json_object(data: object, what: str) -> dict[str, object]:

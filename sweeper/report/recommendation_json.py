@@ -89,6 +89,7 @@ def to_json_dict(rec: Recommendation) -> dict[str, Any]:
         "confirmation": None if rec.confirmation is None else confirmation_object(rec.confirmation),
         "configuration": None if rec.configuration is None else configuration_object(rec.configuration),
         "search": None if rec.search is None else search_object(rec.search),
+        "launcher": rec.launcher,
     }
     return {key: _plain(value) for key, value in document.items()}
 
@@ -116,6 +117,7 @@ def _candidate_object(candidate: Candidate) -> dict[str, object]:
         "p99_is_lower_bound": candidate.p99_is_lower_bound,
         "parameters": dict(candidate.configuration.parameters),
         "blocks": candidate.blocks,
+        "why": candidate.why,
     }
 
 
@@ -171,6 +173,7 @@ def from_json_dict(data: object) -> Recommendation:
         cause=take(document, "cause", maybe(read_cause), default=None),
         confirmation=take(document, "confirmation", maybe(read_confirmation), default=None),
         search=take(document, "search", maybe(read_search), default=None),
+        launcher=take(document, "launcher", text, default="fastapi"),
     )
 
 
@@ -213,6 +216,7 @@ def _candidate(data: object) -> Candidate:
         run_delay_ms_per_request=take(candidate, "run_delay_ms_per_request", maybe(number)),
         p99_is_lower_bound=take(candidate, "p99_is_lower_bound", flag, default=False),
         blocks=take(candidate, "blocks", whole, default=0),
+        why=take(candidate, "why", text, default=""),
     )
 
 

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from rich.table import Table
 
 from sweeper.answers import Interval
 from sweeper.findings.wording import users
-from sweeper.report.table import duration, findings_lines, milliseconds, ratio, run_counts, with_limits
+from sweeper.report.sentences import findings_lines
+from sweeper.report.text import duration, milliseconds, ratio, run_counts, with_limits
 from sweeper.scenarios.cells import FEWEST_FOR_P99, Cell
-from sweeper.scenarios.expectations import SIMILAR, Direction, Hypothesis, Test
+from sweeper.scenarios.expectations import SIMILAR, Direction, Hypothesis, Test, expected
 from sweeper.scenarios.outcome import Load, Outcome
 from sweeper.scenarios.stress import Limit, Stressed
-from sweeper.scenarios.terms import Scenario
+from sweeper.scenarios.terms import Scenario, Terms
 
 COLUMNS = (
     "scenario", "users", "server", "runs", "requests/s", "p50 ms", "p95 ms", "p99 ms", "errors", "cores",
     "CPU ms", "MB", "switches",
 )  # fmt: skip
-NO_EXPECTATION = (
-    "No expectation is tested: they are of a FastAPI server, named first, against DRUM's Flask one."
-)
 WITH_LIMITS = ("rps", "p50_ms", "p95_ms", "p99_ms")
 
 
@@ -92,8 +91,8 @@ def outcome_lines(seen: Outcome) -> list[str]:
     """What follows, the expectations first."""
     lines = [hypothesis_line(one, seen) for one in seen.hypotheses]
     if not seen.hypotheses and seen.loads:
-        lines.append(NO_EXPECTATION)
-    lines += [stress_line(one, seen) for one in seen.stress]
+        lines.append(no_expectation(seen.terms))
+    lines += [stress_line(one) for one in seen.stress]
     if seen.terms.scenarios != (Scenario.STRESS,):
         lines += _p99_note(seen)
     lines += findings_lines(seen.findings)
@@ -101,6 +100,19 @@ def outcome_lines(seen: Outcome) -> list[str]:
         f"Rests on {duration(seen.elapsed_s)} of measuring" + ("" if seen.complete else " so far") + "."
     )
     return lines
+
+
+def no_expectation(terms: Terms) -> str:
+    """Why none is tested."""
+    if expected(replace(terms, scenarios=tuple(Scenario))):
+        return (
+            f"No expectation is tested: of {terms.workload.bound} models there is none under one user, or "
+            "under stress; add the scenario concurrent."
+        )
+    return (
+        "No expectation is tested: there are some only for a FastAPI server, named first, against DRUM's "
+        "Flask server (--servers fastapi,gunicorn)."
+    )
 
 
 def hypothesis_line(one: Hypothesis, seen: Outcome) -> str:
@@ -119,27 +131,28 @@ def _test(test: Test, *, several: bool) -> str:
     return f"{with_limits(test.ratio, ratio)} at {users(test.users)}{verdict}"
 
 
-def stress_line(one: Stressed, seen: Outcome) -> str:
-    """What a server bears, and what ended the climb."""
-    name, good = f"stress: {one.server}", one.at_last_good
+def stress_line(one: Stressed) -> str:
+    """What a server takes, and what ended the climb."""
+    name, good, why = f"stress: {one.server}", one.at_last_good, f": {one.why.rstrip('.')}" if one.why else ""
     if one.limit is None:
-        return f"{name}: not finished, good under {one.last_good or 0} users so far."
-    bears = f"{name} bears no load that was tried"
-    if good is not None and good.rps is not None and good.p99_ms is not None:
-        bears = (
-            f"{name} bears {good.users:,} users at {good.rps:,.1f} requests/s, "
-            f"p99 {milliseconds(good.p99_ms)} ms"
-        )
+        so_far = "no load was good" if one.last_good is None else f"it takes {users(one.last_good)}"
+        return f"{name} is not finished; so far {so_far}."
+    if good is None or good.rps is None or good.p99_ms is None:
+        first = users(one.first_bad or 0)
+        if one.limit is Limit.CLIENT:
+            return f"{name} is not known: under {first} the load generator is the limit, not the server{why}."
+        return f"{name} takes no load that was tried, of which the lightest was {first}{why}."
+    takes = (
+        f"{name} takes {users(good.users)} at {good.rps:,.1f} requests/s, p99 {milliseconds(good.p99_ms)} ms"
+    )
     if one.most_rps is not None:
-        bears += f" (most under a load it bears: {one.most_rps:,.1f} requests/s)"
+        takes += f" (the most under a load that it takes: {one.most_rps:,.1f} requests/s)"
     if one.limit is Limit.USERS:
-        return f"{bears}, all the users that were allowed (--max-users {seen.terms.max_users})."
+        return f"{takes}; that is all that --max-users allows, so its limit is higher."
+    bad = users(one.first_bad or 0)
     if one.limit is Limit.CLIENT:
-        return (
-            f"{bears}. Beyond that, under {one.first_bad:,} users, the load generator is the limit and "
-            f"not the server: {one.why}"
-        )
-    return f"{bears}, but not {one.first_bad:,} users: {one.why}."
+        return f"{takes}. Beyond that, under {bad}, the load generator is the limit, not the server{why}."
+    return f"{takes}, but not {bad}{why}."
 
 
 def _p99_note(seen: Outcome) -> list[str]:
@@ -150,6 +163,6 @@ def _p99_note(seen: Outcome) -> list[str]:
         return []
     names = "; ".join(case.label for case in few)
     return [
-        f"No p99 for {names}: a run has fewer than {FEWEST_FOR_P99} requests there; give it a longer "
-        "--window."
+        f"No p99 for {names}: fewer than {FEWEST_FOR_P99} requests in a run; to have one, start a new study "
+        "with a longer --window."
     ]

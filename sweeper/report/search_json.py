@@ -42,6 +42,7 @@ def _trial_object(trial: Trial) -> dict[str, object]:
         "error_rate": trial.error_rate,
         "constraints": trial.constraints,
         "stopped": trial.stopped,
+        "rps": trial.rps,
     }
 
 
@@ -71,4 +72,5 @@ def _trial(data: object) -> Trial:
         error_rate=take(trial, "error_rate", maybe(number)),
         constraints={name: take(constraints, name, number) for name in constraints},
         stopped=take(trial, "stopped", text),
+        rps=take(trial, "rps", maybe(number), default=None),
     )

@@ -12,7 +12,7 @@ from rich.table import Table
 from sweeper.answers import Recommendation
 from sweeper.records import RunRecord, Verdict
 from sweeper.report.json_fields import configuration_object
-from sweeper.report.table import duration, run_counts, valid_blocks
+from sweeper.report.text import duration, run_counts, valid_blocks
 from sweeper.scenarios.expectations import Verdict as Held
 from sweeper.scenarios.outcome import Outcome
 

@@ -7,7 +7,8 @@ from rich.table import Table
 from sweeper.answers import Recommendation, Search, Trial
 from sweeper.findings.wording import Names
 from sweeper.records import Objective
-from sweeper.report.table import milliseconds, varied
+from sweeper.report.table import varied
+from sweeper.report.text import milliseconds
 from sweeper.statistics.rule import SIGN
 
 UNITS = {Objective.THROUGHPUT: "requests/s", Objective.P99: "p99 ms"}
@@ -17,30 +18,24 @@ def trials_table(search: Search, most: int = 30) -> Table:
     """The best trials first, `most` of them; figures with the host's changes taken out."""
     tried = [trial for trial in search.trials if trial.runs]
     parts = varied([trial.configuration for trial in tried])
-    headings = [UNITS[objective] for objective in search.objectives]
-    if Objective.P99 not in search.objectives:
-        headings.append(UNITS[Objective.P99])
+    shown = objectives_shown(search)
     table = Table(
         title=f"search: {len(tried)} of {search.wanted} configurations",
         title_justify="left",
-        caption="the host's changes taken out; they choose the finalists and decide nothing",
+        caption="figures without the host's changes; they choose the finalists, whose blocks then decide",
         caption_justify="left",
         box=None,
         pad_edge=False,
     )
-    for name in ("trial", *parts, "runs", *headings, "errors", ""):
+    for name in ("trial", *parts, "runs", *(UNITS[objective] for objective in shown), "errors", ""):
         table.add_column(name, justify="left" if name == "" else "right", no_wrap=True)
     ranked = sorted(tried, key=lambda trial: _rank(trial, search))
     for trial in ranked[:most]:
-        figures = [_figure(value, o) for value, o in zip(trial.values, search.objectives, strict=False)]
-        figures += ["-"] * (len(search.objectives) - len(figures))
-        if Objective.P99 not in search.objectives:
-            figures.append("-" if trial.p99_ms is None else milliseconds(trial.p99_ms))
         table.add_row(
             str(trial.number),
             *(str(part(trial.configuration)) for part in parts.values()),
             str(trial.runs),
-            *figures,
+            *(figure(trial.figure(objective), objective) for objective in shown),
             "-" if trial.error_rate is None else f"{trial.error_rate:.1%}",
             remark(trial, search),
         )
@@ -53,7 +48,14 @@ def _rank(trial: Trial, search: Search) -> tuple[bool, float]:
     return False, -SIGN[search.objectives[0]] * trial.values[0]
 
 
-def _figure(value: float, objective: Objective) -> str:
+def objectives_shown(search: Search) -> tuple[Objective, ...]:
+    """All of them, what is aimed at first."""
+    return tuple(dict.fromkeys((*search.objectives, *Objective)))
+
+
+def figure(value: float | None, objective: Objective) -> str:
+    if value is None:
+        return "-"
     return f"{value:,.1f}" if objective is Objective.THROUGHPUT else milliseconds(value)
 
 
@@ -99,10 +101,11 @@ def _trade(search: Search, recommendation: Recommendation) -> str:
     second_sign = SIGN[search.objectives[1]]
     other = max(on_front, key=lambda trial: second_sign * trial.values[1], default=None)
     if other is None or other.configuration == answer:
-        return f"Front: nothing tried has a better {search.objectives[1]} than the answer."
+        return f"Nothing tried that keeps the limits has a better {search.objectives[1]} than the answer."
     names = Names(trial.configuration for trial in search.trials)
     first, second = (f"{(b - a) / a:+.0%}" for a, b in zip(own.values, other.values, strict=True))
     return (
-        f"Front: the answer is chosen by {search.objectives[0]}; {names.full(other.configuration)} would "
-        f"give {second} {search.objectives[1]} for {first} {search.objectives[0]} (figures of all runs)."
+        f"The answer is chosen by {search.objectives[0]}. The best {search.objectives[1]} within the limits "
+        f"is that of {names.full(other.configuration)}: {search.objectives[1]} {second}, "
+        f"{search.objectives[0]} {first} beside the answer (figures of all runs)."
     )

@@ -23,7 +23,7 @@ from sweeper.server.parameters import read_parameters
 
 class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise StartError(f"{message[:1].upper()}{message[1:]}; see python -m sweeper.server --help.")
+        raise StartError(f"{message[:1].upper()}{message[1:]}; see sweeper serve --help.")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

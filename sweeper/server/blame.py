@@ -31,7 +31,8 @@ def wrong_columns(data: pd.DataFrame, model: Any) -> str | None:
         number = getattr(model, "n_features_in_", None)
         if number is None or number == len(given):
             return None
-        return f"The samples have {len(given)} columns; the model takes {number}."
+        columns = f"{len(given)} column{'' if len(given) == 1 else 's'}"
+        return f"The samples have {columns}; the model takes {number}."
     missing = [column for column in wanted if column not in set(given)]
     if missing:
         return f"The samples lack {listed(missing)}; the model takes {listed(wanted)}."

@@ -65,6 +65,7 @@ def candidate(
         run_delay_ms_per_request=_mean([run.run_delay_ms_per_request for run in runs]),
         p99_is_lower_bound=any(run.latency.censored for run in runs),
         blocks=len(set(blocks)),
+        why=standing.why,
     )
 
 

@@ -60,13 +60,13 @@ def adjusted(
     plain = fit([dataclasses.replace(o, covariates=()) for o in observations])
     without = HostSpeedUse(used=False, deviation_without=plain.residual_deviation)
     if any(len(o.covariates) != 1 for o in observations):
-        return Adjusted(plain, dataclasses.replace(without, why="not measured in every run"))
+        return Adjusted(plain, dataclasses.replace(without, why="the probe did not run in every run"))
     if plain.degrees_of_freedom - 1 < LEAST_FREEDOM:
-        return Adjusted(plain, dataclasses.replace(without, why="too few runs to know its effect"))
+        return Adjusted(plain, dataclasses.replace(without, why="too few runs to know their effect"))
     model = fit(observations)
     slope, error = model.slopes[0], model.slope_errors[0]
     if model.residual_deviation is None or not math.isfinite(error):
-        return Adjusted(plain, dataclasses.replace(without, why="it did not vary"))
+        return Adjusted(plain, dataclasses.replace(without, why="there were none"))
     reach = error * float(stats.t.ppf(1 - SIGNIFICANCE / 2, model.degrees_of_freedom))
     seen = dataclasses.replace(
         without,
@@ -78,12 +78,16 @@ def adjusted(
     felt, chance = _felt([o for o in observations if o.configuration in live])
     seen = dataclasses.replace(seen, felt=felt)
     if slope - reach <= 0 or model.residual_deviation >= (plain.residual_deviation or 0.0):
-        return Adjusted(plain, dataclasses.replace(seen, why="it explains nothing here"))
+        return Adjusted(plain, dataclasses.replace(seen, why="they explain nothing here"))
     busy = [cores for configuration, cores in (busy_cores or {}).items() if configuration in live]
     if busy and max(busy) - min(busy) > ALIKE_BUSY_CORES:
-        return Adjusted(plain, dataclasses.replace(seen, why="some values leave a core idle, which it feels"))
+        return Adjusted(
+            plain, dataclasses.replace(seen, why="the probe runs faster beside values that leave a core idle")
+        )
     if chance < FELT_SIGNIFICANCE and slope * felt > BEARABLE_SHARE_OF_MARGIN * margin:
-        return Adjusted(plain, dataclasses.replace(seen, why="the probe feels the configuration"))
+        return Adjusted(
+            plain, dataclasses.replace(seen, why="the probe's speed depends on the value measured")
+        )
     return Adjusted(model, dataclasses.replace(seen, used=True))
 
 

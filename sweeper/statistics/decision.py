@@ -30,7 +30,7 @@ FORESEEABLE_BLOCKS = 100  # the most a study can be told to make
 @dataclass(frozen=True, slots=True)
 class Standing:
     """Where one configuration stands. The gap is how much better the best other one is, as a log ratio;
-    `why` says what besides the gap speaks against it."""
+    `why` says what besides the gap speaks against it; not `exact` is a p99 that is a lower bound."""
 
     configuration: Configuration
     state: State
@@ -39,6 +39,7 @@ class Standing:
     gap_high: float | None = None
     feasible: State = State.ACCEPTABLE
     why: str = ""
+    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +183,7 @@ def _stand(
         state = State.UNSETTLED
         if not why and not _sets_the_bar(own, rule):
             why = "its p99 is a lower bound, because requests never finished"
-    return Standing(configuration, state, gap, low, high, own.state, why)
+    return Standing(configuration, state, gap, low, high, own.state, why, own.exact)
 
 
 def _sets_the_bar(own: Feasibility, rule: Rule) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -45,6 +45,13 @@ class Rule:
 
 SIGN: Mapping[Objective, int] = {Objective.THROUGHPUT: 1, Objective.P99: -1}
 """1 where more is better, -1 where less is."""
+
+
+def far_behind(gap: float, aims: Sequence[Objective]) -> str:
+    """In words: `gap` (a log ratio, in each of what is aimed at) is how much the best is better, at least."""
+    if tuple(aims) == (Objective.P99,):
+        return f"its p99 is at least {math.expm1(gap):.0%} above the best"
+    return f"at least {1 - math.exp(-gap):.0%} behind the best"
 
 
 def in_unit(figures: RunFigures, objective: Objective) -> float:

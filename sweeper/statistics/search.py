@@ -15,7 +15,7 @@ from sweeper.records import Configuration, Objective, RunFigures, RunPlan, RunRe
 from sweeper.statistics.blocks import BlockModel, Observation, fit
 from sweeper.statistics.feasibility import error_rate, feasibility
 from sweeper.statistics.intervals import contrast_quantile
-from sweeper.statistics.rule import SIGN, Rule, State, metric
+from sweeper.statistics.rule import SIGN, Rule, State, far_behind, metric
 
 FALSE_STOPS = 0.05
 """How often a search may give up a configuration that is within the tolerance of the best one."""
@@ -70,25 +70,26 @@ class _Seen:
     ) -> None:
         self._runs, self._reference, self._rule = runs, reference, rule
         self._objectives, self._wanted = objectives, wanted
-        self._models = {objective: _fit(runs, objective) for objective in {*objectives, Objective.P99}}
+        self._models = {objective: _fit(runs, objective) for objective in Objective}
 
     def trial(self, number: int, configuration: Configuration, stopped: str) -> Trial:
         own = self._runs[configuration]
         figures = [one.figures for one in _usable(own)]
-        values = [self._value(configuration, objective) for objective in self._objectives]
-        known = [value for value in values if value is not None]
-        p99_ms = self._value(configuration, Objective.P99)
+        seen = {objective: self._value(configuration, objective) for objective in Objective}
+        values = [value for objective in self._objectives if (value := seen[objective]) is not None]
+        p99_ms = seen[Objective.P99]
         errors = error_rate(figures) if figures else None
         return Trial(
             number=number,
             configuration=configuration,
             runs=len(own),
             measured_runs=len(figures),
-            values=tuple(known) if len(known) == len(values) else (),
+            values=tuple(values) if len(values) == len(self._objectives) else (),
             p99_ms=p99_ms,
             error_rate=errors,
             constraints=_constraints(p99_ms, errors, self._rule),
             stopped=stopped,
+            rps=seen[Objective.THROUGHPUT],
         )
 
     def _value(self, configuration: Configuration, objective: Objective) -> float | None:
@@ -126,7 +127,7 @@ class _Seen:
         for configuration in allowed:
             behind = [self._behind(configuration, allowed, aim) for aim in self._objectives]
             if min(behind) > self._rule.margin:
-                found[configuration] = f"at least {1 - math.exp(-min(behind)):.0%} behind the best"
+                found[configuration] = far_behind(min(behind), self._objectives)
         return found
 
     def _breaks_slo(self, configuration: Configuration, error: float) -> str | None:

@@ -251,7 +251,9 @@ def _let_nobody_wait_for_the_dead(connection: Any, _record: Any) -> None:
 def _prepare_folder(path: Path, create: bool) -> None:
     if not create:
         if not path.exists():
-            raise StoreError(f"there is no {path}: no study has been made here yet")
+            raise StoreError(
+                f"there is no {path}: no study has been made here yet; make one with sweeper grid"
+            )
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

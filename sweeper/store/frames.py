@@ -15,20 +15,18 @@ from typing import Any
 import pandas as pd
 
 from sweeper.answers import Candidate, Interval, Recommendation, Search, Trial
-from sweeper.errors import StoreError
 from sweeper.observations import TelemetrySample
 from sweeper.records import (
     Case,
     Configuration,
     LatencyFigures,
-    Objective,
     RunFigures,
     RunPlan,
     RunRecord,
     Verdict,
 )
 from sweeper.store.codec import flat
-from sweeper.store.tables import read_table
+from sweeper.store.tables import damaged, read_table
 
 Kinds = Mapping[str, Any]
 
@@ -157,10 +155,8 @@ def _limits(name: str, interval: Interval | None) -> dict[str, float | None]:
 
 
 def _trial(trial: Trial, search: Search) -> dict[str, object]:
-    values = dict(zip(search.objectives, trial.values, strict=False))
     own: dict[str, object] = {
         **_settings(trial.configuration),
-        "rps": values.get(Objective.THROUGHPUT),
         "on_front": trial.number in search.front,
         "finalist": trial.configuration in search.finalists,
     }
@@ -191,11 +187,11 @@ def _of_file(path: Path, kinds: Kinds) -> pd.DataFrame:
     frame = read_table(path)
     lacking = [name for name in kinds if name not in frame.columns]
     if lacking:
-        raise StoreError(f"{path} is damaged: it has no column {lacking[0]}")
+        raise damaged(path, f"no column {lacking[0]}")
     try:
         return frame[list(kinds)].astype({name: _dtype(kind) for name, kind in kinds.items()})
     except (TypeError, ValueError) as error:
-        raise StoreError(f"{path} is damaged: {error}") from error
+        raise damaged(path, error) from error
 
 
 def _dtype(kind: Any) -> str:

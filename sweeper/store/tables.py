@@ -15,6 +15,8 @@ from pyarrow import ArrowException, parquet
 from sweeper.errors import StoreError
 from sweeper.observations import RequestLog, TelemetrySample
 
+_WITHOUT_IT = "bring it back from a copy, or go without; the study's answer does not need it"
+
 
 def write_requests(path: Path, log: RequestLog) -> None:
     """One row per request: start (CLOCK_MONOTONIC seconds), latency (NaN: never finished), status, bytes."""
@@ -70,9 +72,13 @@ def read_columns(path: Path, names: Sequence[str]) -> tuple[NDArray[Any], ...]:
     with _errors(path), parquet.ParquetFile(path, memory_map=True) as file:
         lacking = [name for name in names if name not in file.schema_arrow.names]
         if lacking:
-            raise StoreError(f"{path} is damaged: it has no column {lacking[0]}")
+            raise damaged(path, f"no column {lacking[0]}")
         columns = file.read(columns=list(names))
         return tuple(columns[name].to_numpy() for name in names)
+
+
+def damaged(path: Path, how: object) -> StoreError:
+    return StoreError(f"{path} is damaged ({how}): {_WITHOUT_IT}")
 
 
 @contextmanager
@@ -80,6 +86,8 @@ def _errors(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise StoreError(f"there is no {path}: it was removed, or is on the host that made the run") from None
+        raise StoreError(
+            f"there is no {path} (removed, or still on the host that made the run): {_WITHOUT_IT}"
+        ) from None
     except (OSError, ArrowException) as error:
-        raise StoreError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
+        raise StoreError(f"{path} cannot be read ({str(error).splitlines()[0]}): {_WITHOUT_IT}") from error

@@ -11,7 +11,7 @@ import numpy as np
 from sweeper.errors import StoreError
 from sweeper.records import RunFigures, RunRecord, Window
 from sweeper.statistics.trace import trace
-from sweeper.store.tables import read_columns
+from sweeper.store.tables import damaged, read_columns
 from sweeper.traces import RunTrace
 
 
@@ -54,16 +54,16 @@ def _trace(directory: Path, run_id: str, figures: RunFigures) -> RunTrace:
             window.start_s - figures.warmup_s,
         )
     except (TypeError, ValueError) as error:
-        raise StoreError(f"{requests} is damaged: {error}") from error
+        raise damaged(requests, error) from error
 
 
 def _window(path: Path, figures: RunFigures) -> Window:
     """It is the tail of what was sampled, from sample to sample (under_load.py)."""
     (at_s,) = read_columns(path, ("at_s",))
     if len(at_s) < 2:
-        raise StoreError(f"{path} is damaged: it has fewer than two samples")
+        raise damaged(path, "fewer than two samples")
     end_s = float(at_s[-1])
     start_s = float(at_s[np.argmin(np.abs(at_s - (end_s - figures.window_s)))])
     if not start_s < end_s:
-        raise StoreError(f"{path} is damaged: it does not cover the window")
+        raise damaged(path, "it does not cover the window")
     return Window(start_s, end_s)

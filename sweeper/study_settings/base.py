@@ -39,9 +39,13 @@ class StudySettings(BaseModel, ABC):
         "fastapi", description="one of fastapi, drum, command"
     )
     server_command: str | None = Field(
-        None, pattern=r"\{port\}", description="a command line with {port} in it"
+        None,
+        pattern=r"\{port\}",
+        description="a command line in which {port} stands for the port to listen on",
     )
-    ready_path: str = Field("/ping/", pattern=r"^/\S*$", description="a path that starts with /")
+    ready_path: str = Field(
+        "/ping/", pattern=r"^/\S*$", description="a path that starts with / and has no spaces, such as /ping/"
+    )
     users: int = Field(100, ge=1, le=MOST_USERS, description="a whole number from 1 to 10000")
     load_processes: int = Field(1, ge=1, le=MOST_LOAD_PROCESSES, description="a whole number from 1 to 64")
     expect_load_workers: int | None = Field(
@@ -69,11 +73,20 @@ class StudySettings(BaseModel, ABC):
     confirm: bool = Field(True, description="true or false")
     interleave: bool = Field(True, description="true or false")
     slo_p99: Milliseconds | None = Field(
-        None, gt=0, le=3_600_000, description="milliseconds above 0, such as 500"
+        None,
+        gt=0,
+        le=3_600_000,
+        description="milliseconds above 0, up to an hour, such as 500 (or 500ms, 0.5s)",
     )
-    max_error_rate: float = Field(0.01, ge=0, lt=1, description="a share from 0 to below 1, such as 0.01")
-    tolerance: float = Field(0.05, gt=0, le=0.5, description="a share above 0 up to 0.5, such as 0.05")
-    confidence: float = Field(0.95, ge=0.5, le=0.999, description="a share from 0.5 to 0.999, such as 0.95")
+    max_error_rate: float = Field(
+        0.01, ge=0, lt=1, description="a fraction from 0 to below 1, such as 0.01 for 1%"
+    )
+    tolerance: float = Field(
+        0.05, gt=0, le=0.5, description="a fraction above 0, up to 0.5, such as 0.05 for 5%"
+    )
+    confidence: float = Field(
+        0.95, ge=0.5, le=0.999, description="a fraction from 0.5 to 0.999, such as 0.95 for 95%"
+    )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="a whole number from 0 to 2147483647")
     server_cpus: Cpus | None = Field(None, min_length=1, description="core numbers such as 0-3,8")
     load_cpus: Cpus | None = Field(None, min_length=1, description="core numbers such as 4,5")

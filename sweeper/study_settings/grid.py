@@ -23,7 +23,7 @@ class GridSettings(StudySettings):
         DEFAULT_WORKERS,
         min_length=2,
         max_length=32,
-        description="two or more different worker counts from 1 to 1024, such as 1,4,8,16,32",
+        description="2 to 32 different worker counts from 1 to 1024, such as 1,4,8,16,32",
     )
     model_threads: int = Field(1, ge=1, le=MOST_THREADS, description="a whole number from 1 to 256")
     objective: Objective = Field(Objective.THROUGHPUT, description="throughput or p99")

@@ -31,7 +31,7 @@ class OptimizeSettings(StudySettings):
     tune: Annotated[dict[str, Annotated[Choices, AsText]], BeforeValidator(parameters)] = Field(
         {},
         max_length=8,
-        description="different names of runtime parameters, each with values, such as NAME=8,32,128 or "
+        description="up to 8 different runtime parameters, each with values, such as NAME=8,32,128 or "
         "NAME=1..64",
     )
     trials: int = Field(20, ge=1, le=1000, description="a whole number from 1 to 1000")

@@ -40,7 +40,10 @@ class ScenarioSettings(StudySettings):
     processes: int = Field(1, ge=1, le=MOST_PROCESSES, description="a whole number from 1 to 199")
     model_threads: int = Field(1, ge=1, le=MOST_THREADS, description="a whole number from 1 to 256")
     concurrency: Annotated[tuple[UserCount, ...], BeforeValidator(counts)] = Field(
-        (10, 50, 100), min_length=1, max_length=10, description="numbers of users, such as 10,50,100"
+        (10, 50, 100),
+        min_length=1,
+        max_length=10,
+        description="1 to 10 different numbers of users from 1 to 10000, such as 10,50,100",
     )
     max_users: int = Field(3200, ge=2, le=MOST_USERS, description="a whole number from 2 to 10000")
     max_blocks: int = Field(5, ge=2, le=100, description="a whole number from 2 to 100")

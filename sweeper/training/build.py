@@ -139,6 +139,9 @@ def _measure(folder: Path) -> dict[str, float]:
         ) from None
     except subprocess.CalledProcessError as error:
         last = (error.stderr.strip().splitlines() or [f"exit code {error.returncode}"])[-1]
-        raise SweeperError(f"the trained model cannot be loaded back: {last}") from None
+        raise SweeperError(
+            f"the trained model cannot be loaded back ({last}): check that the packages of "
+            "requirements.lock are installed, and train again"
+        ) from None
     figures = json.loads(done.stdout.splitlines()[-1])
     return {name: float(value) for name, value in figures.items()}

@@ -159,7 +159,7 @@ def test_nothing_to_export_and_what_is_gone(tmp_path: Path, capsys: pytest.Captu
     assert "no finished run yet" in capsys.readouterr().err
     keep(tmp_path, "failed", [failed(4, 1)], created_at="2026-01-02T00:00:00Z")
     assert export(tmp_path, "--what", "requests") == 2
-    assert "no run with figures" in capsys.readouterr().err
+    assert "only failed runs" in capsys.readouterr().err
     gone = keep(tmp_path, "gone", drawn()[:1], created_at="2026-01-03T00:00:00Z")
     (gone / "runs" / FIRST.plan.run_id / "telemetry.parquet").unlink()
     assert export(tmp_path, "--what", "telemetry") == 2

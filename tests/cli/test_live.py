@@ -44,7 +44,7 @@ def shown(
         for run in runs:
             live.run_finished(run)
         live.block_finished(1, SO_FAR)
-        live.eliminated(plans[0].configuration, 2, "at least 9% below the best")
+        live.eliminated(plans[0].configuration, 2, "at least 9% behind the best")
     return out.getvalue()
 
 
@@ -54,7 +54,7 @@ def test_lines_where_there_is_no_terminal() -> None:
     assert lines[1].startswith("warning: client-saturated:")
     assert lines[2].startswith("block 1  workers=8")
     assert "\x1b" not in "".join(lines)
-    assert lines[-1] == "workers=4 is dropped after block 2: at least 9% below the best"
+    assert lines[-1] == "workers=4 is dropped after block 2: at least 9% behind the best"
     assert len(lines) == 5  # with the outlook, and without a table
 
 

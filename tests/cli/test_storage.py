@@ -17,6 +17,7 @@ from sweeper.errors import StoreError, UsageError
 from sweeper.store.database import Database
 from tests.builders import record
 from tests.postgres import PASSWORD, Postgres
+from tests.small_disk import ONLY_ROOT, fill, small_disk
 from tests.store.test_database import STUDY
 from tests.store.test_postgres import name_of
 
@@ -111,14 +112,10 @@ class as_nobody:
             os.seteuid(0)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")
+@ONLY_ROOT
 def test_a_full_disk(refused: Refuse, tmp_path: Path) -> None:
     small = tmp_path / "small"
-    small.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", small], check=False)
-    if mounted.returncode != 0:
-        pytest.skip("mounting is not allowed here")
-    try:
+    with small_disk(small, "160k"):
         database = Database(f"sqlite:///{small / 'studies.db'}")
         database.create_study(STUDY)
         database.add_run("s", record(4, 1))
@@ -135,17 +132,6 @@ def test_a_full_disk(refused: Refuse, tmp_path: Path) -> None:
         database = Database(f"sqlite:///{small / 'studies.db'}")
         assert len(database.runs("s")) == kept
         database.close()
-    finally:
-        subprocess.run(["umount", small], check=True)
-
-
-def fill(path: Path) -> None:
-    with path.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(b"0" * 4096)
-        except OSError:
-            pass
 
 
 def test_no_study_yet(refused: Refuse, postgres_url: str) -> None:

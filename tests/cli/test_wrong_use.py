@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from sweeper.cli import measuring
 from sweeper.cli.main import main
+from sweeper.preflight import KINDS
+from sweeper.training.spec import ModelKind
 
 GRID = ["grid", "--code-dir", "model"]
 OPTIMIZE = ["optimize", "--code-dir", "model"]
@@ -21,7 +24,7 @@ CASES: list[tuple[list[str], list[str]]] = [
     (["grid", "extra"], ["extra"]),
     (["grid", "--users"], ["--users"]),
     ([*GRID, "--workers", "0,4"], ["--workers", "'0,4'", "1 to 1024"]),
-    ([*GRID, "--workers", "4"], ["--workers", "'4'", "two or more"]),
+    ([*GRID, "--workers", "4"], ["--workers", "'4'", "2 to 32 different"]),
     ([*GRID, "--workers", "4,4"], ["--workers", "'4,4'", "different"]),
     ([*GRID, "--workers", "one,two"], ["--workers", "'one,two'", "1,4,8,16,32"]),
     ([*GRID, "--workers", ""], ["--workers", "''", "1,4,8,16,32"]),
@@ -42,7 +45,7 @@ CASES: list[tuple[list[str], list[str]]] = [
     (["load-worker", "--master", "here:0"], ["--master 'here:0'", "10.0.0.5:5557"]),
     (
         ["load-worker", "--master", "here", "--locustfile", "absent.py"],
-        ["--locustfile 'absent.py'", "does not exist"],
+        ["--locustfile 'absent.py'", "is not a file"],
     ),
     ([*GRID, "--window", "fast"], ["--window", "'fast'", "10s"]),
     ([*GRID, "--window", "-5s"], ["--window", "'-5s'"]),
@@ -72,8 +75,8 @@ CASES: list[tuple[list[str], list[str]]] = [
         ["--launcher drum", "DRUM 1.", "no FastAPI server", "--launcher fastapi"],
     ),
     ([*GRID, "--ready-path", "ping"], ["--ready-path", "'ping'", "/"]),
-    ([*GRID, "--study", "../escape"], ["--study", "'../escape'", "letters"]),
-    ([*GRID, "--study", ""], ["--study", "''", "letters"]),
+    ([*GRID, "--study", "../escape"], ["study", "'../escape'", "letters"]),
+    ([*GRID, "--study", ""], ["study", "''", "letters"]),
     ([*GRID, "--storage", "mysql://somewhere"], ["--storage", "mysql://somewhere", "sqlite:///"]),
     ([*GRID, "--storage", "postgresql://u:secret@h:x/d"], ["--storage", "postgresql://***@h:x/d"]),
     ([*GRID, "--host-name", "a b"], ["--host-name 'a b'", "letters"]),
@@ -90,12 +93,16 @@ CASES: list[tuple[list[str], list[str]]] = [
     ([*GRID, "--locustfile", "absent.py"], ["--locustfile", "absent.py"]),
     ([*GRID, "--locustfile", "syntax.py"], ["syntax.py", "Python"]),
     (["grid"], ["--model 'xgboost'", "sweeper train"]),
-    (["grid", "--model", "absent"], ["--model 'absent'", "not trained"]),
+    (
+        ["grid", "--model", "absent"],
+        ["--model 'absent'", "not there", "xgboost, random-forest", "--code-dir"],
+    ),
+    (["grid", "--model", "random-forest"], ["not trained yet", "sweeper train --model random-forest"]),
     (["grid", "--code-dir", "absent"], ["--code-dir 'absent'", "does not exist"]),
     (["grid", "--code-dir", "rows.csv"], ["--code-dir 'rows.csv'", "folder"]),
     (
         ["grid", "--code-dir", "hollow", "--data", "rows.csv"],
-        ["--code-dir 'hollow'", "artifact", "custom.py"],
+        ["--code-dir 'hollow'", ".ubj", "custom.py"],
     ),
     (["grid", "--code-dir", "bare"], ["--data", "sample.csv"]),
     (COMMAND, ["--launcher", "--server-command"]),
@@ -255,4 +262,63 @@ def test_a_wrong_variable_is_named_as_such(
     monkeypatch.delenv("SWEEPER_USERS")
     monkeypatch.setenv("SWEEPER_USRES", "5")
     assert main(GRID) == 2
-    assert "SWEEPER_USRES is not a setting; did you mean SWEEPER_USERS?" in capsys.readouterr().err
+    assert (
+        "SWEEPER_USRES is not a setting of sweeper: correct or unset it; did you mean SWEEPER_USERS?"
+        in capsys.readouterr().err
+    )
+
+
+def test_what_the_io_model_reads_is_no_wrong_variable(
+    workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWEEPER_UPSTREAM_WAIT_MS", "80")
+    assert main([*GRID, "--dry-run"]) == 0
+    assert capsys.readouterr().out
+
+
+def test_a_model_as_xgboost_names_it_is_one(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`model.json` is sweeper's description of a trained model, and XGBoost's own usual file name."""
+    (workplace / "hollow" / "model.json").write_text('{"made_by": "somebody"}')
+    command = ["grid", "--code-dir", "hollow", "--data", "rows.csv", "--dry-run"]
+    assert main(command) == 2
+    (workplace / "hollow" / "model.json").write_text('{"learner": {"attributes": {}}, "version": [3, 0, 0]}')
+    assert main(command) == 0
+    assert "compares" in capsys.readouterr().out
+
+
+def test_a_folder_of_ones_own_below_models_is_for_code_dir(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (workplace / "models" / "mine").mkdir(parents=True)
+    assert main(["grid", "--model", "mine"]) == 2
+    said = capsys.readouterr().err
+    assert "was not made by sweeper train: for a folder of your own give --code-dir models/mine" in said
+
+
+def test_the_kinds_that_can_be_trained_are_known_before_training_is() -> None:
+    assert list(KINDS) == list(ModelKind)
+
+
+def test_an_interrupt_before_the_study_is_there_does_not_promise_one(
+    workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(measuring, "run", interrupted)
+    assert main([*GRID, "--study", "never"]) == 130
+    said = capsys.readouterr().err
+    assert "nothing has been measured yet" in said and "--study never" not in said
+
+
+def test_an_interrupt_says_how_to_go_on_where_the_database_is_gone(
+    workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        (workplace / "studies").mkdir(exist_ok=True)
+        (workplace / "studies" / "studies.db").write_text("gone")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(measuring, "run", interrupted)
+    assert main([*GRID, "--study", "lost"]) == 130
+    assert "to go on: sweeper grid --study lost" in capsys.readouterr().err

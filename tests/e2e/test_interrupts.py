@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.commands import IN_TURNS, left_behind, start, sweeper, truth
+from tests.small_disk import ONLY_ROOT, fill, small_disk
 
 pytestmark = pytest.mark.e2e
 
@@ -33,6 +34,12 @@ def recorded(folder: Path) -> list[str]:
             return [row[0] for row in connection.execute("SELECT run_id FROM sweeper_runs ORDER BY run_id")]
         except sqlite3.OperationalError:
             return []
+
+
+def wait_for_a_run(folder: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not recorded(folder) and time.monotonic() < deadline:
+        time.sleep(0.1)
 
 
 def wait_until_gone(folder: Path) -> list[str]:
@@ -71,11 +78,34 @@ def test_killed_four_times_a_study_still_ends_with_its_answer(folder: Path) -> N
     assert sorted(path.name for path in (folder / "studies" / "cut" / "runs").iterdir()) == runs
 
 
+@ONLY_ROOT
+def test_a_full_disk_says_how_to_go_on_and_leaves_nothing(folder: Path) -> None:
+    with small_disk(folder / "studies", "3m"):
+        process = start(*STUDY, cwd=folder)
+        wait_for_a_run(folder)
+        fill(folder / "studies" / "else")
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 1, err
+        said = err.splitlines()[-1]
+        assert said.startswith("sweeper: cannot write") and "No space left on device" in said, err
+        assert said.endswith("all runs recorded before are kept; to go on: sweeper grid --study cut")
+        assert "Traceback" not in err
+        assert wait_until_gone(folder) == []
+        kept = recorded(folder)
+        (folder / "studies" / "else").unlink()
+        process = start("grid", "--study", "cut", cwd=folder)
+        deadline = time.monotonic() + 60
+        while len(recorded(folder)) <= len(kept) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        os.kill(process.pid, signal.SIGINT)
+        process.communicate(timeout=60)
+        assert set(kept) < set(recorded(folder))
+        assert wait_until_gone(folder) == []
+
+
 def test_an_interrupt_saves_says_how_to_go_on_and_leaves_nothing(folder: Path) -> None:
     process = start(*STUDY, cwd=folder)
-    deadline = time.monotonic() + 60
-    while not recorded(folder) and time.monotonic() < deadline:
-        time.sleep(0.1)
+    wait_for_a_run(folder)
     time.sleep(1.5)  # into the next run
     os.kill(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)

@@ -46,7 +46,7 @@ def test_a_plateau_is_answered_with_its_first_point(folder: Path) -> None:
     assert again.json == answer  # complete: it prints its answer and runs nothing
     text = sweeper("recommend", "plateau", cwd=folder)
     assert text.code == 0
-    assert "Recommended: DRUM_FASTAPI_EXECUTOR_WORKERS=4" in text.out
+    assert "Recommended: 4 workers x 1 model thread" in text.out
     refused = sweeper("grid", "--study", "plateau", "--users", "81", cwd=folder)
     assert refused.code == 2
     assert "users is 80 in the study, 81 now" in refused.err

@@ -60,14 +60,14 @@ RUN_FAULTS: dict[str, list[Fault]] = {
     ],
     "censored-tail": [Fault(Behaviour(hangs=1), "--drain")],
     "client-saturated": [
-        Fault(Behaviour(client_cpu_ms=7.0), "fewer --users"),
+        Fault(Behaviour(client_cpu_ms=7.0), "fewer users"),
         Fault(Behaviour(lag_ms=50.0), "--load-cpus"),
     ],
     # The speed changes in the middle of the window, less than MSER-5 needs to call it a warm-up.
     "drift": [
         Fault(
             Behaviour(wobble=0.06, step=(45.0, 0.75)),
-            "--warmup",
+            "run again",
             settings=RunSettings(warmup_s=40.0, warmup_cap_s=40.0),
         )
     ],
@@ -123,7 +123,7 @@ RUN_FAULTS: dict[str, list[Fault]] = {
     ],
     "server-did-not-start": [
         Fault(Behaviour(dies_at_start=True), "server.log"),
-        Fault(Behaviour(ready_after_s=500.0), "--start-timeout"),
+        Fault(Behaviour(ready_after_s=500.0), "server.log"),
     ],
     "server-died": [
         Fault(Behaviour(dies_after_s=0.0), "server.log"),

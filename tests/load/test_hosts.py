@@ -136,7 +136,7 @@ def test_a_clock_that_is_not_known_well_enough(
 @pytest.mark.parametrize(
     ("here", "there", "sentence"),
     [
-        ("own.py", None, "--locustfile 'own.py' is not the one that the study was given"),
+        ("own.py", None, "--locustfile 'own.py' differs from the one that the study was given"),
         ("own.py", "none", "the study has no locustfile: leave out --locustfile 'own.py'"),
         (None, None, "give the same one with --locustfile"),
         ("own.py", "same", ""),

@@ -327,8 +327,8 @@ def test_users_that_catch_everything_are_drained_too(tmp_path: Path) -> None:
 
 UNREADABLE = {
     "import nonexistent_module": "No module named 'nonexistent_module'",
-    "open('absent.csv')": "absent.csv'; it opens its files in the folder that sweeper is run in",
-    "x = 1": "No User class found! It needs a class below locust's HttpUser",
+    "open('absent.csv')": "absent.csv'; paths in it count from the folder where sweeper is run",
+    "x = 1": "No User class found; it needs a subclass of locust's HttpUser",
     """
 from locust import HttpUser, LoadTestShape
 class U(HttpUser):
@@ -425,7 +425,7 @@ def test_a_forgotten_locust_ends_by_itself(data: Path, tmp_path: Path) -> None:
     with truth_server("--workers", 4, "--service-ms", 5) as server:
         session = start_fast(data, tmp_path, server.base_url, max_duration_s=2.0)
         wait_for_end(session)
-        with pytest.raises(LoadError, match="its longest duration was over"):
+        with pytest.raises(LoadError, match="time limit for the load was reached"):
             session.progress()
 
 

@@ -14,7 +14,7 @@ from sweeper.cli.loading import recorded
 from sweeper.cli.main import main
 from sweeper.cli.reporting import material
 from sweeper.cli.where import Where
-from sweeper.records import Finding, Severity, Verdict
+from sweeper.records import Finding, Objective, Severity, Verdict
 from sweeper.report.html.material import Material
 from sweeper.report.html.page import page
 from sweeper.study_settings import GridSettings
@@ -147,6 +147,23 @@ def test_a_search_shows_front_and_importances(read: Callable[[str], tuple[Materi
     assert "search" not in read("checkout")[1].sections
 
 
+def test_a_search_for_the_lowest_p99_has_a_front_and_its_throughput(
+    read: Callable[[str], tuple[Material, Page, str]],
+) -> None:
+    found = read("joint")[0]
+    searched = found.recommendation.search
+    assert searched is not None
+    trials = tuple(dataclasses.replace(t, values=(t.p99_ms,) if t.p99_ms else ()) for t in searched.trials)
+    alone = dataclasses.replace(searched, objectives=(Objective.P99,), trials=trials, front=())
+    seen = Page(
+        page(
+            dataclasses.replace(found, recommendation=dataclasses.replace(found.recommendation, search=alone))
+        )
+    )
+    assert sorted(int(number) for number in seen.column("front-figures", "trial")) == sorted(searched.front)
+    assert seen.column("trials-table", "requests/s") == [f"{t.rps:,.1f}" for t in searched.trials]
+
+
 def test_a_study_under_way_says_so(read: Callable[[str], tuple[Material, Page, str]]) -> None:
     found, seen, _ = read("under-way")
     assert not found.recommendation.complete
@@ -245,14 +262,14 @@ def test_runs_of_other_hosts_are_named_where_their_requests_are_not_here(
     two = {"alpha": {"cpu_model": "A"}, "beta": {"cpu_model": "B"}}
     seen = Page(page(dataclasses.replace(again, records=records, environments=two)))
     assert (
-        f"Of {len(away)} runs (made on beta) the raw requests are not on this machine"
+        f"The raw requests of {len(away)} runs (made on beta) are not on this machine"
         in seen.sections["latency"]
     )
     assert seen.column("runs-table", "host").count("beta") == len(away)
     assert "Host alpha:" in seen.sections["environment"] and "Host beta:" in seen.sections["environment"]
     shutil.rmtree(tmp_path / "checkout" / "runs")
     none = Page(page(made(tmp_path, "checkout")))
-    assert "raw requests are not on this machine" in none.sections["latency"]
+    assert "The raw requests of 22 runs are not on this machine" in none.sections["latency"]
     assert "series" not in none.sections and "throughput" in none.drawings
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from sweeper.answers import Recommendation, Status
-from sweeper.report.formats import export_lines
+from sweeper.report.formats import export_lines, who_reads_it
 from sweeper.report.html.material import Material
 from sweeper.report.html.parts import Code, Folded, Part, Section, Text
-from sweeper.report.table import outlook
+from sweeper.report.sentences import outlook
 
 
 def answer(material: Material) -> Section:
@@ -18,14 +18,12 @@ def answer(material: Material) -> Section:
     parts.append(Text(sentence(recommendation), "lead"))
     lines = export_lines(recommendation)
     if lines:
-        parts.append(Code("\n".join(lines), "To paste, into the server's environment"))
+        parts.append(Code("\n".join(lines), "To paste into the server's environment"))
         forms = "\n".join(f"{material.paste} --format {form}" for form in ("env", "drum-yaml"))
         parts.append(
-            Folded("With its grounds as comments, or as DRUM's YAML", (Code(forms, "The commands"),))
+            Folded("The same with the reasons as comments, or as DRUM's YAML", (Code(forms, "Run one of"),))
         )
-        parts.append(
-            Text("Only DRUM's FastAPI server reads it; the released DRUM up to 1.18.1 has none.", "note")
-        )
+        parts.append(Text(f"{who_reads_it(recommendation)}.", "note"))
     return Section("answer", "Answer", title(recommendation), tuple(parts))
 
 
@@ -46,9 +44,9 @@ def title(recommendation: Recommendation) -> str:
 
 
 def sentence(recommendation: Recommendation) -> str:
-    """The reason as a sentence of its own; the name of a configuration stays as it is written."""
+    """The reason as a sentence of its own."""
     reason = recommendation.reason
-    return reason if reason.startswith("workers=") else reason[:1].upper() + reason[1:]
+    return reason[:1].upper() + reason[1:]
 
 
 def _so_far(recommendation: Recommendation) -> str:

@@ -7,8 +7,9 @@ from sweeper.report.html.candidates import candidates_table
 from sweeper.report.html.gaps import gaps
 from sweeper.report.html.material import Material
 from sweeper.report.html.parts import Figures, Part, Remarks, Section, Text, Tiles
-from sweeper.report.table import basis as sentence
-from sweeper.report.table import duration, severest_first
+from sweeper.report.sentences import basis as sentence
+from sweeper.report.sentences import severest_first
+from sweeper.report.text import duration
 
 
 def basis(material: Material) -> Section:
@@ -17,10 +18,10 @@ def basis(material: Material) -> Section:
     behind = gaps(material)
     if behind is not None:
         parts.append(Figures((behind,)))
-    tied = [c for c in recommendation.candidates if c.state != "excluded" and c.relative_to_best is not None]
+    tied = recommendation.tied_candidates
     if len(tied) > 1:
         names = Names(material.configurations).all([c.configuration for c in tied])
-        parts.append(Text(f"Not told apart from the best, or shown to be as good: {names}."))
+        parts.append(Text(f"As good as the best, or not told apart from it: {names}."))
     if recommendation.candidates:
         parts.append(candidates_table(material))
     ranked = severest_first(recommendation.findings)
@@ -36,11 +37,15 @@ def _tiles(material: Material) -> tuple[tuple[str, str, str], ...]:
     deviation = recommendation.residual_deviation
     tiles = [
         ("confidence", f"{recommendation.confidence:.1%}".replace(".0%", "%"), "of the whole study"),
-        ("tolerance", f"{recommendation.tolerance:.1%}".replace(".0%", "%"), "this close counts as as good"),
-        ("blocks", str(recommendation.blocks), "all values, in random order"),
-        ("runs", str(runs), f"{left_out} left out" if left_out else "each a fresh server"),
+        (
+            "tolerance",
+            f"{recommendation.tolerance:.1%}".replace(".0%", "%"),
+            "this close counts as equally good",
+        ),
+        ("blocks", str(recommendation.blocks), "rounds of all values left, in random order"),
+        ("valid runs", str(runs), f"{left_out} left out" if left_out else "each a fresh server"),
     ]
     if deviation is not None:
-        tiles.append(("noise", f"{deviation:.1%}", "one run around its block"))
+        tiles.append(("noise", f"{deviation:.1%}", "of one run within its block"))
     tiles.append(("measuring", duration(recommendation.elapsed_s), "in all"))
     return tuple(tiles)

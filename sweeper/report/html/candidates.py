@@ -5,7 +5,8 @@ from __future__ import annotations
 from sweeper.answers import Candidate, Interval
 from sweeper.report.html.material import Material
 from sweeper.report.html.parts import Cell, Table, cells, number
-from sweeper.report.table import milliseconds, run_counts, varied
+from sweeper.report.table import behind_means, varied
+from sweeper.report.text import milliseconds, run_counts
 
 FIGURES = ("runs", "requests/s", "behind the best", "p50 ms", "p95 ms", "p99 ms", "errors", "state")
 
@@ -25,7 +26,8 @@ def candidates_table(material: Material) -> Table:
         right=frozenset(range(len(columns) - 1)),
         marked=frozenset(i for i, c in enumerate(candidates) if c.configuration == material.answer),
         caption=f"Geometric means over blocks, with {material.recommendation.confidence:.0%} intervals from "
-        "three blocks on. Behind: how far below the best other one, with the limits of the last look.",
+        f"three blocks on. Behind: {behind_means(material.recommendation.objective)}, with the limits that "
+        "decide.",
     )
 
 

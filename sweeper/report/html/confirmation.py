@@ -9,7 +9,7 @@ from sweeper.report.html.material import Material
 from sweeper.report.html.parts import Cell, Figure, Figures, Section, Table, Text, cells, number
 from sweeper.report.html.positions import Positions
 from sweeper.report.html.style import BLUE, VERMILION, drawing, log_axis, points
-from sweeper.report.table import milliseconds
+from sweeper.report.text import milliseconds
 
 NAMES = ("p99", "p95", "p50")
 
@@ -22,7 +22,8 @@ def confirmation(material: Material) -> Section | None:
     lead = (
         "Users who wait for their answer hide a queue from those who would have come. Here requests arrive "
         f"at random, {found.arrivals_per_s:.1f} a second ({found.share:.0%} of the answer's throughput), "
-        "whatever becomes of those before. It confirms the answer and never changes it."
+        "whatever becomes of those before. It is a check beside the answer and never changes it: where it "
+        "speaks for another count, go by the kind of load that is more like yours."
     )
     positions = Positions([*material.configurations, *(one.configuration for one in found.configurations)])
     figure = _figure(found.configurations, positions)

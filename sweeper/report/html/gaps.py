@@ -73,10 +73,10 @@ def gaps(material: Material) -> Figure | None:
         ),
         says="How far behind the best other one: "
         + "; ".join(f"{positions.names.full(c.configuration)} {behind(gap)}" for c, gap in known)
-        + f". Within {tolerance:.0%} counts as as good.",
-        caption="With the limits of the last look, over all comparisons at once. What lies left of the "
-        "tolerance with both ends is as good, what lies right of it is worse; the answer is the smallest "
-        "that is as good and keeps the limits set.",
+        + f". Within {tolerance:.0%} counts as equally good.",
+        caption="Each line is the range in which the gap to the best lies, all comparisons considered at "
+        "once. Wholly left of the tolerance: as good as the best. Wholly right of it: worse. Across it: not "
+        "settled. The answer is the smallest that is as good and keeps the limits for errors and p99.",
         table=Table(
             "gaps-figures",
             ("workers" if positions.by_count else "configuration", "behind the best (limits)", "state"),

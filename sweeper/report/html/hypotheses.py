@@ -6,8 +6,9 @@ from collections import Counter
 
 from sweeper.report.html.material import Compared
 from sweeper.report.html.parts import Part, Remarks, Section, Table, Text, Tiles, cells
-from sweeper.report.scenarios import NO_EXPECTATION
-from sweeper.report.table import duration, ratio, severest_first, with_limits
+from sweeper.report.scenarios import no_expectation
+from sweeper.report.sentences import severest_first
+from sweeper.report.text import duration, ratio, with_limits
 from sweeper.scenarios.expectations import SIMILAR, Direction, Verdict
 
 WHAT = {"p99_ms": "p99", "p50_ms": "median latency", "rps": "throughput"}
@@ -22,14 +23,14 @@ def hypotheses(material: Compared) -> Section:
     if seen.hypotheses:
         parts.append(
             Text(
-                f"What the plan expects of {first} against {second}, on a model that is "
+                f"What is expected of {first} against {second}, with a model that is "
                 f"{seen.terms.workload.bound}: {found}.",
                 "lead",
             )
         )
         parts.append(_table(material))
     elif seen.loads:
-        parts.append(Text(NO_EXPECTATION))
+        parts.append(Text(no_expectation(seen.terms)))
     if not seen.complete:
         parts.append(Text("The comparison is not finished: this is what shows so far.", "warning"))
     blocks = ", ".join(f"{count} of {scenario}" for scenario, count in seen.blocks.items() if count)
@@ -63,7 +64,7 @@ def _table(material: Compared) -> Table:
     similar = any(one.expectation.direction is Direction.SIMILAR for one in seen.hypotheses)
     return Table(
         "hypotheses",
-        ("expected", "verdict", "figure", "users", f"{first} ÷ {second}", "by itself"),
+        ("expected", "verdict", "figure", "users", f"{first} ÷ {second}", "at these users"),
         tuple(rows),
         right=frozenset({3, 4}),
         wraps=True,

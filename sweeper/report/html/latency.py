@@ -13,7 +13,7 @@ from sweeper.report.html.material import Material
 from sweeper.report.html.parts import Cell, Figure, Figures, Part, Section, Table, Text, cells, number
 from sweeper.report.html.positions import Positions
 from sweeper.report.html.style import DASHES, SERIES, drawing, level, log_axis, points
-from sweeper.report.table import milliseconds
+from sweeper.report.text import milliseconds
 from sweeper.traces import RunTrace
 
 MOST_LINES = 7
@@ -50,14 +50,18 @@ def latency(material: Material) -> Section | None:
     parts: list[Part] = [
         Text(
             "Latencies of the requests started in the windows of the valid runs. Each line is the geometric "
-            "mean over the runs of one configuration: runs differ, while requests within one are alike."
+            "mean over the runs of one configuration, so that every run counts alike."
         ),
         Figures((_ecdf(found, positions, material), _tail(found, positions, material))),
     ]
     never = sum(d.never_finished for d in found)
     if never:
         parts.append(
-            Text(f"{never:,} requests never finished: they count as slower than all others.", "note")
+            Text(
+                f"{never:,} request{'' if never == 1 else 's'} never finished, and "
+                f"{'counts' if never == 1 else 'count'} as slower than all others.",
+                "note",
+            )
         )
     said = absence(material)
     if said:
@@ -74,8 +78,9 @@ def absence(material: Material) -> str:
     where = f" (made on {', '.join(hosts)})" if hosts else ""
     first = next(iter(material.absent.values()))
     return (
-        f"Of {count} run{'' if count == 1 else 's'}{where} the raw requests are not on this machine or "
-        f"cannot be read, so they are missing from the pictures here. The first: {first}."
+        f"The raw requests of {count} run{'' if count == 1 else 's'}{where} are not on this machine or "
+        "cannot be read, so that the pictures are without them: copy those runs' folders to runs/ in this "
+        f"study's folder and make the report again. The first: {first}."
     )
 
 

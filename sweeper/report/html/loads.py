@@ -13,7 +13,7 @@ from sweeper.records import RunRecord, Verdict
 from sweeper.report.html.material import Compared
 from sweeper.report.html.parts import Figure, Figures, Section, Table, Text, cells
 from sweeper.report.html.style import BLUE, GREY, VERMILION, drawing, points
-from sweeper.report.table import milliseconds, ratio, with_limits
+from sweeper.report.text import milliseconds, ratio, with_limits
 from sweeper.scenarios.cells import FIGURES
 from sweeper.scenarios.outcome import Outcome
 

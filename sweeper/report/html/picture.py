@@ -13,7 +13,8 @@ from sweeper.report.html.material import Material
 from sweeper.report.html.parts import Cell, Figure, Figures, Section, Table, Text, cells, number
 from sweeper.report.html.positions import Positions
 from sweeper.report.html.style import BLUE, GREY, SHADE, SKY, VERMILION, drawing, level, points
-from sweeper.report.table import milliseconds, stage, with_limits
+from sweeper.report.run_lines import stage
+from sweeper.report.text import milliseconds, with_limits
 
 FEWEST_BLOCKS = 3
 """As in the table: two blocks do give an interval, but one as wide as the figure itself."""

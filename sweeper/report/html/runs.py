@@ -8,7 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from sweeper.records import Finding, RunFigures, RunRecord, Verdict
 from sweeper.report.html.material import AnyMaterial
 from sweeper.report.html.parts import Cell, Part, Remarks, Section, Table, Text, cells, number
-from sweeper.report.table import duration, milliseconds, severest_first, stage, varied
+from sweeper.report.run_lines import stage
+from sweeper.report.sentences import severest_first
+from sweeper.report.table import varied
+from sweeper.report.text import duration, milliseconds
 
 FIGURES = (
     "requests/s", "p50 ms", "p95 ms", "p99 ms", "errors", "CPU ms/req", "switches/req", "memory MB",
@@ -23,8 +26,9 @@ def runs(material: AnyMaterial) -> Section:
     counts = Counter(record.verdict for record in material.records)
     said = ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict])
     lead = (
-        f"{len(material.records)} runs, begun {_days(material.records)}: {said}. Only valid ones decide. A "
-        "click on a heading sorts."
+        f"{len(material.records)} run{'' if len(material.records) == 1 else 's'}, begun "
+        f"{_days(material.records)}: {said}. Only valid ones count, and of those only the runs of blocks "
+        "decide, not those of a search or in open loop. A click on a heading sorts."
     )
     parts: list[Part] = [Text(lead), _table(material)]
     remarks = _remarks(material.records)

@@ -15,8 +15,8 @@ from sweeper.report.html.material import Material
 from sweeper.report.html.parts import Cell, Figure, Figures, Part, Section, Table, Text, cells, number
 from sweeper.report.html.positions import short, thinned
 from sweeper.report.html.style import BLUE, GREEN, GREY, SKY, VERMILION, drawing, points
-from sweeper.report.table import milliseconds
-from sweeper.report.trials import UNITS, remark, search_lines
+from sweeper.report.text import milliseconds
+from sweeper.report.trials import UNITS, figure, objectives_shown, remark, search_lines
 from sweeper.space import values_of
 
 Kinds = Sequence[tuple[str, str, str, list[Trial]]]
@@ -84,23 +84,20 @@ def _dots(kinds: Kinds, x: Any, y: Any, unit: str) -> list[go.Scatter]:
 
 
 def _front(measured: Sequence[Trial], found: Search, material: Material) -> Figure | None:
-    if Objective.THROUGHPUT not in found.objectives:
-        return None
-    place = found.objectives.index(Objective.THROUGHPUT)
-    known = [trial for trial in measured if trial.p99_ms is not None]
+    known = [trial for trial in measured if trial.rps is not None and trial.p99_ms is not None]
     if not known:
         return None
     numbers = set(found.front) if len(found.objectives) > 1 else _unbeaten(known)
-    front = sorted((t for t in known if t.number in numbers), key=lambda trial: trial.values[place])
+    front = sorted((t for t in known if t.number in numbers), key=lambda trial: trial.rps or 0.0)
     traces = [
         go.Scatter(
-            x=points([trial.values[place] for trial in front]), y=points([trial.p99_ms for trial in front]),
+            x=points([trial.rps for trial in front]), y=points([trial.p99_ms for trial in front]),
             mode="lines+markers", name="the front", line={"color": GREEN, "width": 2, "shape": "vh"},
             marker={"symbol": "circle-open", "size": 17, "color": GREEN, "line": {"width": 2}},
             hoverinfo="skip",
         ),
         *_dots(
-            _kinds(known, found, material), lambda trial: trial.values[place], lambda trial: trial.p99_ms,
+            _kinds(known, found, material), lambda trial: trial.rps, lambda trial: trial.p99_ms,
             "%{x:,.4g} requests/s, p99 %{y:,.4g} ms",
         ),
     ]  # fmt: skip
@@ -108,13 +105,13 @@ def _front(measured: Sequence[Trial], found: Search, material: Material) -> Figu
         (
             Cell(str(t.number), t.number),
             *cells(t.configuration.label),
-            number(t.values[place], f"{t.values[place]:.1f}"),
+            number(t.rps, f"{t.rps or 0.0:.1f}"),
             number(t.p99_ms, milliseconds(t.p99_ms or 0.0)),
         )
         for t in front
     )
     said = ", ".join(
-        f"{t.configuration.label} with {t.values[place]:.1f} requests/s at {milliseconds(t.p99_ms or 0.0)} ms"
+        f"{t.configuration.label} with {t.rps or 0.0:.1f} requests/s at {milliseconds(t.p99_ms or 0.0)} ms"
         for t in front
     )
     return Figure(
@@ -138,8 +135,8 @@ def _front(measured: Sequence[Trial], found: Search, material: Material) -> Figu
 
 
 def _unbeaten(trials: Sequence[Trial]) -> set[int]:
-    """Of a search for throughput alone: the front over throughput and p99."""
-    allowed = [(t.number, t.values[0], t.p99_ms or math.inf) for t in trials if t.keeps_limits]
+    """Of a search for one of them alone: the front over throughput and p99."""
+    allowed = [(t.number, t.rps or 0.0, t.p99_ms or math.inf) for t in trials if t.keeps_limits]
     return {
         own
         for own, rps, p99 in allowed
@@ -265,27 +262,24 @@ def _title(name: str) -> str:
 def _table(found: Search) -> Table:
     tried = [trial for trial in found.trials if trial.runs]
     rows = []
-    extra = Objective.P99 not in found.objectives
+    shown = objectives_shown(found)
     for trial in tried:
-        figures = [
-            number(value, f"{value:,.1f}" if objective is Objective.THROUGHPUT else milliseconds(value))
-            for value, objective in zip(trial.values, found.objectives, strict=False)
-        ]
-        figures += [number(None, None)] * (len(found.objectives) - len(figures))
-        if extra:
-            figures.append(number(trial.p99_ms, None if trial.p99_ms is None else milliseconds(trial.p99_ms)))
         errors = trial.error_rate
         rows.append(
             (
                 Cell(str(trial.number), trial.number),
                 *cells(trial.configuration.label),
                 Cell(str(trial.runs), trial.runs),
-                *figures,
+                *(_figure(trial.figure(objective), objective) for objective in shown),
                 number(errors, None if errors is None else f"{errors:.1%}"),
                 Cell(remark(trial, found)),
             )
         )
-    units = [UNITS[objective] for objective in found.objectives] + (["p99 ms"] if extra else [])
+    units = (UNITS[objective] for objective in shown)
     columns = ("trial", "configuration", "runs", *units, "errors", "remark")
     numbers = frozenset(i for i, name in enumerate(columns) if name not in ("configuration", "remark"))
     return Table("trials-table", columns, tuple(rows), right=numbers, sortable=True)
+
+
+def _figure(value: float | None, objective: Objective) -> Cell:
+    return number(value, None if value is None else figure(value, objective))

@@ -14,7 +14,8 @@ from sweeper.report.html.material import Material
 from sweeper.report.html.parts import Cell, Figure, Figures, Folded, Part, Section, Table, Text, cells, number
 from sweeper.report.html.positions import Positions
 from sweeper.report.html.style import BLUE, DROPPED, GREY, VERMILION, drawing, points
-from sweeper.report.table import milliseconds, stage
+from sweeper.report.run_lines import stage
+from sweeper.report.text import milliseconds
 from sweeper.traces import RunTrace
 
 MOST_RUNS = 240

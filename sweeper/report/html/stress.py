@@ -12,15 +12,15 @@ from sweeper.report.html.material import Compared
 from sweeper.report.html.parts import Cell, Figure, Figures, Part, Section, Table, Text, cells, number
 from sweeper.report.html.style import drawing, level, log_axis, points
 from sweeper.report.scenarios import stress_line
-from sweeper.report.table import milliseconds
-from sweeper.scenarios.stress import Step
+from sweeper.report.text import milliseconds
+from sweeper.scenarios.stress import Limit, Step
 
 
 def stress(material: Compared) -> Section | None:
     seen = material.outcome
     if not seen.stress:
         return None
-    sentences = [stress_line(one, seen).removeprefix("stress: ") for one in seen.stress]
+    sentences = [stress_line(one).removeprefix("stress: ") for one in seen.stress]
     parts: list[Part] = [Text(f"{text[:1].upper()}{text[1:]}") for text in sentences]
     figures = [
         found
@@ -58,7 +58,10 @@ def _figure(
         title=title,
         drawing=drawing(traces, x=log_axis("users", users), y=y, height=340),
         says=f"{title}: {'; '.join(words)}. The figures are in the table below.",
-        caption="Open marks are loads that the server did not bear.",
+        caption=(
+            "Open marks: more than the server could take, or than the load generator could make; the table "
+            "says which."
+        ),
     )
 
 
@@ -80,7 +83,7 @@ def _table(material: Compared) -> Table:
         cells(
             one.server.value,
             Cell(f"{step.users:,}", step.users),
-            "yes" if step.limit is None else "no",
+            "yes" if step.limit is None else "unknown" if step.limit is Limit.CLIENT else "no",
             number(step.rps, None if step.rps is None else f"{step.rps:,.1f}"),
             number(step.p99_ms, None if step.p99_ms is None else milliseconds(step.p99_ms)),
             number(step.error_rate, None if step.error_rate is None else f"{step.error_rate:.1%}"),
@@ -91,7 +94,7 @@ def _table(material: Compared) -> Table:
     ]
     return Table(
         "steps",
-        ("server", "users", "borne", "requests/s", "p99 ms", "errors", "why not"),
+        ("server", "users", "taken", "requests/s", "p99 ms", "errors", "why not"),
         tuple(rows),
         right=frozenset({1, 3, 4, 5}),
         sortable=True,

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
+from sweeper.findings.wording import workers
 from sweeper.records import Configuration, RunFigures
 from sweeper.report.html.material import Material
 from sweeper.report.html.parts import Figure, Figures, Part, Section, Table, Text, cells, number
 from sweeper.report.html.picture import run_dots
 from sweeper.report.html.positions import Positions
 from sweeper.report.html.style import BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, drawing, level, points
-from sweeper.report.table import milliseconds
+from sweeper.report.text import milliseconds
 from sweeper.statistics.scalability import Scalability, fit
 
 NOTHING = 0.01
@@ -206,8 +207,9 @@ def _scaling(material: Material, positions: Positions) -> Figure | None:
 
 def _law_in_words(law: Scalability) -> str:
     peak = law.peak_workers
-    where = "no peak" if peak is None or peak > 1e4 else f"its peak at {max(peak, 1.0):.0f} workers"
+    where = "never falls" if peak is None or peak > 1e4 else f"is highest at {workers(round(max(peak, 1.0)))}"
     return (
-        f"One worker alone {milliseconds(law.gamma)} requests/s, contention sigma {law.sigma:.3f}, coherency "
-        f"kappa {law.kappa:.5f}, {where}; the measured means lie {law.deviation:.1%} off the curve."
+        f"By the curve one worker alone gives {milliseconds(law.gamma)} requests/s, {law.sigma:.1%} of the "
+        f"work waits its turn for something shared (sigma), keeping each two workers in step costs "
+        f"{law.kappa:.3%} (kappa), and throughput {where}; the measured means lie {law.deviation:.1%} off it."
     )
