@@ -244,6 +244,8 @@ class LocustGenerator:
         }
         environment = {**os.environ, "SWEEPER_RECORDER": json.dumps(recorder)}
         environment["SWEEPER_STANDSTILL"] = str(still_path)
+        if check_only:
+            environment["PYTHONDONTWRITEBYTECODE"] = "1"  # trying a file leaves nothing beside it
         if self.locustfile is None:
             user = {
                 "data_path": str(self.data_path),

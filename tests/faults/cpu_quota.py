@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,24 +11,37 @@ from pathlib import Path
 
 from sweeper.procfs import parse_cgroup_mounts, parse_cgroup_paths
 
-PERIOD_US = 100_000
+PERIOD_US = 500_000
+LEAST_US = 1000  # the kernel's least quota
+MEASURED_S = 0.5
 
 
 @dataclass(frozen=True)
 class QuotaGroup:
-    """A folder of the `cpu` controller; `limit` puts a process into it and bounds its CPU."""
+    """A folder of the `cpu` controller; `take` puts a process into it, `halve` bounds its CPU."""
 
     folder: Path
     version: int
 
-    def limit(self, pid: int, quota_us: int) -> None:
-        """Let `pid` run for `quota_us` in every 100 ms."""
+    def take(self, pid: int) -> None:
+        (self.folder / "cgroup.procs").write_text(str(pid))
+
+    def halve(self, pid: int) -> None:
+        """Let `pid`, of one thread, have half of what it takes now."""
+        before_s = cpu_s(pid)
+        time.sleep(MEASURED_S)
+        needed = (cpu_s(pid) - before_s) / MEASURED_S
+        quota_us = max(LEAST_US, int(PERIOD_US * needed / 2))
         if self.version == 1:
             (self.folder / "cpu.cfs_period_us").write_text(str(PERIOD_US))
             (self.folder / "cpu.cfs_quota_us").write_text(str(quota_us))
         else:
             (self.folder / "cpu.max").write_text(f"{quota_us} {PERIOD_US}")
-        (self.folder / "cgroup.procs").write_text(str(pid))
+
+
+def cpu_s(pid: int) -> float:
+    """To the nanosecond; what /proc/PID/stat has comes in ticks of 10 ms."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
 
 def where() -> tuple[Path, int] | str:

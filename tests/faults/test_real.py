@@ -200,8 +200,15 @@ def test_throttled(attempts: Attempts) -> None:
         if isinstance(group, QuotaGroup):
 
             def inject() -> Injection:
-                # Serving 100 requests a second takes some 3% of a core; it may have 1%.
-                return Injection(on_load=lambda injection: group.limit(injection.server_pid, 1000))
+                def halve(injection: Injection) -> None:
+                    if not injection.ended.wait(1.0):  # all users are there, and it is still warming up
+                        group.halve(injection.server_pid)
+
+                def begin(injection: Injection) -> None:
+                    group.take(injection.server_pid)  # now, for its groups are looked up once
+                    injection.beside(lambda: halve(injection))
+
+                return Injection(on_load=begin)
 
             result = check_trips(
                 {"throttled"},

@@ -342,7 +342,10 @@ class S(LoadTestShape):
 
 
 @pytest.mark.parametrize("source", UNREADABLE)
-def test_a_locustfile_that_cannot_be_used_is_known_beforehand(source: str, tmp_path: Path) -> None:
+def test_a_locustfile_that_cannot_be_used_is_known_beforehand(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     path = tmp_path / "refused.py"
     path.write_text(source)
     with pytest.raises(UsageError, match=r"--locustfile '.*refused\.py' does not work: ") as caught:
