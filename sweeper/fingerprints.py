@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-SOFTWARE = ("python", "packages", "hashes", "git_commit")
+SOFTWARE = ("python", "packages", "hashes", "variables", "git_commit")
 """Facts of what was measured and with what. All others are of the machine, and with another machine raw
 figures cannot be compared."""
 UNIMPORTANT = frozenset(

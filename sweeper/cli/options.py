@@ -228,7 +228,8 @@ AllowDrift: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--allow-drift",
-        help="Resume although the machine or the packages changed; recorded with each run.",
+        help="Resume although the environment (machine, packages, model, variables) changed; "
+        "recorded with each run.",
         rich_help_panel=PLACE,
     ),
 ]

@@ -20,6 +20,7 @@ from sweeper.launch import (
     LaunchOptions,
     Placement,
     ServerLauncher,
+    inherited_settings,
     place_cores,
 )
 from sweeper.load import Hosts, LocustGenerator
@@ -125,10 +126,13 @@ def load_hosts(chosen: StudySettings) -> Hosts | None:
 
 def _environment(target: preflight.Target, placement: Placement) -> dict[str, object]:
     host = json.loads(json.dumps(dataclasses.asdict(host_fingerprint())))
+    variables = inherited_settings(os.environ)
     return {
         **host,
         "hashes": target.hashes(),
         "git_commit": _git_commit(),
+        # Left out where there are none, so that the environment is that of studies which did not record them.
+        **({"variables": variables} if variables else {}),
         "placement": {
             "server_cpus": sorted(placement.server) if placement.server else None,
             "load_cpus": sorted(placement.load) if placement.load else None,

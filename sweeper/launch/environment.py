@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -26,6 +28,14 @@ WALL_CLOCK_S = {
 """What the server waits for, in seconds, with DRUM's defaults."""
 _PREFIX = "MLOPS_RUNTIME_PARAM_"
 
+OF_THE_SERVER = re.compile(
+    rf"(DRUM|{_PREFIX.rstrip('_')}|SWEEPER_UPSTREAM|OMP|GOMP|KMP|MKL|OPENBLAS|MALLOC)_\w+"
+    "|CUSTOM_MODEL_WORKERS|LD_PRELOAD|GLIBC_TUNABLES|PYTHON(OPTIMIZE|MALLOC|DEVMODE|_GIL)"
+)
+"""Variables that a server inherits and that change what it does or how fast: of DRUM, of the bundled
+io-bound model, of OpenMP and the BLAS libraries, of the C library and the interpreter."""
+_PLAIN = re.compile(r"[-+]?\d*\.?\d+|[A-Za-z]{1,12}")
+
 
 def runtime_parameter(name: str, value: float | str) -> dict[str, str]:
     """A DRUM runtime parameter in the one form that released DRUM reads: JSON with a type."""
@@ -46,6 +56,32 @@ def server_environment(base: Mapping[str, str], configuration: Configuration) ->
         environment |= runtime_parameter(name, value)
     environment |= dict.fromkeys(NATIVE_THREADS, str(configuration.model_threads))
     return environment
+
+
+def inherited_settings(base: Mapping[str, str]) -> dict[str, str]:
+    """What of `base` changes every server of a study: `OF_THE_SERVER`, but for what a configuration sets.
+
+    Numbers and short words as they are; of all else, which may be an address or a path, a hash that tells
+    whether it is the same. Of parameters that are not DRUM's, which may be passwords, only that they are set.
+    """
+    set_anyway = {POOL_SIZE, SERVER_PROCESSES, *NATIVE_THREADS}
+    found: dict[str, str] = {}
+    for name, value in sorted(base.items()):
+        if OF_THE_SERVER.fullmatch(name) and name.removeprefix(_PREFIX) not in set_anyway:
+            found[name] = _shown(name, value)
+    return found
+
+
+def _shown(name: str, value: str) -> str:
+    if name.startswith(_PREFIX):
+        if not OF_THE_SERVER.fullmatch(name.removeprefix(_PREFIX)):
+            return "set"
+        with suppress(ValueError, TypeError, KeyError):
+            payload = json.loads(value)["payload"]
+            value = payload if isinstance(payload, str) else json.dumps(payload)
+    if _PLAIN.fullmatch(value):
+        return value
+    return "sha256 " + hashlib.sha256(value.encode()).hexdigest()[:12]
 
 
 def patient(environment: Mapping[str, str], runs: int) -> dict[str, str]:

@@ -11,7 +11,8 @@ from sweeper.report.html.material import AnyMaterial
 from sweeper.report.html.parts import Code, Folded, Part, Section, Table, Text, listed
 
 SCALES = {"memory_bytes": "memory", "memory_limit_bytes": "memory limit"}
-APART = ("packages", "hashes", "placement")
+TABLES = ("hashes", "variables", "placement")
+APART = ("packages", *TABLES)
 
 
 def environment(material: AnyMaterial) -> Section:
@@ -42,10 +43,13 @@ def environment(material: AnyMaterial) -> Section:
 
 def _machine(found: Mapping[str, Any], host: str) -> Table:
     rows = [(_name(key), _value(key, value)) for key, value in found.items() if key not in APART]
-    for key in ("hashes", "placement"):
+    for key in TABLES:
         part = found.get(key)
         if isinstance(part, Mapping):
-            rows += [(f"{key}: {_name(name)}", _value(name, value)) for name, value in part.items()]
+            rows += [
+                (f"{key}: {name if key == 'variables' else _name(name)}", _value(name, value))
+                for name, value in part.items()
+            ]
     return listed(f"machine-{host}", rows, ("what", "value"))
 
 
