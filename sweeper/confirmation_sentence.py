@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sweeper.answers import Confirmed
 from sweeper.findings.wording import Names
@@ -82,16 +82,25 @@ class Sentence:
         assert ours.low is not None and ours.high is not None
         assert theirs.low is not None and theirs.high is not None
         who = self._count(answer)
+        other, does = (
+            ("the default", "does")
+            if self._is_default(default)
+            else (self._count(default), self._verb(default, "does", "do"))
+        )
         if theirs.high < ours.low:
             pays = self._verb(answer, "pays", "pay")
-            return f"so at this load the default does better: {who} {pays} off nearer to the limit only"
+            return f"so at this load {other} {does} better: {who} {pays} off nearer to the limit only"
         if theirs.low > ours.high:
-            return f"so {who} {self._verb(answer, 'is', 'are')} ahead of the default at this load, too"
-        return "so at this load the default does as well"
+            return f"so {who} {self._verb(answer, 'is', 'are')} ahead of {other} at this load, too"
+        return "so at this load p99 does not tell the two apart"
 
     def _who(self, one: Confirmed) -> str:
-        is_default = one.configuration == self.reference and self.reference.workers == DRUMS_DEFAULT.workers
-        return self._count(one) + (", DRUM's default," if is_default else "")
+        return self._count(one) + (", DRUM's default," if self._is_default(one) else "")
+
+    def _is_default(self, one: Confirmed) -> bool:
+        """DRUM sets workers and processes, and no native threads."""
+        drums = replace(DRUMS_DEFAULT, model_threads=self.reference.model_threads)
+        return one.configuration == self.reference == drums
 
     def _count(self, one: Confirmed) -> str:
         return self.names.full(one.configuration)

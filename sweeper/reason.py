@@ -52,7 +52,7 @@ def grounds(decision: Decision, answer: Configuration, rule: Rule) -> list[str]:
     if worse:
         clauses.append(f"{names.all(worse)} {names.verb_of_all(worse, 'is', 'are')} worse")
     clauses += _ruled_out(larger, names)
-    if not larger and smaller and names.kind == "count":
+    if not larger and smaller and not decision.smaller_unsettled and names.kind == "count":
         clauses.append(f"{answer.workers} is the largest count tried, so more may do better still")
     return clauses
 

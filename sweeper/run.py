@@ -183,4 +183,5 @@ def _context(
         load_elsewhere=settings.load_elsewhere,
         load_cores=settings.load_cores,
         pooled_share=pooled_share,
+        of_scenario=plan.case is not None,
     )

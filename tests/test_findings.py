@@ -261,8 +261,11 @@ def test_accounting_allows_what_the_server_may_or_may_not_have_counted() -> None
     failed[:5] = True
     made = log(FINISHED - 0.4, latency, failed=failed)
     for counted, fits in ((1389, False), (1390, True), (1395, True), (1400, True), (1401, False)):
-        found = codes(remarks(made=made, responses_counted_by_server=counted))
+        found = {f.code: f.message for f in remarks(made=made, responses_counted_by_server=counted)}
         assert ("accounting" in found) is not fits, counted
+        if not fits:
+            cause = "something else talks" if counted > 1400 else "not come from its pool"
+            assert cause in found["accounting"]
 
 
 def test_a_queue_in_lockstep_is_no_stall() -> None:
@@ -552,11 +555,14 @@ FIRST_ANSWERS: list[tuple[FirstAnswer | None, str | None, str | None]] = [
     (None, None, None),
     (ROWS_100, None, None),
     (dataclasses.replace(ROWS_100, rows=None), None, None),
-    (dataclasses.replace(ROWS_100, predictions=99), r"each of the 100 rows \(99 came\)", None),
+    (dataclasses.replace(ROWS_100, predictions=99), "99 predictions for 100 rows", None),
     (dataclasses.replace(ROWS_100, predictions=0), "its server.log", None),
     (FirstAnswer(200, "status 200 (hello)", 5, None, 100), r"status 200 \(hello\), and no predictions", None),
     (FirstAnswer(307, "status 307 to /predict"), "307 to /predict.*not followed", "307 to /predict"),
     (FirstAnswer(404, "status 404"), "answer POST /predict/", "--locustfile"),
+    (FirstAnswer(401, "status 401"), "without credentials", "without credentials"),
+    (FirstAnswer(413, "status 413"), "fewer rows.*DRUM_FASTAPI_MAX_UPLOAD_SIZE", "fewer rows"),
+    (FirstAnswer(429, "status 429"), "limit of requests", "limit of requests"),
     (FirstAnswer(422, "status 422 (no column b)", 9, None, 1), "no column b.*a CSV", "no column b.*a CSV"),
     (FirstAnswer(500, "status 500"), "server.log", "server.log"),
     (FirstAnswer(None, "no whole answer within 30 s"), "within 30 s.*server.log", "within 30 s"),
@@ -583,6 +589,17 @@ def test_requests_that_pass_by_the_pool_do_not_make_it_a_liar() -> None:
     assert codes(remarks(run)) == ["pool-size-not-applied"]
     mixed = {"mean_think_s": None, "responses_counted_by_server": None, "pooled_share": 0.4}
     assert codes(remarks(run, **mixed)) == ["user-limited"]
+
+
+def test_in_a_scenario_nobody_is_told_to_change_its_load() -> None:
+    idle = dataclasses.replace(CLEAN, max_concurrency=3)
+    context = {"mean_think_s": None, "responses_counted_by_server": None, "pooled_share": 0.4}
+    assert codes(remarks(idle, **context)) == ["user-limited"]
+    assert codes(remarks(idle, **context, of_scenario=True)) == []
+    late = dataclasses.replace(CLEAN, client_cpu_cores=0.9, cpu_cores=1.1, other_cpu_cores=0.0)
+    (told,), (scenario,) = remarks(late), remarks(late, of_scenario=True)
+    assert "--expect-load-workers" in told.message
+    assert "--expect-load-workers" not in scenario.message and "use fewer users" in scenario.message
 
 
 def test_few_crashes_are_a_remark_and_many_make_a_run_suspect() -> None:

@@ -250,8 +250,8 @@ def answer_of(study: StoredStudy, seen: Shared) -> Recommendation:
     """The answer that what is recorded of a study gives. Raises UsageError where it is none that could."""
     if is_of_scenarios(study):
         raise UsageError(
-            f"study '{study.name}' compares two servers and recommends no worker count: sweeper report "
-            f"{study.name} shows what it found"
+            f"study '{study.name}' compares two servers and recommends no worker count: sweeper report shows "
+            "what it found"
         )
     from sweeper.cli.planning import plan_of
     from sweeper.course import answer_so_far

@@ -19,8 +19,8 @@ def no_predictions(answer: FirstAnswer | None, drums_contract: bool) -> Finding 
     return Finding(
         "no-predictions",
         Severity.ERROR,
-        f"one upload of the data{asked} to the idle server brought {answer.text}, and no predictions"
-        f"{_wrong_count(answer)}, so that there is nothing to measure: {_what_to_do(answer)}",
+        f"one upload of the data{asked} to the idle server brought {answer.text}, and {_instead(answer)}, so "
+        f"that there is nothing to measure: {_what_to_do(answer)}",
         _evidence(answer),
     )
 
@@ -32,7 +32,7 @@ def answers_unverified(answer: FirstAnswer | None) -> Finding | None:
     return Finding(
         "answers-unverified",
         Severity.WARNING,
-        f"one upload of the data to the idle server brought {answer.text}{_wrong_count(answer)}: not "
+        f"one upload of the data to the idle server brought {answer.text}, and {_instead(answer)}: not "
         'DRUM\'s {"predictions": […]} with one for each row, so it is not known whether requests under load '
         "are answered or politely refused; look at a response, or send requests that check theirs with "
         "--locustfile",
@@ -69,10 +69,11 @@ def _as_drum(answer: FirstAnswer) -> bool:
     return bool(answer.predictions) and answer.rows in (None, answer.predictions)
 
 
-def _wrong_count(answer: FirstAnswer) -> str:
-    if not answer.predictions or answer.rows in (None, answer.predictions):
-        return ""
-    return f" for each of the {answer.rows} rows ({answer.predictions} came)"
+def _instead(answer: FirstAnswer) -> str:
+    if not answer.predictions:
+        return "no predictions"
+    came = "1 prediction" if answer.predictions == 1 else f"{answer.predictions} predictions"
+    return f"{came} for {answer.rows} row{'' if answer.rows == 1 else 's'}"
 
 
 def _what_to_do(answer: FirstAnswer) -> str:
@@ -86,6 +87,12 @@ def _what_to_do(answer: FirstAnswer) -> str:
         )
     if status in (404, 405):
         return "let it answer POST /predict/, or send other requests with --locustfile"
+    if status in (401, 403, 407):
+        return "let it answer without credentials for the study, or send them with --locustfile"
+    if status == 413:
+        return "give --data fewer rows, or raise the server's limit (DRUM_FASTAPI_MAX_UPLOAD_SIZE, in bytes)"
+    if status == 429:
+        return "lift the server's limit of requests for the study, or it is what would be measured"
     if 400 <= status < 500:
         return "give --data a CSV that the model takes"
     if status >= 500:

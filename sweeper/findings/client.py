@@ -83,6 +83,8 @@ def _remedy(figures: RunFigures, context: RunContext, limits: Limits) -> str:
     if context.load_elsewhere:
         return f"expect more load workers (--expect-load-workers {more}), or use fewer users"
     if _idle_cores(figures, context) < limits.cores_for_load:
+        if context.of_scenario:
+            return "use fewer users or a machine with more cores"
         return "let other hosts make the load (--expect-load-workers 2), or use fewer users"
     if cores > processes:
         return f"spread it with --load-processes {min(more, cores)}, or use fewer users"

@@ -55,7 +55,8 @@ class RunContext:
     `load_processes`, on `load_cores` of its own (None: on any), or `load_elsewhere`, on other hosts. Without
     `has_pool` the server is known to have none, and the worker count says nothing. `pooled_share` is how many
     of the answers came through the server's pool, from 0 to 1; None where a locust file sends what it likes
-    and the server does not count its predictions."""
+    and the server does not count its predictions. In a run `of_scenario` the number of users is what is
+    asked about, and the load comes from this machine."""
 
     configuration: Configuration
     users: int
@@ -70,3 +71,4 @@ class RunContext:
     load_cores: int | None = None
     has_pool: bool = True
     pooled_share: float | None = 1.0
+    of_scenario: bool = False

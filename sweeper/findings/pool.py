@@ -92,7 +92,7 @@ def size_unverified(figures: RunFigures, context: RunContext, limits: Limits) ->
 
 def user_limited(figures: RunFigures, context: RunContext, limits: Limits) -> Finding | None:
     workers, seen = context.configuration.workers, figures.max_concurrency
-    if context.open_loop or context.pooled_share == 0.0:
+    if context.open_loop or context.of_scenario or context.pooled_share == 0.0:
         return None
     if seen is None or seen >= workers or size_not_applied(figures, context, limits) is not None:
         return None

@@ -48,12 +48,16 @@ def accounting(log: RequestLog, context: RunContext) -> Finding | None:
     counted = context.responses_counted_by_server
     if counted is None or successes <= counted <= started:
         return None
+    cause = (
+        "something else talks to this server; stop it"
+        if counted > started
+        else "some answers do not come from its pool; send the load where predictions are made"
+    )
     return Finding(
         "accounting",
         Severity.ERROR,
         f"the server counted {counted} predictions where the load generator saw {responses} answers "
-        f"({censored} never finished), so the run is discarded: something else talks to this server (stop "
-        "it), or answers do not come from its pool (send the load where predictions are made)",
+        f"({censored} never finished), so the run is discarded: {cause}",
         {"server_completed": counted, "answers": responses, "started": started, "censored": censored},
     )
 
@@ -100,12 +104,17 @@ def littles_law(figures: RunFigures, context: RunContext, limits: Limits) -> Fin
     low, high = min(limits.littles_law_low, 1 - noise), max(limits.littles_law_high, 1 + noise)
     if low <= ratio <= high:
         return None
+    cause = (
+        "users stood still for longer than they were to wait; see load.log for what kept them"
+        if ratio < low
+        else "requests took long that are over only after the window, or users came back too soon"
+    )
     return Finding(
         "littles-law",
         Severity.WARNING,
         f"requests in flight and waits between them account for {ratio:.0%} of the {context.users} users "
-        f"({low:.0%} to {high:.0%} expected): the load was not what "
-        "was asked for; look in load.log for a saturated client, or give a longer --window",
+        f"({low:.0%} to {high:.0%} expected), so the load was not what was asked for: {cause}; a longer "
+        "--window has less of chance",
         {"ratio": ratio, "requests_per_s": rate, "in_flight": in_flight, "users": context.users},
     )
 

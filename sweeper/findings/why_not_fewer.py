@@ -56,7 +56,7 @@ def text(scene: Scene, name: str, group: Sequence[Configuration]) -> str:
             "workers-limit": ("is", "are", "in step too"),
             "dearer-below": ("costs", "cost", "more too"),
             "unexplained-below": ("gives", "give", "less too"),
-            "no-less": ("does", "do", "not either"),
+            "no-less": ("differs", "differ", "by no more than noise, too"),
         }[name]
         more = f"{scene.names.verb_of_all(rest, one, many)} {what}"
         body += f"; {scene.names.all(rest)} {more} ({scene.rate(rest)})"
