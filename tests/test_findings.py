@@ -235,8 +235,13 @@ BUSY = dataclasses.replace(CLEAN, client_cpu_cores=0.9, client_busiest_cores=0.9
             {"host_cores": 8, "load_cores": 2, "load_processes": 2},
             "and --load-processes 4,",
         ),
-        (BUSY, {"host_cores": 8, "users": 1}, "use fewer users or a machine with faster cores"),
-        (BUSY, {"host_cores": 8, "users": 1, "open_loop": True}, "spread it with --load-processes 2,"),
+        (BUSY, {"host_cores": 8, "users": 1}, "use a machine with faster cores,"),
+        (
+            BUSY,
+            {"host_cores": 8, "users": 2, "load_processes": 2},
+            "use fewer users or a machine with faster",
+        ),
+        (BUSY, {"host_cores": 8, "users": 1, "open_loop": True}, "spread it with --load-processes 2"),
         (BUSY, {"host_cores": 2}, "let other hosts make the load (--expect-load-workers 2), or use fewer"),
         (BUSY, {"host_cores": 2, "load_cores": 1}, "let other hosts make the load (--expect-load-workers 2)"),
         (BUSY, {"load_processes": 3, "load_elsewhere": True}, "more load workers (--expect-load-workers 6)"),
@@ -600,6 +605,20 @@ def test_in_a_scenario_nobody_is_told_to_change_its_load() -> None:
     (told,), (scenario,) = remarks(late), remarks(late, of_scenario=True)
     assert "--expect-load-workers" in told.message
     assert "--expect-load-workers" not in scenario.message and "use fewer users" in scenario.message
+
+
+@pytest.mark.parametrize("context", [{"open_loop": True}, {"users": 1, "mean_think_s": None}])
+@pytest.mark.parametrize("cpu_cores", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("host_cores", [2, 16])
+def test_where_there_are_no_users_to_spare_nobody_is_told_to_use_fewer(
+    context: dict[str, object], cpu_cores: float, host_cores: int
+) -> None:
+    late = dataclasses.replace(
+        CLEAN, client_lag_p50_ms=300.0, client_lag_p99_ms=300.0, client_cpu_cores=cpu_cores, cpu_cores=1.1
+    )
+    found = remarks(late, host_cores=host_cores, **context)
+    (told,) = (finding for finding in found if finding.code == "client-saturated")
+    assert "fewer users" not in told.message
 
 
 def test_few_crashes_are_a_remark_and_many_make_a_run_suspect() -> None:

@@ -27,7 +27,7 @@ def client_saturated(figures: RunFigures, context: RunContext, limits: Limits) -
         )
     elif lag is not None and lag > lag_share * beside:
         own_doing = context.load_elsewhere or (cpu is not None and cpu > limits.client_busy_cores)
-        remedy = _remedy(figures, context, limits) if own_doing else CORES_OF_ITS_OWN
+        remedy = _remedy(figures, context, limits) if own_doing else _cores_of_its_own(context)
         message = (
             f"{_whose(context)} event loop was late by {lag:.1f} ms ({of_lag}), over {lag_share:.0%} of the "
             f"{name} latency of {beside:.1f} ms; {remedy}"
@@ -37,7 +37,14 @@ def client_saturated(figures: RunFigures, context: RunContext, limits: Limits) -
     return Finding("client-saturated", Severity.WARNING, message, _evidence(figures, context))
 
 
-CORES_OF_ITS_OWN = "give it cores of its own (--load-cpus) or use fewer users"
+def _may_be_fewer(context: RunContext) -> bool:
+    """Random arrivals have no users, and fewer than one there cannot be."""
+    return context.users > 1 and not context.open_loop
+
+
+def _cores_of_its_own(context: RunContext) -> str:
+    otherwise = "use fewer users" if _may_be_fewer(context) else "take a machine with more of them"
+    return f"give it cores of its own (--load-cpus) or {otherwise}"
 
 
 def _cpu_cores(figures: RunFigures, context: RunContext) -> float | None:
@@ -78,17 +85,18 @@ def _remedy(figures: RunFigures, context: RunContext, limits: Limits) -> str:
     """More processes, where there are cores for them: such that the load may use, and that are idle."""
     cores, processes = context.load_cores or context.host_cores, context.load_processes
     more = 2 * processes if context.open_loop else min(2 * processes, context.users)
+    fewer = ", or use fewer users" if _may_be_fewer(context) else ""
     if more == processes:
-        return "use fewer users or a machine with faster cores"
+        return f"use {'fewer users or ' if fewer else ''}a machine with faster cores"
     if context.load_elsewhere:
-        return f"expect more load workers (--expect-load-workers {more}), or use fewer users"
+        return f"expect more load workers (--expect-load-workers {more}){fewer}"
     if _idle_cores(figures, context) < limits.cores_for_load:
         if context.of_scenario:
-            return "use fewer users or a machine with more cores"
-        return "let other hosts make the load (--expect-load-workers 2), or use fewer users"
+            return f"use {'fewer users or ' if fewer else ''}a machine with more cores"
+        return f"let other hosts make the load (--expect-load-workers 2){fewer}"
     if cores > processes:
-        return f"spread it with --load-processes {min(more, cores)}, or use fewer users"
-    return f"give it more cores (--load-cpus) and --load-processes {more}, or use fewer users"
+        return f"spread it with --load-processes {min(more, cores)}{fewer}"
+    return f"give it more cores (--load-cpus) and --load-processes {more}{fewer}"
 
 
 def _idle_cores(figures: RunFigures, context: RunContext) -> float:
