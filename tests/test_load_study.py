@@ -151,7 +151,7 @@ def test_the_database_may_be_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "here").mkdir()
     kept = keep(tmp_path / "here", "s", drawn()[:6], complete=False)
     (tmp_path / "here" / "studies.db").rename(tmp_path / "moved.db")
-    with pytest.raises(UsageError, match="no study yet"):
+    with pytest.raises(UsageError, match=r"here/studies.db does not have its runs: name the database"):
         sweeper.load_study(kept)
     data = sweeper.load_study(kept, storage=f"sqlite:///{tmp_path / 'moved.db'}")
     assert len(data.runs) == 6

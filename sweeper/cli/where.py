@@ -116,10 +116,7 @@ class Where:
 
     def all(self) -> tuple[StoredStudy, ...]:
         """Every study there, oldest first. Raises UsageError when there is none."""
-        found: tuple[StoredStudy, ...] = ()
-        if not self._nothing_there:
-            with opened(self) as database:
-                found = database.studies()
+        found = self._studies()
         if not found:
             raise UsageError(f"there is no study yet in {self.place}: make one with sweeper grid")
         return found
@@ -127,21 +124,42 @@ class Where:
     def find(self, *, recommending: bool = False) -> StoredStudy:
         """The study named, or the newest (of those that recommend a worker count). Raises UsageError when
         there is none."""
-        found = self.all()
         if self.study is None:
+            found = self.all()
             rest = [study for study in found if not (recommending and is_of_scenarios(study))]
             if not rest:
                 raise UsageError(
                     f"no study in {self.place} recommends a worker count: make one with sweeper grid"
                 )
             return rest[-1]
-        for study in found:
+        for study in self._studies():
             if study.name == self.study:
                 return study
+        self._refuse_files_alone(self.studies_dir / self.study)
+        found = self.all()
         names = ", ".join(study.name for study in found[-10:])
         raise UsageError(
             f"there is no study '{self.study}' in {self.place}; the newest there: {names}; sweeper "
             f"studies{self.flags} lists all"
+        )
+
+    def _studies(self) -> tuple[StoredStudy, ...]:
+        if self._nothing_there:
+            return ()
+        with opened(self) as database:
+            return database.studies()
+
+    def _refuse_files_alone(self, folder: Path) -> None:
+        """UsageError for the files of a study whose runs are elsewhere, such as the bundled example's."""
+        settings = folder / "study.toml"
+        if not settings.is_file():
+            return
+        page = folder / "report.html"
+        look = f"open {page} in a browser, " if page.is_file() else ""
+        raise UsageError(
+            f"of study '{self.study}' {folder} has files, but {self.place} does not have its runs: {look}"
+            "name the database that has them (--storage), or repeat it with the command and settings in "
+            f"{settings}"
         )
 
     def find_existing(self) -> StoredStudy | None:

@@ -81,6 +81,26 @@ def test_no_study_yet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "there is no study yet" in capsys.readouterr().err
 
 
+def test_the_files_of_a_study_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of the example in a fresh clone; and where other studies are recorded."""
+    monkeypatch.chdir(tmp_path)
+    Path("studies/example").mkdir(parents=True)
+    Path("studies/example/study.toml").write_text('command = "grid"\n')
+    for command in ("report", "recommend"):
+        assert main([command, "example"]) == 2
+    said = capsys.readouterr().err
+    assert (
+        said.count("studies/studies.db does not have its runs: name the database that has them (--storage)")
+        == 2
+    )
+    assert "settings in studies/example/study.toml" in said
+    Path("studies/example/report.html").write_text("<html>")
+    assert main(["compare", "example", "other"]) == 2
+    assert "runs: open studies/example/report.html in a browser, name" in capsys.readouterr().err
+
+
 def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "--help"]) == 0
     assert "sweeper report checkout --open" in " ".join(capsys.readouterr().out.split())
