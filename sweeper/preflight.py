@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import itertools
 import os
 import resource
 from collections.abc import Iterable
@@ -72,6 +73,10 @@ def find_target(settings: StudySettings, models_dir: Path) -> Target:
         raise UsageError(f"--data is needed, because {where}: give a CSV file of rows to predict")
     if data is not None and data.stat().st_size == 0:
         raise UsageError(f"--data '{_shown(data)}' is empty: it must be a CSV file with a header and rows")
+    if data is not None and settings.launcher != "command" and not _has_rows(data):
+        raise UsageError(
+            f"--data '{_shown(data)}' has one line: it must be a CSV file with a header and rows to predict"
+        )
     return Target(code_dir, data, locustfile)
 
 
@@ -113,6 +118,12 @@ def _is_model(path: Path) -> bool:
         return path.suffix in ARTIFACTS
     with path.open("rb") as file:
         return b'"learner"' in file.read(4096)
+
+
+def _has_rows(path: Path) -> bool:
+    """More than one line that is not blank."""
+    with path.open("rb") as file:
+        return len(list(itertools.islice(filter(bytes.strip, file), 2))) == 2
 
 
 def _file(value: str, name: str, right: str) -> Path:

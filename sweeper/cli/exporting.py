@@ -36,7 +36,7 @@ BRIEF = (
 
 def export(where: Where, what: str | None, output: str | None, out: str | None) -> int:
     """Raises UsageError before anything is read where the words do not fit together."""
-    file = out_file(out, "runs.csv")
+    file = None if out == "-" else out_file(out, "runs.csv")
     output = output or (ENDINGS.get(file.suffix, "csv") if file is not None else "csv")
     what = what or ("candidates" if output == "markdown" else "runs")
     if output not in FORMATS:

@@ -12,7 +12,7 @@ def out_file(out: str | None, example: str) -> Path | None:
     if out is None:
         return None
     file = Path(out)
-    if not out or file.is_dir():
+    if out in ("", "-") or file.is_dir():
         raise UsageError(f"--out '{out}': must be a file, such as {example}")
     if not file.parent.is_dir():
         raise UsageError(f"--out '{out}': there is no folder {file.parent}")

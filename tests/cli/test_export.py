@@ -40,8 +40,9 @@ def export(folder: Path, *arguments: str) -> int:
 
 
 def test_runs_as_csv_are_runs_csv(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert export(folder) == 0
-    assert capsys.readouterr().out == (folder / "grid" / "runs.csv").read_text()
+    for arguments in ([], ["--out", "-"]):
+        assert export(folder, *arguments) == 0
+        assert capsys.readouterr().out == (folder / "grid" / "runs.csv").read_text()
 
 
 def test_json_has_null_for_what_is_unavailable(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

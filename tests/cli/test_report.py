@@ -55,6 +55,7 @@ def test_open_hands_it_to_the_users_browser(
         (["--out", "absent/x.html"], ["--out 'absent/x.html'", "no folder absent"]),
         (["--out", "."], ["--out '.'", "must be a file, such as report.html"]),
         (["--out", ""], ["--out ''", "must be a file"]),
+        (["--out", "-"], ["--out '-'", "must be a file"]),
         (["--out", "/proc/x.html"], ["/proc/x.html", "cannot write"]),
         (["--opne"], ["--opne", "--open"]),
     ],
