@@ -103,7 +103,9 @@ def test_a_full_disk_says_how_to_go_on_and_leaves_nothing(folder: Path) -> None:
         assert wait_until_gone(folder) == []
 
 
-def test_an_interrupt_saves_says_how_to_go_on_and_leaves_nothing(folder: Path) -> None:
+def test_an_interrupt_saves_says_how_to_go_on_and_leaves_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     process = start(*STUDY, cwd=folder)
     wait_for_a_run(folder)
     time.sleep(1.5)  # into the next run
@@ -119,4 +121,8 @@ def test_an_interrupt_saves_says_how_to_go_on_and_leaves_nothing(folder: Path) -
     assert '"complete": false' in half.out
     refused = sweeper("grid", "--study", "cut", "--users", "9", "--dry-run", cwd=folder)
     assert (refused.code, "users is 80 in the study, 9 now" in refused.err) == (2, True)
+    monkeypatch.setenv("DRUM_UVICORN_LOOP", "asyncio")
+    refused = sweeper("grid", "--study", "cut", cwd=folder)
+    assert refused.code == 2
+    assert "begun in another environment (variables.DRUM_UVICORN_LOOP was absent, is asyncio)" in refused.err
     assert recorded(folder) == kept
