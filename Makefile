@@ -3,15 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: sweep test check bench lock clean env
+.PHONY: sweep test check docs bench lock clean env
 
 sweep: $(VENV)/.ready
 	$(BIN)/sweeper train --model xgboost
 	$(BIN)/sweeper grid --workers 1,4,8,16,32 --users 100 --window 6s --max-blocks 5 || [ $$? -eq 1 ]
 
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest -n auto -m "not alone and not asleep"
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m asleep
+	$(BIN)/python -m tests.support.needs
+	$(BIN)/python -m pytest -n auto -m together
+	$(BIN)/python -m pytest -n 4 --dist worksteal -m asleep
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m pairs
 	$(BIN)/python -m pytest -m alone
 
 check: $(VENV)/.ready
@@ -19,6 +21,11 @@ check: $(VENV)/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/mkdocs build --strict --quiet --config-file .ci/mkdocs.yml
+
+# Rewrites the pages of the documentation that are made from the command line.
+docs: $(VENV)/.ready
+	$(BIN)/python -m tests.support.command_pages
 
 bench: $(VENV)/.ready
 	$(BIN)/python -m tests.bench
@@ -28,6 +35,8 @@ env: $(VENV)/.ready
 $(VENV)/.ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "sweeper needs Python 3.11 or newer; this is %d.%d (set PYTHON=...)" % sys.version_info[:2])'
 	$(PYTHON) -m venv $(VENV)
+	# What earlier locks installed under the files of xgboost-cpu, or for xgboost alone.
+	$(BIN)/python -m pip uninstall -qq --yes xgboost nvidia-nccl-cu12 nvidia-nccl-cu13
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any
 from sweeper.version import __version__
 
 if TYPE_CHECKING:
-    from sweeper.cli.loading import load_study
-    from sweeper.store.study_data import StudyData
+    from sweeper.store.data_frames import StudyData
+    from sweeper.study.loading import load_study
 
 __all__ = ["StudyData", "__version__", "load_study"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "load_study":
-        from sweeper.cli.loading import load_study
+        from sweeper.study.loading import load_study
 
         return load_study
     if name == "StudyData":
-        from sweeper.store.study_data import StudyData
+        from sweeper.store.data_frames import StudyData
 
         return StudyData
     raise AttributeError(f"module 'sweeper' has no attribute '{name}'")

@@ -1,5 +1,5 @@
 """`python -m sweeper` is `sweeper`."""
 
-from sweeper.cli.main import run
+from sweeper.cli.start import run
 
 run()

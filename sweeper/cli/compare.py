@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sweeper.cli import options as o
+from sweeper.cli.exit_codes import DONE, WORSE
+from sweeper.errors import UsageError
+from sweeper.records.shell_command import shell_command
+from sweeper.settings.command_line_option import Panel
+
+if TYPE_CHECKING:
+    from sweeper.analysis.comparison.result import Comparison, Side
+    from sweeper.report.text.studies import Listed
+    from sweeper.settings.common_settings import StudySettings
+    from sweeper.study.loading import Recorded
+    from sweeper.study.packed_place import Place
 
 
 def register(app: typer.Typer) -> None:
     @app.command(
         epilog="Exit codes: 0 nothing is shown to be worse, 1 something is, 2 wrong use.   Examples:  "
         "sweeper compare before after   |   sweeper compare before after --all --tolerance 0.1   |   "
-        "sweeper compare studies/before /mnt/other/studies/after"
+        "sweeper compare checkout colleague/checkout.zip"
     )
     def compare(
-        a: Annotated[str, typer.Argument(help="The study before: its name, or its folder.", metavar="A")],
+        a: Annotated[
+            str,
+            typer.Argument(help="The study before: its name, its folder or its packed file.", metavar="A"),
+        ],
         b: Annotated[str, typer.Argument(help="The study after: is it worse than A?", metavar="B")],
         judge_all: Annotated[
             bool, typer.Option("--all", help="Judge every configuration, not only A's answer.")
@@ -24,17 +38,106 @@ def register(app: typer.Typer) -> None:
         tolerance: Annotated[
             str | None,
             o.option(
-                "B is worse where it is shown to be, by more than this share.", o.RULE, "that of A", "SHARE"
+                "B is worse where it is shown to be, by more than this share.",
+                "that of A",
+                "SHARE",
+                Panel.RULE,
             ),
         ] = None,
         studies_dir: o.StudiesDir = None,
         storage: o.Storage = None,
-        json: Annotated[
-            bool, typer.Option("--json", help="One line of JSON instead.", rich_help_panel=o.PLACE)
-        ] = False,
+        as_json: o.JsonInstead = False,
     ) -> int:
         """Compare two recorded studies: before and after a change, two machines, two models."""
-        from sweeper.cli.comparing import compare_studies, place
+        from sweeper.study.packed_place import is_path, place
 
-        first, second = (place(name, studies_dir, storage) for name in (a, b))
-        return compare_studies(first, second, tolerance, judge_all=judge_all, as_json=json)
+        # A folder has its own database beside it.
+        first, second = (place(one, studies_dir, None if is_path(one) else storage) for one in (a, b))
+        return _compare(first, second, tolerance, judge_all=judge_all, as_json=as_json)
+
+
+def _compare(a: Place, b: Place, tolerance: str | None, *, judge_all: bool, as_json: bool) -> int:
+    """Returns 1 where B is shown to be worse. Raises UsageError for what cannot be compared."""
+    from sweeper.analysis.comparison.compare import compare
+    from sweeper.cli.console import write_json
+    from sweeper.report.json.comparison import comparison_object
+    from sweeper.study.loading import recorded
+    from sweeper.study.where import nothing_lost, stored_settings
+
+    wanted = None if tolerance is None else _tolerance(tolerance)
+    with nothing_lost():
+        found = [recorded(where) for where in (a, b)]
+        chosen = [stored_settings(one.study) for one in found]
+    if found[0].study.name == found[1].study.name and found[0].records == found[1].records:
+        raise UsageError(f"A and B are both study '{found[0].study.name}': name two different ones")
+    first, second = (_side(*side) for side in zip((a, b), found, chosen, strict=True))
+    seen = compare(first, second, wanted or chosen[0].tolerance, judge_all=judge_all)
+    _check(seen, first)
+    if as_json:
+        write_json(comparison_object(seen))
+    else:
+        _print(seen, [_listed(one, own) for one, own in zip(found, chosen, strict=True)])
+    return WORSE if seen.worse else DONE
+
+
+def _tolerance(text: str) -> float:
+    from sweeper.settings.combine import Given
+    from sweeper.settings.validate import settings
+
+    return settings(Given({"tolerance": text}, {})).tolerance
+
+
+def _side(where: Place, found: Recorded, chosen: StudySettings) -> Side:
+    from sweeper.analysis.comparison.result import Side
+    from sweeper.analysis.fingerprints import settings_that_matter
+
+    name, answer = found.study.name, found.recommendation
+    if not answer.complete:
+        raise UsageError(f"study '{name}' is not finished: {where.finishing(chosen.COMMAND, name)}")
+    speed = answer.host_speed
+    side = Side(
+        name=name,
+        records=found.records,
+        rule=chosen.rule,
+        answer=answer.configuration,
+        reference=chosen.reference,
+        environment=found.study.environment,
+        settings=settings_that_matter(chosen.plain(), chosen.subject),
+        host_speed=speed is not None and speed.used,
+    )
+    if not any(side.runs(record.configuration) for record in side.blocks):
+        why = shell_command("recommend", *where.naming(name))
+        raise UsageError(f"study '{name}' has no valid run to compare; {why}{where.password_note} says why")
+    return side
+
+
+def _check(seen: Comparison, a: Side) -> None:
+    if not seen.configurations:
+        raise UsageError(
+            f"studies '{seen.a}' and '{seen.b}' have no configuration with valid runs in common: compare "
+            "studies of the same values"
+        )
+    if not seen.judged and a.answer is not None:
+        raise UsageError(
+            f"study '{seen.b}' has no valid run of {a.answer.label}, the answer of '{seen.a}': add --all to "
+            "judge what both have"
+        )
+
+
+def _listed(found: Recorded, chosen: StudySettings) -> Listed:
+    from sweeper.report.text.studies import Listed, brief
+
+    study, said = found.study, brief(found.records, found.recommendation)
+    return Listed(study.name, chosen.COMMAND, chosen.subject, study.created_at, said)
+
+
+def _print(seen: Comparison, studies: list[Listed]) -> None:
+    from sweeper.cli.console import console, say
+    from sweeper.report.text.comparison import comparison_table, differences_lines, legend, verdict_lines
+    from sweeper.report.text.studies import one_line
+
+    out = console()
+    lines = [f"{side}  {one_line(study)}" for side, study in zip("AB", studies, strict=True)]
+    say(out, *lines, *differences_lines(seen), "")
+    out.print(comparison_table(seen))
+    say(out, *legend(seen), "", *verdict_lines(seen))

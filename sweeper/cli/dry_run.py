@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from sweeper.course import StudyPlan
-from sweeper.optimization import OptimizePlan
-from sweeper.report.text import duration
-from sweeper.scenario_study import ScenarioPlan, settings_of
-from sweeper.scenarios.expectations import expected
-from sweeper.scenarios.stress import FIRST_USERS
-from sweeper.scenarios.terms import Scenario
-from sweeper.search.confirmation_plan import ROUNDS
-from sweeper.search.rounds import NEW, RUNS, round_plan, rounds_left
-from sweeper.search.scenario_plan import scenario_block
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from sweeper.analysis.scenarios.expectations import expected
+from sweeper.analysis.scenarios.stress import FIRST_USERS
+from sweeper.records.configuration import WORKERS, Configuration
+from sweeper.records.scenarios import Scenario, ServerKind
+from sweeper.records.wording import core_count, duration, limit_ms, plural, workers
+from sweeper.report.text.gate import gate_in_words
+from sweeper.settings.common_settings import StudySettings
+from sweeper.settings.notation import size_text
 from sweeper.statistics.search import BEST
-from sweeper.study_settings import StudySettings
+from sweeper.study.block_order import ROUNDS, scenario_block
+from sweeper.study.optimization import OptimizePlan
+from sweeper.study.scenarios import ScenarioPlan, settings_of
+from sweeper.study.search_rounds import NEW, RUNS, SearchSpace, round_plan, rounds_left
+from sweeper.study.study_state import StudyPlan
 
 
 def describe(plan: StudyPlan | OptimizePlan | ScenarioPlan, settings: StudySettings) -> str:
     if isinstance(plan, ScenarioPlan):
-        return _scenarios(plan)
+        return _scenarios(plan, settings)
     return _optimize(plan, settings) if isinstance(plan, OptimizePlan) else _grid(plan, settings)
 
 
@@ -29,6 +34,7 @@ def _grid(plan: StudyPlan, settings: StudySettings) -> str:
         f"study        {plan.name}",
         f"compares     workers {', '.join(str(c.workers) for c in plan.configurations)} ({_with(settings)})",
         *_how(plan, settings),
+        *_gate(plan.configurations, settings, plan.environment),
     ]
     for number in range(1, looks[0] + 1):
         order = ", ".join(str(run.configuration.workers) for run in plan.block(number, {}))
@@ -36,8 +42,9 @@ def _grid(plan: StudyPlan, settings: StudySettings) -> str:
     lines += _then(plan)
     most = plan.runs_at_most + _confirming(plan)
     lines.append(
-        f"time         about {duration(first * run_s)} to the first look, "
-        f"{duration(most * run_s)} at most ({first} to {most} runs)"
+        f"time         about {duration(first * run_s + settings.restart_s)} to the first look, "
+        f"{duration(most * run_s + settings.restart_s)} at most ({first} to {most} runs"
+        f"{', and a restart' if settings.restart_s else ''})"
     )
     return "\n".join(lines)
 
@@ -64,14 +71,16 @@ def _optimize(plan: OptimizePlan, settings: StudySettings) -> str:
         f"finalists    the {BEST} best, the reference, and the smallest within {blocks.rule.tolerance:.0%} "
         "of the best, in fresh blocks:",
         *_how(blocks, settings),
+        *_gate(_each_worker_count(search), settings, blocks.environment),
         *_then(blocks),
-        f"time         about {duration(search_s)} to search, then {duration(fewest * run_s)} to "
-        f"{duration((most + confirming) * run_s)}",
+        f"time         about {duration(search_s)} to search, then "
+        f"{duration(fewest * run_s + settings.restart_s)} to "
+        f"{duration((most + confirming) * run_s + settings.restart_s)}",
     ]
     return "\n".join(lines)
 
 
-def _scenarios(plan: ScenarioPlan) -> str:
+def _scenarios(plan: ScenarioPlan, settings: StudySettings) -> str:
     terms, run_s = plan.terms, plan.run.expected_s
     first, second = terms.servers
     lines = [
@@ -80,22 +89,28 @@ def _scenarios(plan: ScenarioPlan) -> str:
         f"one run      fresh server, warm-up from {plan.run.warmup_s:g} s, window of "
         f"{plan.run.window_s:g} s; about {duration(run_s)}",
     ]
+    pooled = tuple(c for name, c in terms.configurations.items() if ServerKind(name).has_pool)
+    if pooled:
+        lines += _gate(pooled, settings, plan.environment)
     fewest = most = 0.0
     for scenario in terms.scenarios:
         if scenario is Scenario.STRESS:
             lines.append(
                 f"{scenario:<12} from {FIRST_USERS} users on, twice as many in each step up to "
                 f"{terms.max_users}, until {terms.max_error_rate:.1%} of the requests fail"
-                + (f" or p99 is above {terms.slo_p99_ms:g} ms" if terms.slo_p99_ms else "")
+                + (f" or p99 is above {limit_ms(terms.slo_p99_ms)}" if terms.slo_p99_ms else "")
                 + "; how long that takes depends on the servers"
             )
             continue
         runs = len(scenario_block(terms, scenario, 1))
-        how = "take turns of half a second" if settings_of(plan, scenario).interleave else "one after another"
-        users, looks = ", ".join(map(str, terms.users(scenario))), terms.looks
+        made = settings_of(plan, scenario)
+        how = "in turns of half a second" if made.interleave else "one after another"
+        if made.interleave and made.try_turns:
+            how += ", unless a trial before them finds that the server waits for something outside"
+        users, looks = terms.users(scenario), terms.looks
         lines.append(
-            f"{scenario:<12} {users} user{'' if users == '1' else 's'}; {looks[0]} to {looks[-1]} "
-            f"blocks of {runs} runs, {how}; looks after {', '.join(map(str, looks))}"
+            f"{scenario:<12} {', '.join(map(str, users))} {plural(max(users), 'user')}; blocks of "
+            f"{runs} runs, {how}: {_looks(looks)}"
         )
         fewest, most = fewest + terms.looks[0] * runs * run_s, most + terms.looks[-1] * runs * run_s
     claims = ", ".join(one.claim for one in expected(terms)) or "none for these servers and scenarios"
@@ -110,27 +125,89 @@ def _with(settings: StudySettings) -> str:
     several = f" in {settings.load_processes} processes" if settings.load_processes > 1 else ""
     if settings.expect_load_workers is not None:
         several = f" on {settings.expect_load_workers} load workers"
-    return f"launcher {settings.launcher}, {settings.users} users{several}"
+    return f"launcher {settings.launcher}, {settings.users} users{several}{_limits(settings)}"
+
+
+def _limits(settings: StudySettings) -> str:
+    cpu = "" if settings.cpu_limit is None else f", CPU limit {core_count(settings.cpu_limit)}"
+    memory = "" if settings.memory_limit is None else f", memory limit {size_text(settings.memory_limit)}"
+    return cpu + memory
 
 
 def _how(plan: StudyPlan, settings: StudySettings) -> list[str]:
-    rule, looks = plan.rule, plan.rule.looks
+    rule = plan.rule
     return [
-        f"one run      fresh server, warm-up from {settings.warmup:g} s, window of {settings.window:g} s; "
-        f"about {duration(plan.run.expected_s)}",
-        f"blocks       at least {looks[0]}, at most {looks[-1]}; looks after {', '.join(map(str, looks))}; "
-        "their runs "
-        + ("take turns of half a second" if plan.run.interleave else "are made one after another")
-        + (" (load from other hosts cannot stand still)" if settings.expect_load_workers else ""),
+        f"one run      {_fresh(settings)}, warm-up from {settings.warmup:g} s, window of "
+        f"{settings.window:g} s; about {duration(plan.run.expected_s)}",
+        *_remote(settings),
+        f"blocks       {_looks(rule.looks)}; their runs {_one_by_one_or_in_turns(settings)}",
         f"decision     smallest count within {rule.tolerance:.0%} of the best {rule.objective.value}, "
         f"{rule.confidence:.0%} confidence"
-        + (f", p99 within {rule.slo_p99_ms:g} ms" if rule.slo_p99_ms is not None else ""),
+        + (f", p99 within {limit_ms(rule.slo_p99_ms)}" if rule.slo_p99_ms is not None else ""),
     ]
+
+
+def _fresh(settings: StudySettings) -> str:
+    if settings.launcher != "remote":
+        return "fresh server"
+    known = "--restart-time" if settings.restart_time is not None else "taken to be so, see --restart-time"
+    return f"a restart of about {duration(settings.restart_s)} ({known})"
+
+
+def _remote(settings: StudySettings) -> list[str]:
+    if settings.launcher != "remote":
+        return []
+    old = settings.restore_command or "the same with the workers that /stats/ reports before"
+    return [
+        f"restarts     {settings.url} by: {settings.restart_command}",
+        f"at the end   the old setting is put back, after an interrupt too, by: {old}",
+        "unavailable  CPU, memory and context switches of the server: it is not on this machine",
+    ]
+
+
+def _looks(looks: Sequence[int]) -> str:
+    if len(looks) == 1:
+        return f"{looks[0]}, and a look after the last of them"
+    return f"at least {looks[0]}, at most {looks[-1]}, with a look after each from block {looks[0]} on"
+
+
+def _one_by_one_or_in_turns(settings: StudySettings) -> str:
+    if settings.in_turns and settings.interleave:
+        return "take turns of half a second (--interleave)"
+    if settings.in_turns:
+        return (
+            "take turns of half a second, or are made one after another where a trial of a second before "
+            "the first block finds that the server waits for something outside"
+        )
+    why = "load from other hosts cannot stand still" if settings.expect_load_workers else "--no-interleave"
+    if settings.launcher == "remote":
+        why = "a remote server cannot be stopped for turns"
+    return f"are made one after another ({why})"
+
+
+def _each_worker_count(search: SearchSpace) -> tuple[Configuration, ...]:
+    """All else as in the reference: the whole space may be too large to go through."""
+    counts = next(d for d in search.space.dimensions if d.name == WORKERS).choices.values
+    return tuple(replace(search.reference, workers=int(count)) for count in counts)
+
+
+def _gate(
+    configurations: Sequence[Configuration], settings: StudySettings, environment: Mapping[str, object]
+) -> list[str]:
+    """Nothing where the gate stays as it is, or the server is somebody's own command."""
+    if settings.launcher == "command" or (settings.launcher == "remote" and not _sets_gate(settings)):
+        return []
+    said = gate_in_words(configurations, settings.most_users, environment)
+    return [f"gate         {said}"] if said else []
+
+
+def _sets_gate(settings: StudySettings) -> bool:
+    return "{gate}" in (settings.restart_command or "")
 
 
 def _then(plan: StudyPlan) -> list[str]:
     if plan.confirm:
-        reference = f"{plan.reference.workers} workers"
+        reference = workers(plan.reference.workers)
         return [
             f"then         the answer and {reference} with requests at random moments, {ROUNDS} runs each"
         ]

@@ -2,68 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Any
 
 import typer
 
-from sweeper.cli import options as o
+from sweeper.cli.study_command import add_study_command
 
 
 def register(app: typer.Typer) -> None:
-    @app.command(
+    add_study_command(
+        app,
+        grid,
         epilog="Examples:  sweeper grid --workers 1,4,8,16,32   |   sweeper grid --quick   |   "
-        "sweeper grid --slo-p99 500 --study checkout"
+        "sweeper grid --slo-p99 500 --study checkout",
     )
-    def grid(
-        workers: Annotated[
-            str | None, o.option("Worker counts to compare.", o.TARGET, "1,4,8,16,32", "LIST")
-        ] = None,
-        model: o.Model = None,
-        code_dir: o.CodeDir = None,
-        data: o.Data = None,
-        launcher: o.Launcher = None,
-        server_command: o.ServerCommand = None,
-        ready_path: o.ReadyPath = None,
-        model_threads: o.ModelThreads = None,
-        users: o.Users = None,
-        load_processes: o.LoadProcesses = None,
-        expect_load_workers: o.ExpectLoadWorkers = None,
-        load_master_bind: o.LoadMasterBind = None,
-        locustfile: o.Locustfile = None,
-        window: o.Window = None,
-        warmup: o.Warmup = None,
-        warmup_cap: o.WarmupCap = None,
-        drain: o.Drain = None,
-        start_timeout: o.StartTimeout = None,
-        min_blocks: o.MinBlocks = None,
-        max_blocks: o.MaxBlocks = None,
-        quick: o.Quick = False,
-        confirm: o.Confirm = None,
-        interleave: o.Interleave = None,
-        seed: o.Seed = None,
-        objective: o.Objective = None,
-        slo_p99: o.SloP99 = None,
-        max_error_rate: o.MaxErrorRate = None,
-        tolerance: o.Tolerance = None,
-        confidence: o.Confidence = None,
-        server_cpus: o.ServerCpus = None,
-        load_cpus: o.LoadCpus = None,
-        study: o.Study = None,
-        studies_dir: o.StudiesDir = None,
-        storage: o.Storage = None,
-        host_name: o.HostName = None,
-        config: o.ConfigFile = None,
-        allow_drift: o.AllowDrift = False,
-        dry_run: o.DryRun = False,
-        json: o.Json = False,
-        quiet: o.Quiet = False,
-        verbose: o.Verbose = False,
-    ) -> int:
-        """Compare worker counts in randomised blocks and recommend the smallest that is as good as any."""
-        flags = dict(locals())
-        from sweeper.cli.measuring import Manner, measure
-        from sweeper.cli.where import Where
 
-        where = Where.from_flags(study, studies_dir, storage, config, allow_drift, host_name)
-        manner = Manner.of(dry_run=dry_run, as_json=json, quiet=quiet, verbose=verbose)
-        return measure("grid", flags, where, manner)
+
+def grid(typed: dict[str, Any]) -> int:
+    """Compare worker counts in randomised blocks and recommend the smallest that is as good as any."""
+    from sweeper.cli.start_or_resume import start_or_resume
+
+    return start_or_resume("grid", typed)

@@ -12,20 +12,21 @@ from rich.live import Live as Region
 from rich.spinner import Spinner
 from rich.text import Text
 
-from sweeper.answers import Recommendation, Search
-from sweeper.cli.answering import say
-from sweeper.records import Configuration, Finding, RunPlan, RunRecord, Severity
-from sweeper.report.bars import bars
-from sweeper.report.run_lines import run_line, stage
-from sweeper.report.scenarios import hypothesis_line, outcome_table, stress_line
-from sweeper.report.sentences import findings_lines, outlook
-from sweeper.report.table import candidates_table
-from sweeper.report.text import duration
-from sweeper.report.trials import trials_table
-from sweeper.scenarios.outcome import Outcome
-from sweeper.scenarios.terms import Scenario
-from sweeper.study import Progress
-from sweeper.under_load import State
+from sweeper.analysis.scenarios.outcome import Outcome
+from sweeper.checks.turns import says_turns
+from sweeper.cli.console import say
+from sweeper.records.answer import Recommendation, Search
+from sweeper.records.configuration import Configuration
+from sweeper.records.finding import Finding, Severity
+from sweeper.records.run import RunPlan, RunRecord
+from sweeper.records.scenarios import Scenario
+from sweeper.records.wording import duration
+from sweeper.report.text.live import bars, run_line, stage
+from sweeper.report.text.recommendation import candidates_table, findings_lines, outlook
+from sweeper.report.text.scenarios import hypothesis_line, outcome_table, stress_line
+from sweeper.report.text.search import trials_table
+from sweeper.run.under_load import RunState
+from sweeper.study.observer import Progress
 
 
 class Show(Enum):
@@ -48,9 +49,10 @@ class Live:
         self._spinner = Spinner("dots")
         self._progress: Progress | None = None
         self._spent_s: dict[str, float] = {}  # on each run under way
-        self._states: dict[str, State] = {}
+        self._states: dict[str, RunState] = {}
         self._said: set[str] = set()  # codes of findings
         self._label_width = 12
+        self._one_by_one = False  # as the trial has found
 
     def __enter__(self) -> Live:
         if self._region is not None:
@@ -67,7 +69,7 @@ class Live:
         self._spent_s = dict.fromkeys((plan.run_id for plan in plans), 0.0)
         self._states.clear()
 
-    def run_state(self, plan: RunPlan, state: State, elapsed_s: float) -> None:
+    def run_state(self, plan: RunPlan, state: RunState, elapsed_s: float) -> None:
         if self._show is Show.VERBOSE and self._states.get(plan.run_id) is not state:
             self._say(f"{stage(plan)}  {plan.label:<{self._label_width}} {state.value}, {elapsed_s:.0f} s")
         self._states[plan.run_id] = state
@@ -75,11 +77,19 @@ class Live:
             return
         self._spent_s[plan.run_id] = elapsed_s
         left_s = max(0.0, self._progress.left_s - sum(self._spent_s.values()))
-        side_by_side = f" ({len(self._spent_s)} runs take turns)" if len(self._spent_s) > 1 else ""
+        side_by_side = ""
+        if len(self._spent_s) > 1:
+            turns = "one after another" if self._one_by_one else "take turns"
+            side_by_side = f" ({len(self._spent_s)} runs {turns})"
         self._draw(
             f"{stage(plan)}{side_by_side}, {plan.label}: {state.value}, {elapsed_s:.0f} s   "
             f"about {duration(left_s)} to {self._progress.until}"
         )
+
+    def turns_tried(self, tried: Finding) -> None:
+        self._said.add(tried.code)
+        self._one_by_one = not says_turns(tried)
+        self._say(tried.message)
 
     def run_finished(self, record: RunRecord) -> None:
         if self._progress is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -34,7 +33,9 @@ def register(app: typer.Typer) -> None:
         ] = None,
     ) -> int:
         """On a host of its own, make load for a study elsewhere, run after run, until Ctrl-C."""
-        from sweeper.load.hosts import PORT
+        from sweeper.cli.console import tell
+        from sweeper.cli.wiring import memory_for_load_bytes
+        from sweeper.load.distribution import PORT
         from sweeper.load.worker import LoadWorker, Master
 
         match = _MASTER.fullmatch(master)
@@ -45,10 +46,7 @@ def register(app: typer.Typer) -> None:
             raise UsageError(
                 f"--locustfile '{locustfile}' is not a file: give a copy of the study's locust file"
             )
-        LoadWorker(Master(match["host"], int(match["port"] or PORT)), _say, path).work()
+        LoadWorker(
+            Master(match["host"], int(match["port"] or PORT)), tell, path, memory_for_load_bytes()
+        ).work()
         return 0
-
-
-def _say(sentence: str) -> None:
-    sys.stderr.write(f"sweeper: {sentence}\n")
-    sys.stderr.flush()

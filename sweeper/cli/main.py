@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -15,8 +13,11 @@ from sweeper.cli import (
     doctor,
     export,
     grid,
+    help,
+    interrupts,
     load_worker,
     optimize,
+    pack,
     recommend,
     report,
     scenarios,
@@ -24,10 +25,14 @@ from sweeper.cli import (
     studies,
     train,
 )
+from sweeper.cli.console import tell, tell_of_interrupt
+from sweeper.cli.exit_codes import DONE, NO_ANSWER, UNREAD, WRONG_USE
+from sweeper.cli.start import run
+from sweeper.cli.streams import OutputClosed, OutputError
 from sweeper.errors import SweeperError, UsageError
 from sweeper.version import __version__
 
-DONE, NO_ANSWER, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+__all__ = ["app", "main", "run"]
 
 app = typer.Typer(
     name="sweeper",
@@ -65,26 +70,46 @@ recommend.register(app)
 report.register(app)
 studies.register(app)
 export.register(app)
+pack.register(app)
 compare.register(app)
 doctor.register(app)
+help.register(app)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; nothing but this prints an error."""
     try:
-        code = app(args=list(arguments), prog_name="sweeper", standalone_mode=False)
+        code = _command(arguments)
+        sys.stdout.flush()
+    except OutputClosed:
+        return UNREAD
+    except OutputError as error:
+        return _complain(str(error), NO_ANSWER)  # no page says more
+    except SweeperError as error:
+        return _complain(help.with_page(error, arguments), NO_ANSWER)
+    return code
+
+
+def _command(arguments: Sequence[str]) -> int:
+    try:
+        # Not app(): it makes exit codes of its own of an interrupt and of a closed stdout.
+        command = typer.main.get_command(app)
+        with command.make_context("sweeper", list(arguments)) as context:
+            code = command.invoke(context)
+    except typer.Exit as end:
+        return end.exit_code
     except typer.TyperException as error:
         return _complain(_sentence(error), WRONG_USE)
     except UsageError as error:
-        return _complain(str(error), WRONG_USE)
-    except SweeperError as error:
-        return _complain(str(error), NO_ANSWER)
+        return _complain(help.with_page(error, arguments), WRONG_USE)
     except (KeyboardInterrupt, typer.Abort):
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader went away (`| head`); leave stdout where the interpreter's own flush cannot fail.
-        sys.stdout = None
-        return DONE
+        return tell_of_interrupt(interrupts.SENTENCE)
+    except (SweeperError, OutputClosed):
+        raise
+    except Exception:
+        if interrupts.seen():  # an import that is interrupted may end with any error
+            return tell_of_interrupt(interrupts.SENTENCE)
+        raise
     return code if isinstance(code, int) else DONE
 
 
@@ -97,15 +122,5 @@ def _sentence(error: typer.TyperException) -> str:
 
 
 def _complain(sentence: str, code: int) -> int:
-    sys.stderr.write(f"sweeper: {' '.join(sentence.split())}\n")
+    tell(sentence)
     return code
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
-
-
-def run() -> None:
-    """Entry point. TERM is an interrupt too: stop everything, save, say how to resume."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    sys.exit(main(sys.argv[1:]))

@@ -1,206 +1,36 @@
-"""The options that grid, optimize and scenarios share, declared once.
+"""Options of several commands that are no settings of a study: where it is, and how it is shown.
 
-All values arrive as text: `sweeper.config` parses and checks them, so that a flag, an environment variable
-and a line of a file are judged alike and complained of in one manner.
+Those of grid, optimize and scenarios are made of the settings (`study_command.py`).
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
 
-TARGET, LOAD, TIME, RULE, PLACE = (
-    "What to measure",
-    "The load",
-    "Runs and blocks",
-    "The decision",
-    "Where and how",
-)
+from sweeper.errors import UsageError
+from sweeper.settings.command_line_option import Panel
 
 
-def option(help_text: str, panel: str, default: str | None = None, metavar: str = "TEXT") -> object:
+def option(help_text: str, default: str | None, metavar: str, panel: Panel = Panel.PLACE) -> object:
     return typer.Option(help=help_text, rich_help_panel=panel, show_default=default or False, metavar=metavar)
 
 
-def switch(name: str, help_text: str, panel: str, default: str) -> object:
-    return typer.Option(f"--{name}/--no-{name}", help=help_text, rich_help_panel=panel, show_default=default)
+def switch(help_text: str, *names: str) -> object:
+    return typer.Option(*names, help=help_text, rich_help_panel=Panel.PLACE)
 
 
-Model: TypeAlias = Annotated[str | None, option("A folder under models/.", TARGET, "xgboost", "NAME")]
-CodeDir: TypeAlias = Annotated[
-    str | None, option("Your own DRUM code folder, instead of --model.", TARGET, None, "DIR")
-]
-Data: TypeAlias = Annotated[
-    str | None, option("Rows to send with each request.", TARGET, "the model's sample.csv", "CSV")
-]
-Launcher: TypeAlias = Annotated[
-    str | None,
-    option(
-        "fastapi (ours), drum (the installed drum server; no release up to 1.18.1 has the FastAPI server) or "
-        "command (your --server-command).",
-        TARGET,
-        "fastapi",
-        "NAME",
-    ),
-]
-ServerCommand: TypeAlias = Annotated[
-    str | None,
-    option(
-        "Of --launcher command, or of command among --servers: any command line with {port} in it; {host}, "
-        "{workers}, {code_dir}, {model_threads} and {processes} are filled in, too.",
-        TARGET,
-        None,
-        "'…'",
-    ),
-]
-ReadyPath: TypeAlias = Annotated[
-    str | None, option("Path that answers 200 once the server is ready.", TARGET, "/ping/", "PATH")
-]
-WorkersSpan: TypeAlias = Annotated[
-    str | None, option("Worker counts to search: a range or a list.", TARGET, "1..64", "SPAN")
-]
-ThreadsSpan: TypeAlias = Annotated[
-    str | None, option("Native threads per prediction to search, such as 1..4.", TARGET, "1", "SPAN")
-]
-ProcessesSpan: TypeAlias = Annotated[
-    str | None,
-    option("Server processes to search (CUSTOM_MODEL_WORKERS), such as 1..2.", TARGET, "1", "SPAN"),
-]
-Tune: TypeAlias = Annotated[
-    list[str] | None,
-    option(
-        "Another runtime parameter of DRUM, such as NAME=8,32,128 or NAME=1..64; may be given again.",
-        TARGET,
-        None,
-        "NAME=SPAN",
-    ),
-]
-Trials: TypeAlias = Annotated[
-    str | None, option("Different configurations to try.", TIME, "20, or all there are", "N")
-]
-SearchWindow: TypeAlias = Annotated[
-    str | None, option("The measured part of a run of the search.", TIME, "5s", "TIME")
-]
-Objectives: TypeAlias = Annotated[
-    str | None, option("throughput, p99, or throughput,p99.", RULE, "throughput", "NAME")
-]
-ModelThreads: TypeAlias = Annotated[
-    str | None, option("Native threads per prediction (OMP_NUM_THREADS and kin).", TARGET, "1", "N")
-]
-Users: TypeAlias = Annotated[str | None, option("Concurrent users.", LOAD, "100", "N")]
-Locustfile: TypeAlias = Annotated[
-    str | None,
-    option(
-        "Your own locust file, used unchanged; files that it opens are looked for in the current folder.",
-        LOAD,
-        "uploads of --data",
-        "FILE",
-    ),
-]
-LoadProcesses: TypeAlias = Annotated[
-    str | None,
-    option("Processes that share the users, where one is too slow for them.", LOAD, "1", "N"),
-]
-ExpectLoadWorkers: TypeAlias = Annotated[
-    str | None,
-    option(
-        "Make the load with so many load workers on other hosts, each of which you start with sweeper "
-        "load-worker; the runs of a block are then made one after another.",
-        LOAD,
-        None,
-        "N",
-    ),
-]
-LoadMasterBind: TypeAlias = Annotated[
-    str | None,
-    option(
-        "IPv4 address of this machine that load workers of other hosts connect to; the servers listen there, "
-        "too. With the default no other host can connect.",
-        LOAD,
-        "127.0.0.1:5557",
-        "ADDRESS",
-    ),
-]
-Window: TypeAlias = Annotated[str | None, option("The measured part of a run.", TIME, "10s", "TIME")]
-Warmup: TypeAlias = Annotated[
-    str | None,
-    option("Least warm-up before the window; it goes on until the figures are steady.", TIME, "3s", "TIME"),
-]
-WarmupCap: TypeAlias = Annotated[
-    str | None, option("Most warm-up: a run that is not steady by then is suspect.", TIME, "20s", "TIME")
-]
-Drain: TypeAlias = Annotated[
-    str | None, option("How long requests in flight may take to finish.", TIME, "30s", "TIME")
-]
-StartTimeout: TypeAlias = Annotated[
-    str | None, option("How long a server may take to be ready.", TIME, "120s", "TIME")
-]
-MinBlocks: TypeAlias = Annotated[
-    str | None, option("Blocks before the study may end with an answer.", TIME, "3", "N")
-]
-MaxBlocks: TypeAlias = Annotated[str | None, option("Blocks at most.", TIME, "10", "N")]
-Quick: TypeAlias = Annotated[
-    bool,
-    typer.Option(
-        "--quick",
-        help="Two blocks with windows of 5 s, without --confirm: at best a provisional answer.",
-        rich_help_panel=TIME,
-    ),
-]
-Confirm: TypeAlias = Annotated[
-    bool | None,
-    switch(
-        "confirm",
-        "After the answer, check it and DRUM's default of 4 workers (or what is nearest to that) with "
-        "requests at random moments; not with --locustfile.",
-        TIME,
-        "on, except with --quick",
-    ),
-]
-Interleave: TypeAlias = Annotated[
-    bool | None,
-    switch(
-        "interleave",
-        "The runs of a block take turns of half a second, so that all see the same host.",
-        TIME,
-        "on",
-    ),
-]
-Objective: TypeAlias = Annotated[str | None, option("throughput or p99.", RULE, "throughput", "NAME")]
-SloP99: TypeAlias = Annotated[
-    str | None, option("Limit for p99: only what is shown to keep it is recommended.", RULE, None, "MS")
-]
-MaxErrorRate: TypeAlias = Annotated[
-    str | None,
-    option("Share of requests that may fail: what fails more is never recommended.", RULE, "0.01", "SHARE"),
-]
-Tolerance: TypeAlias = Annotated[
-    str | None, option("What is within this share of the best counts as equally good.", RULE, "0.05", "SHARE")
-]
-Confidence: TypeAlias = Annotated[
-    str | None, option("Confidence of the whole answer, over all comparisons.", RULE, "0.95", "SHARE")
-]
-Seed: TypeAlias = Annotated[
-    str | None,
-    option("The same seed: the same order of runs, and in a search the same first trials.", TIME, "0", "N"),
-]
-ServerCpus: TypeAlias = Annotated[
-    str | None, option("Cores for the server, such as 0-3,8.", PLACE, "by the number of cores", "LIST")
-]
-LoadCpus: TypeAlias = Annotated[
-    str | None, option("Cores for the load generator, such as 4,5.", PLACE, "by the number of cores", "LIST")
-]
 Study: TypeAlias = Annotated[
-    str | None, option("The study's name; resumes it when it exists.", PLACE, "a new one", "NAME")
+    str | None, option("The study's name; resumes it when it exists.", "a new one", "NAME")
 ]
-StudiesDir: TypeAlias = Annotated[str | None, option("Where studies are kept.", PLACE, "studies", "DIR")]
+StudiesDir: TypeAlias = Annotated[str | None, option("Folder of the studies.", "studies", "DIR")]
 Storage: TypeAlias = Annotated[
     str | None,
     option(
         "The database: sqlite:///FILE, or postgresql://USER@HOST/NAME for several hosts to work on one study "
         "(not for scenarios).",
-        PLACE,
         "sqlite:///STUDIES_DIR/studies.db",
         "URL",
     ),
@@ -208,8 +38,7 @@ Storage: TypeAlias = Annotated[
 HostName: TypeAlias = Annotated[
     str | None,
     option(
-        "With PostgreSQL, where several hosts may work on one study: this one's name among them.",
-        PLACE,
+        "The name of this host, if several hosts work on one study (PostgreSQL).",
         "the machine's name",
         "NAME",
     ),
@@ -217,42 +46,90 @@ HostName: TypeAlias = Annotated[
 ConfigFile: TypeAlias = Annotated[
     str | None,
     option(
-        "Settings from a TOML file, such as a study's study.toml to repeat it; SWEEPER_* variables overrule "
-        "the file, flags overrule both.",
-        PLACE,
+        "Settings from a TOML file, such as the study.toml of a study to repeat. SWEEPER_* variables "
+        "overrule the file; flags overrule both.",
         None,
         "TOML",
     ),
 ]
 AllowDrift: TypeAlias = Annotated[
-    bool,
-    typer.Option(
-        "--allow-drift",
-        help="Resume although the environment (machine, packages, model, variables) changed; "
+    bool | None,
+    switch(
+        "Resume although the environment (machine, packages, model, variables) changed. The change is "
         "recorded with each run.",
-        rich_help_panel=PLACE,
+        "--allow-drift",
     ),
 ]
 DryRun: TypeAlias = Annotated[
-    bool,
-    typer.Option("--dry-run", help="Print the plan and its time; start nothing.", rich_help_panel=PLACE),
+    bool | None, switch("Print the plan and its duration; start nothing.", "--dry-run")
 ]
 Json: TypeAlias = Annotated[
-    bool,
-    typer.Option(
-        "--json", help="The recommendation as one line of JSON, last on stdout.", rich_help_panel=PLACE
-    ),
+    bool | None, switch("Print the answer as one line of JSON, last on stdout.", "--json")
 ]
 Quiet: TypeAlias = Annotated[
-    bool,
-    typer.Option("--quiet", "-q", help="While it runs, only what goes wrong.", rich_help_panel=PLACE),
+    bool | None, switch("While the study runs, print only what goes wrong.", "--quiet", "-q")
 ]
 Verbose: TypeAlias = Annotated[
-    bool,
-    typer.Option(
+    bool | None,
+    switch(
+        "Also print each phase of each run, the whole table after each block, and everything about the "
+        "answer.",
         "--verbose",
         "-v",
-        help="Also each phase of each run, and the whole table after each block.",
-        rich_help_panel=PLACE,
     ),
 ]
+JsonInstead: TypeAlias = Annotated[bool, switch("Print one line of JSON instead.", "--json")]
+NewestStudy: TypeAlias = Annotated[
+    str | None,
+    typer.Argument(help="A study's name, its folder or its packed file.", show_default="the newest"),
+]
+CostPerHour: TypeAlias = Annotated[
+    str | None,
+    option(
+        "What one server costs for an hour, in any currency: adds what a million requests cost.",
+        "as the study has it",
+        "PRICE",
+    ),
+]
+PlanFor: TypeAlias = Annotated[
+    str | None,
+    option(
+        "Requests/s wanted in all: adds how many such servers (replicas) that takes.",
+        "as the study has it",
+        "RATE",
+    ),
+]
+OF_A_STUDY = {
+    "study": Study,
+    "studies_dir": StudiesDir,
+    "storage": Storage,
+    "host_name": HostName,
+    "config": ConfigFile,
+    "allow_drift": AllowDrift,
+    "dry_run": DryRun,
+    "json": Json,
+    "quiet": Quiet,
+    "verbose": Verbose,
+}
+"""What a command that measures has besides its settings, in the order of `--help`."""
+OF_THE_IO_MODEL = ("upstream_url", "upstream_wait_ms")  # its custom.py reads them
+VARIABLES = ("study", "studies_dir", "storage", "config", "host_name", *OF_THE_IO_MODEL)
+"""What may be said by a variable SWEEPER_* besides the settings."""
+
+
+def out_file(out: str | None, example: str) -> Path | None:
+    """The file that `--out` names. Raises UsageError for what can be no file."""
+    if out is None:
+        return None
+    from sweeper.store.durable import can_be_written
+
+    file = Path(out)
+    if "\0" in out:
+        raise UsageError(f"--out {out!a}: must be a file, such as {example}")
+    if out in ("", "-") or file.is_dir():
+        raise UsageError(f"--out '{out}': must be a file, such as {example}")
+    if not can_be_written(file):
+        raise UsageError(f"--out '{out}': must be a file, a device or a pipe, such as {example}")
+    if not file.parent.is_dir():
+        raise UsageError(f"--out '{out}': there is no folder {file.parent}")
+    return file

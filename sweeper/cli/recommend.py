@@ -6,26 +6,72 @@ from typing import Annotated
 
 import typer
 
+from sweeper.cli import exit_codes
 from sweeper.cli import options as o
+from sweeper.errors import UsageError
+
+FORMATS = ("text", "json", "env", "docker", "kubernetes", "drum-yaml")
 
 
 def register(app: typer.Typer) -> None:
     @app.command(
         epilog='Examples:  sweeper recommend   |   eval "$(sweeper recommend --format env)"   |   '
-        "sweeper recommend checkout --format drum-yaml"
+        "sweeper recommend checkout --format kubernetes"
     )
     def recommend(
-        study: Annotated[
-            str | None, typer.Argument(help="A study's name.", show_default="the newest")
-        ] = None,
+        study: o.NewestStudy = None,
         output: Annotated[
-            str, typer.Option("--format", help="text, json, env or drum-yaml.", metavar="NAME")
+            str,
+            typer.Option(
+                "--format", help="text, json, env, docker, kubernetes or drum-yaml.", metavar="NAME"
+            ),
         ] = "text",
+        verbose: Annotated[
+            bool, typer.Option("--verbose", "-v", help="As text: everything, not what fits one screen.")
+        ] = False,
+        cost_per_hour: o.CostPerHour = None,
+        plan_for: o.PlanFor = None,
         studies_dir: o.StudiesDir = None,
         storage: o.Storage = None,
     ) -> int:
         """Say which worker count a recorded study recommends, and how sure that is."""
-        from sweeper.cli.answering import print_recommendation
-        from sweeper.cli.where import Where
+        return _recommend(study, output, studies_dir, storage, (cost_per_hour, plan_for), verbose=verbose)
 
-        return print_recommendation(Where.from_flags(study, studies_dir, storage, None, False), output)
+
+def _recommend(
+    study: str | None,
+    output: str,
+    studies_dir: str | None,
+    storage: str | None,
+    economics: tuple[str | None, str | None],
+    *,
+    verbose: bool,
+) -> int:
+    from sweeper.analysis.economics import priced
+    from sweeper.cli.console import write, write_json
+    from sweeper.cli.print_answer import print_recommendation
+    from sweeper.report import formats
+    from sweeper.report.json.recommendation import recommendation_object
+    from sweeper.settings.economics_settings import economics as read_economics
+    from sweeper.study.packed_place import place
+    from sweeper.study.where import answer, nothing_lost
+
+    where = place(study, studies_dir, storage)
+    if output not in FORMATS:
+        raise UsageError(f"--format '{output}': must be one of {', '.join(FORMATS)}")
+    asked = read_economics(*economics)
+    with nothing_lost():
+        found = priced(answer(where), asked.cost_per_hour, asked.plan_for)
+    if output == "text":
+        print_recommendation(found, where, verbose=verbose)
+    elif output == "json":
+        write_json(recommendation_object(found), indent=2)
+    elif output == "env":
+        write(formats.to_env(found))
+    elif output == "docker":
+        write(formats.to_docker(found))
+    elif output == "kubernetes":
+        write(formats.to_kubernetes(found))
+    else:
+        write(formats.to_drum_yaml(found).text)
+    return exit_codes.of_recommendation(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -52,8 +52,11 @@ def register(app: typer.Typer) -> None:
         ] = None,
     ) -> None:
         """Train a model to measure with, as a folder that DRUM can serve."""
+        from sweeper.cli.console import write
+
         sizes = {"seed": seed, "trees": trees, "depth": depth, "rows": rows, "features": features}
-        _train(model, out, {name: _whole(name, text) for name, text in sizes.items() if text is not None})
+        given = {name: _whole(name, text) for name, text in sizes.items() if text is not None}
+        _train(model, out, given, lambda line: write(f"{line}\n"))
 
 
 def _whole(name: str, text: str) -> int:
@@ -67,12 +70,22 @@ def _whole(name: str, text: str) -> int:
     return value
 
 
-def _train(model: str, out: str | None, sizes: dict[str, int]) -> None:
+def train_where_missing(model: str, folder: Path) -> None:
+    """For a command that measures one of our models: made now unless it is there. Told on stderr."""
+    from sweeper.cli.console import tell
+    from sweeper.training.model_folder import is_ours
+
+    if not is_ours(folder):
+        tell(f"{folder} is not trained yet; that comes first")
+        _train(model, str(folder), {}, tell)
+
+
+def _train(model: str, out: str | None, sizes: dict[str, int], told: Callable[[str], None]) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from sweeper.training import TrainingProgress, default_spec, describe, is_up_to_date, train
-    from sweeper.training.target import check_target, resolve_target
+    from sweeper.training.output_folder import check_target, resolve_target
 
     spec = default_spec(model)
     for name in ("trees", "depth"):
@@ -82,9 +95,9 @@ def _train(model: str, out: str | None, sizes: dict[str, int]) -> None:
     folder = Path(out) if out is not None else Path("models") / spec.kind.value
     if is_up_to_date(spec, folder):
         trained = describe(folder)
-        sys.stdout.write(
+        told(
             f"{folder} is up to date: {spec.kind}, seed {spec.seed}, one predict of "
-            f"{trained.sample_rows} rows costs {trained.predict_cpu_ms:.1f} ms of one core\n"
+            f"{trained.sample_rows} rows costs {trained.predict_cpu_ms:.1f} ms of one core"
         )
         return
     check_target(spec, resolve_target(folder))  # before the progress bar shows anything
@@ -102,7 +115,7 @@ def _train(model: str, out: str | None, sizes: dict[str, int]) -> None:
             bar.update(task, description=progress.phase, completed=progress.fraction)
 
         trained = train(spec, folder, show)
-    sys.stdout.write(
+    told(
         f"{folder}: {spec.kind}, seed {spec.seed}, trained in {trained.training_s:.1f} s; one predict of "
-        f"{trained.sample_rows} rows costs {trained.predict_cpu_ms:.1f} ms of one core\n"
+        f"{trained.sample_rows} rows costs {trained.predict_cpu_ms:.1f} ms of one core"
     )

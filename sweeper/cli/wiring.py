@@ -6,28 +6,40 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shlex
 import subprocess
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sweeper import preflight
+from sweeper.errors import UsageError
 from sweeper.launch import (
     CommandLauncher,
     DrumLauncher,
     FastApiLauncher,
     LaunchOptions,
     Placement,
+    RemoteLauncher,
     ServerLauncher,
     inherited_settings,
     place_cores,
 )
 from sweeper.load import Hosts, LocustGenerator
-from sweeper.scenarios.terms import ServerKind
-from sweeper.study_settings import OptimizeSettings, ScenarioSettings, StudySettings
-from sweeper.telemetry import ProbedHostSpeed, ProcTelemetry, host_fingerprint
-from sweeper.under_load import Parts
+from sweeper.load.first_answer import rows_of
+from sweeper.processes.resource_limits import LimitedGroups, ResourceLimits, limited_groups
+from sweeper.records.scenarios import ServerKind
+from sweeper.records.wording import core_count
+from sweeper.run.interfaces import Launcher, LoadGenerator
+from sweeper.run.under_load import Parts
+from sweeper.settings.command_settings import OptimizeSettings, ScenarioSettings
+from sweeper.settings.common_settings import StudySettings
+from sweeper.settings.notation import size_text
+from sweeper.settings.upload import upload_of
+from sweeper.study import preflight
+from sweeper.telemetry import LoadTelemetry, ProbedHostSpeed, ProcTelemetry, host_fingerprint
+from sweeper.telemetry.cgroup import cpu_quota_cores, memory_limit_bytes
+from sweeper.telemetry.kernel_files import PROC
 
 MODELS_DIR = Path("models")
 
@@ -47,10 +59,10 @@ class SystemClock:
 
 @dataclass(frozen=True, slots=True)
 class Wired:
-    """Parts, and the environment they measure in (environment.json). Nothing is started yet."""
+    """Nothing is started yet."""
 
     parts: Parts
-    environment: dict[str, object]
+    environment: dict[str, object]  # they measure in: environment.json
 
 
 def wire(chosen: StudySettings) -> Wired:
@@ -68,30 +80,63 @@ def wire(chosen: StudySettings) -> Wired:
         _cores(chosen.load_cpus),
         load_processes=chosen.load_processes,
     )
+    if chosen.launcher == "remote":  # all cores of this machine are the load's
+        placement = Placement(None, _cores(chosen.load_cpus))
     hosts = load_hosts(chosen)
     if hosts is not None:
         hosts.check()
-    options = LaunchOptions(ready_path=chosen.ready_path, cpus=placement.server)
+    kind_of_model = () if target.target_type is None else ("--target-type", target.target_type)
+    limits = ResourceLimits(chosen.cpu_limit, chosen.memory_limit)
+    _check_own_limits(limits)
+    groups = limited_groups(limits) if limits.controllers else None
+    options = LaunchOptions(
+        groups=groups,
+        ready_path=chosen.ready_path,
+        cpus=placement.server,
+        drum_arguments=(*kind_of_model, *chosen.drum_arguments),
+        users=chosen.most_users,
+    )
     if hosts is not None:
         options = dataclasses.replace(options, host=hosts.address)
-    kinds = chosen.servers if isinstance(chosen, ScenarioSettings) else (LAUNCHERS[chosen.launcher],)
-    servers = {kind.value: _launcher(kind, chosen, target, options) for kind in kinds}
+    remote = _remote(chosen, options)
+    servers: dict[str, Launcher] = {}
+    if remote is None:
+        kinds = chosen.servers if isinstance(chosen, ScenarioSettings) else (LAUNCHERS[chosen.launcher],)
+        servers = {kind.value: _launcher(kind, chosen, target, options) for kind in kinds}
     parts = Parts(
-        launcher=next(iter(servers.values())),
+        launcher=remote or next(iter(servers.values())),
         servers=servers if isinstance(chosen, ScenarioSettings) else {},
         load=LocustGenerator(
             users=chosen.most_users,
             data_path=target.data,
+            upload=upload_of(
+                target.target_type,
+                target.data.name if target.data is not None else "",
+                chosen.predict_path,
+                chosen.content_type,
+            ),
             locustfile=target.locustfile,
+            locust_options=tuple(shlex.split(chosen.locust_options or "")),
             cpus=placement.load,
             processes=chosen.load_processes,
+            max_answer_bytes=chosen.max_answer_size,
+            max_memory_bytes=memory_for_load_bytes(),
             hosts=hosts,
         ),
-        telemetry=ProcTelemetry(),
+        telemetry=ProcTelemetry() if remote is None else LoadTelemetry(),
         clock=SystemClock(),
-        host_speed=ProbedHostSpeed(placement.server),
+        host_speed=ProbedHostSpeed(placement.server) if remote is None else None,
     )
-    return Wired(parts, _environment(target, placement))
+    environment = _environment(target, placement, groups, remote)
+    rows = _rows_of_a_request(parts.load)
+    # Left out where it is not known, as above.
+    return Wired(parts, environment | ({} if rows is None else {"data_rows": rows}))
+
+
+def memory_for_load_bytes() -> int | None:
+    """Half of what can be used now; None where that is not known."""
+    available = ProcTelemetry().available_bytes()
+    return None if available is None else available // 2
 
 
 LAUNCHERS = {
@@ -99,6 +144,21 @@ LAUNCHERS = {
     "drum": ServerKind.DRUM_FASTAPI,
     "command": ServerKind.COMMAND,
 }
+
+
+def _remote(chosen: StudySettings, options: LaunchOptions) -> RemoteLauncher | None:
+    if chosen.launcher != "remote":
+        return None
+    assert chosen.url is not None
+    assert chosen.restart_command is not None
+    return RemoteLauncher(
+        chosen.url,
+        chosen.restart_command,
+        chosen.restore_command,
+        varied=chosen.varied,
+        options=options,
+        start_timeout_s=chosen.start_timeout,
+    )
 
 
 def _launcher(
@@ -124,7 +184,28 @@ def load_hosts(chosen: StudySettings) -> Hosts | None:
     return None if workers is None else Hosts.at(workers, chosen.load_master_bind)
 
 
-def _environment(target: preflight.Target, placement: Placement) -> dict[str, object]:
+def _check_own_limits(limits: ResourceLimits) -> None:
+    """The kernel gives no group more than the one above it has."""
+    quota, memory = cpu_quota_cores(PROC), memory_limit_bytes(PROC)
+    if limits.cpu_cores is not None and quota is not None and limits.cpu_cores > quota:
+        raise UsageError(
+            f"--cpu-limit {limits.cpu_cores:g}: sweeper itself has a CPU quota of {core_count(quota)} (its "
+            "control group or container): give no more than that, or run sweeper outside of it"
+        )
+    if limits.memory_bytes is not None and memory is not None and limits.memory_bytes > memory:
+        raise UsageError(
+            f"--memory-limit {size_text(limits.memory_bytes)}: sweeper itself has a memory limit of "
+            f"{size_text(memory)} (its control group or container): give no more than that, or run sweeper "
+            "outside of it"
+        )
+
+
+def _environment(
+    target: preflight.Target,
+    placement: Placement,
+    groups: LimitedGroups | None,
+    remote: RemoteLauncher | None,
+) -> dict[str, object]:
     host = json.loads(json.dumps(dataclasses.asdict(host_fingerprint())))
     variables = inherited_settings(os.environ)
     return {
@@ -133,12 +214,22 @@ def _environment(target: preflight.Target, placement: Placement) -> dict[str, ob
         "git_commit": _git_commit(),
         # Left out where there are none, so that the environment is that of studies which did not record them.
         **({"variables": variables} if variables else {}),
+        **({"server_limits": {**dataclasses.asdict(groups.limits), "way": groups.way}} if groups else {}),
+        # Then all facts of a machine are of the one that makes the load.
+        **({"remote": {"url": remote.url, "sets": list(remote.sets)}} if remote else {}),
         "placement": {
-            "server_cpus": sorted(placement.server) if placement.server else None,
+            "server_cpus": sorted(placement.server) if placement.server and not remote else None,
             "load_cpus": sorted(placement.load) if placement.load else None,
-            "shared": placement.shared,
+            "shared": placement.shared and remote is None,
         },
     }
+
+
+def _rows_of_a_request(load: LoadGenerator) -> int | None:
+    """None where the data is no table, or a locust file sends what it will."""
+    if not isinstance(load, LocustGenerator) or load.data_path is None or load.locustfile is not None:
+        return None
+    return rows_of(load.data_path.read_bytes()) if load.upload.table else None
 
 
 def _git_commit() -> str | None:

@@ -16,13 +16,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from sweeper.errors import PoolNotAppliedError, UsageError
-from sweeper.interfaces import RunningServer
 from sweeper.launch.environment import runtime_parameter
-from sweeper.launch.http_get import get
 from sweeper.launch.launchers import LaunchOptions, ServerLauncher, existing_folder
 from sweeper.launch.ports import HOST
-from sweeper.records import Configuration
-from sweeper.runtime_parameters import POOL_SIZE, SERVER_TYPE
+from sweeper.launch.server import get
+from sweeper.records.configuration import Configuration
+from sweeper.run.interfaces import RunningServer
+from sweeper.settings.runtime_parameters import POOL_SIZE, SERVER_TYPE
 
 _INFO_TIMEOUT_S = 10.0
 ASKED_FOR = "--launcher drum"
@@ -38,20 +38,22 @@ class DrumLauncher(ServerLauncher):
         options: LaunchOptions | None = None,
         *,
         server_type: str = "fastapi",
-        target_type: str = "regression",
         asked_for: str = ASKED_FOR,
     ) -> None:
         """Raises UsageError for a code dir that is no folder, or when DRUM is not installed."""
         super().__init__(options or LaunchOptions())
         self._code_dir = existing_folder(code_dir)
         self._server_type = server_type
-        self._target_type = target_type
         self._asked_for = asked_for
         self._drum = find_drum(self.options.inherited.get("PATH"), asked_for)
 
     @property
     def name(self) -> str:
         return "drum"
+
+    @property
+    def drum_folder(self) -> Path:
+        return self._code_dir
 
     @property
     def claims_pool(self) -> bool:
@@ -97,7 +99,7 @@ class DrumLauncher(ServerLauncher):
     def command_line(self, configuration: Configuration, port: int) -> list[str]:
         host = "localhost" if self.options.host == HOST else self.options.host
         where = ["--code-dir", str(self._code_dir), "--address", f"{host}:{port}"]
-        return [self._drum, "server", *where, "--target-type", self._target_type]
+        return [self._drum, "server", *where, *self.options.drum_arguments]
 
 
 def find_drum(path: str | None, asked_for: str = ASKED_FOR) -> str:
@@ -107,7 +109,7 @@ def find_drum(path: str | None, asked_for: str = ASKED_FOR) -> str:
         return beside
     found = shutil.which("drum", path=path)
     if found is None:
-        raise UsageError(f"{asked_for} needs DRUM, which is not installed: pip install 'sweeper[drum]'")
+        raise UsageError(f"{asked_for} needs DRUM, which is not installed: pip install datarobot-drum")
     return found
 
 

@@ -8,28 +8,25 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 
-from sweeper.records import Configuration
-from sweeper.runtime_parameters import POOL_SIZE, SERVER_PROCESSES
-
-NATIVE_THREADS = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "BLIS_NUM_THREADS",
+from sweeper.records.configuration import Configuration
+from sweeper.settings.runtime_parameters import (
+    NATIVE_THREADS,
+    POOL_SIZE,
+    PREFIX,
+    SERVER_PROCESSES,
+    gate_for,
 )
 
 WALL_CLOCK_S = {
     "DRUM_FASTAPI_EXECUTOR_QUEUE_TIMEOUT": 30.0,
+    "DRUM_BACKPRESSURE_TIMEOUT": 30.0,
     "DRUM_UVICORN_KEEP_ALIVE": 5.0,
     "DRUM_CLIENT_REQUEST_TIMEOUT": 120.0,
 }
 """What the server waits for, in seconds, with DRUM's defaults."""
-_PREFIX = "MLOPS_RUNTIME_PARAM_"
 
 OF_THE_SERVER = re.compile(
-    rf"(DRUM|{_PREFIX.rstrip('_')}|SWEEPER_UPSTREAM|OMP|GOMP|KMP|MKL|OPENBLAS|MALLOC)_\w+"
+    rf"(DRUM|{PREFIX.rstrip('_')}|SWEEPER_UPSTREAM|OMP|GOMP|KMP|MKL|OPENBLAS|MALLOC)_\w+"
     "|CUSTOM_MODEL_WORKERS|LD_PRELOAD|GLIBC_TUNABLES|PYTHON(OPTIMIZE|MALLOC|DEVMODE|_GIL)"
 )
 """Variables that a server inherits and that change what it does or how fast: of DRUM, of the bundled
@@ -40,17 +37,23 @@ _PLAIN = re.compile(r"[-+]?\d*\.?\d+|[A-Za-z]{1,12}")
 def runtime_parameter(name: str, value: float | str) -> dict[str, str]:
     """A DRUM runtime parameter in the one form that released DRUM reads: JSON with a type."""
     kind = "string" if isinstance(value, str) else "numeric"
-    return {f"{_PREFIX}{name}": json.dumps({"type": kind, "payload": value})}
+    return {f"{PREFIX}{name}": json.dumps({"type": kind, "payload": value})}
 
 
-def server_environment(base: Mapping[str, str], configuration: Configuration) -> dict[str, str]:
+def server_environment(
+    base: Mapping[str, str], configuration: Configuration, users: int = 1
+) -> dict[str, str]:
     """`base` with the configuration's pool, processes, native threads and further runtime parameters,
-    whatever `base` says of these."""
-    parameters = {
+    whatever `base` says of these; and a gate that lets the pool fill and bears so many `users`, unless
+    `base` says otherwise."""
+    parameters: dict[str, float | str] = {
         POOL_SIZE: configuration.workers,
         SERVER_PROCESSES: configuration.processes,
         **dict(configuration.parameters),
     }
+    for name, least in gate_for(configuration.workers, users).items():
+        if name not in base and f"{PREFIX}{name}" not in base:  # what somebody has set is theirs
+            parameters.setdefault(name, least)
     environment = {name: value for name, value in base.items() if name not in parameters}
     for name, value in parameters.items():
         environment |= runtime_parameter(name, value)
@@ -67,14 +70,14 @@ def inherited_settings(base: Mapping[str, str]) -> dict[str, str]:
     set_anyway = {POOL_SIZE, SERVER_PROCESSES, *NATIVE_THREADS}
     found: dict[str, str] = {}
     for name, value in sorted(base.items()):
-        if OF_THE_SERVER.fullmatch(name) and name.removeprefix(_PREFIX) not in set_anyway:
+        if OF_THE_SERVER.fullmatch(name) and name.removeprefix(PREFIX) not in set_anyway:
             found[name] = _shown(name, value)
     return found
 
 
 def _shown(name: str, value: str) -> str:
-    if name.startswith(_PREFIX):
-        if not OF_THE_SERVER.fullmatch(name.removeprefix(_PREFIX)):
+    if name.startswith(PREFIX):
+        if not OF_THE_SERVER.fullmatch(name.removeprefix(PREFIX)):
             return "set"
         with suppress(ValueError, TypeError, KeyError):
             payload = json.loads(value)["payload"]
@@ -99,7 +102,7 @@ def patient(environment: Mapping[str, str], runs: int) -> dict[str, str]:
 
 def _seconds(environment: Mapping[str, str], name: str, default_s: float) -> float:
     """A runtime parameter in any of the forms in which it can be given. ValueError when it is no number."""
-    text = environment.get(_PREFIX + name, environment.get(name))
+    text = environment.get(PREFIX + name, environment.get(name))
     if text is None:
         return default_s
     given = json.loads(text)

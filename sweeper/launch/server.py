@@ -1,17 +1,82 @@
-"""A server process from its start to its end: `RunningServer` of sweeper/interfaces.py."""
+"""A server process from its start to its end: `RunningServer` of run/interfaces.py."""
 
 from __future__ import annotations
 
+import http.client
+import json
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from sweeper.errors import ServerStartError
-from sweeper.launch.http_get import Answer, get
-from sweeper.launch.pool import parse_pool_stats
-from sweeper.launch.ports import HOST, free_port, is_listening, says_port_taken
-from sweeper.observations import PoolStats, ServerExit
+from sweeper.launch.answering import check_answering
+from sweeper.launch.ports import HOST, free_port, listens_at, says_port_taken
 from sweeper.processes import ManagedProcess
+from sweeper.processes.control_group import MemoryKills
+from sweeper.records.observations import PoolStats, ServerExit
+from sweeper.records.wording import last_line
+
+REFUSED = "connection refused"
+_MAX_BODY_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int | None
+    """None where there was no HTTP answer."""
+    text: str
+    """What came, in words."""
+    body: bytes = b""
+
+
+def get(host: str, port: int, path: str, timeout_s: float, *, with_body: bool = True) -> Answer:
+    """Never raises for what a server may do: refuse, hang (for `timeout_s`), talk no HTTP, hang up."""
+    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
+    try:
+        connection.request("GET", path, headers={"Connection": "close"})
+        response = connection.getresponse()
+        body = response.read(_MAX_BODY_BYTES) if with_body else b""
+    except TimeoutError:
+        return Answer(None, f"none within {timeout_s:.1f} s")
+    except ConnectionRefusedError:
+        return Answer(None, REFUSED)
+    except (OSError, http.client.HTTPException) as error:
+        return Answer(None, f"not HTTP ({type(error).__name__})")
+    finally:
+        connection.close()
+    return Answer(response.status, f"status {response.status}", body)
+
+
+def parse_pool_stats(body: bytes) -> PoolStats | None:
+    """None when this is no JSON object. What is missing in it, or is no whole number from 0 on, is None."""
+    try:
+        page = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(page, dict):
+        return None
+    return PoolStats(
+        workers=_count(page.get("executor_workers")),
+        max_concurrency=_count(page.get("executor_max_concurrency")),
+        pending=_count(page.get("executor_pending")),
+        completed=_count(page.get("executor_completed")),
+        rejected=_sum(_count(page.get(name)) for name in ("executor_rejected", "backpressure_rejected")),
+        processes=_count(page.get("executor_processes")),
+        gate=_count(page.get("backpressure_max_concurrent")),
+    )
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
+
+
+def _count(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if value >= 0 and value == value // 1 else None
+
 
 _POLL_PERIOD_S = 0.02
 _PROBE_TIMEOUT_S = 2.0
@@ -34,6 +99,7 @@ class LaunchedServer:
     ) -> None:
         """`spawn_on` starts the server on a port of `host`. Raises ServerStartError."""
         self._host = host
+        self._kills = MemoryKills()
         self._spawn_on = spawn_on
         self._ready_path = ready_path
         self._choose_port = choose_port
@@ -42,7 +108,8 @@ class LaunchedServer:
 
     @property
     def pid(self) -> int:
-        return self._process.pid
+        container = self._process.container
+        return self._process.pid if container is None else container.pid
 
     @property
     def base_url(self) -> str:
@@ -60,6 +127,7 @@ class LaunchedServer:
             answer = self._probe(min(_PROBE_TIMEOUT_S, max(left_s, _POLL_PERIOD_S)))
             answered_s = time.monotonic()
             return_code = self._process.poll()
+            self._kills.look(self.pid)
             if return_code is not None:
                 self._start_again_or_fail(return_code)
             elif answer.status == 200:
@@ -67,10 +135,24 @@ class LaunchedServer:
             elif answered_s >= deadline_s:
                 raise ServerStartError(
                     f"the server was not ready within {timeout_s:g} s (--start-timeout, should it only need "
-                    f"longer); the last answer to GET {self.base_url}{self._ready_path}: {answer.text}",
+                    f"longer); the last answer to GET {self.base_url}{self._ready_path}: {answer.text}"
+                    f"{self._elsewhere(answer)}",
                     log_tail=self.log_tail(),
                 )
             time.sleep(_POLL_PERIOD_S)
+
+    def _elsewhere(self, answer: Answer) -> str:
+        """Where a server that cannot be reached listens instead: at another port, or at ::1 alone."""
+        if answer.text != REFUSED or self._process.container is not None:
+            return ""
+        places = listens_at(self.pid)
+        if not places:
+            return ""
+        return f"; it listens at {' and '.join(places)}: have it listen at {{host}} and {{port}}"
+
+    def memory_kills(self) -> int | None:
+        """How many of its processes the kernel has killed for want of memory; None: it does not tell."""
+        return self._kills.read()
 
     def alive(self) -> bool:
         return self._process.poll() is None
@@ -79,8 +161,18 @@ class LaunchedServer:
         answer = get(self._host, self._port, "/stats/", _STATS_TIMEOUT_S)
         return parse_pool_stats(answer.body) if answer.status == 200 else None
 
+    @property
+    def log_left_out_bytes(self) -> int:
+        return self._process.log_left_out_bytes
+
     def log_tail(self, lines: int = 20) -> str:
         return self._process.log_tail(lines)
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether `freeze` can stop it: nobody may stop a container of another user's."""
+        container = self._process.container
+        return container is None or container.stands_still
 
     def freeze(self) -> None:
         """Stop every process that has come of it where it is, until `thaw`."""
@@ -89,8 +181,13 @@ class LaunchedServer:
     def thaw(self) -> None:
         self._process.thaw()
 
+    def begin_stop(self, grace_s: float = 10.0) -> None:
+        """As `stop`, without waiting for it."""
+        self._process.begin_stop(grace_s)
+
     def stop(self, grace_s: float = 10.0) -> ServerExit:
         """TERM, wait, KILL, for every process that has come of it. Idempotent."""
+        self._kills.read()  # its group ends with it
         return self._process.stop(grace_s)
 
     def _start(self) -> None:
@@ -99,24 +196,33 @@ class LaunchedServer:
         self._started_s = time.monotonic()
         try:
             self._process = self._spawn_on(self._port)
+            self._kills.look(self._process.pid)
         except OSError as error:
             raise ServerStartError(f"the server could not be started: {error}") from error
 
     def _probe(self, timeout_s: float) -> Answer:
         answer = get(self._host, self._port, self._ready_path, timeout_s, with_body=False)
-        if answer.status == 200 and is_listening(self._port, self._process.guard_pid) is False:
-            return Answer(None, "status 200, but from a process that the server's command did not start")
-        return answer
+        wrong = None
+        if answer.status == 200:
+            wrong = check_answering(self._process, self._port)
+        return answer if wrong is None else Answer(None, wrong)
 
     def _start_again_or_fail(self, return_code: int) -> None:
+        self._kills.read()
         self._process.stop()  # its children, if it had any
         log_tail = self.log_tail()
         if says_port_taken(log_tail) and self._attempts_left > 0:
             self._start()
             return
-        lines = [line.strip() for line in log_tail.splitlines() if line.strip()]
-        last_words = f"its log ends with: {lines[-1]}" if lines else "it logged nothing"
+        if self.memory_kills():
+            raise ServerStartError(
+                "the kernel killed the server for want of memory before it was ready", log_tail=log_tail
+            )
+        words = last_line(log_tail, otherwise="")
+        last_words = f"its log ends with: {words}" if words else "it logged nothing"
         how = f"exit code {return_code}" if return_code >= 0 else f"signal {_signal_name(-return_code)}"
+        if return_code == 0:
+            last_words += "; if it went to the background (such as with --daemon), keep it in the foreground"
         raise ServerStartError(
             f"the server ended before it was ready ({how}); {last_words}", log_tail=log_tail
         )

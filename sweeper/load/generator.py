@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
-import ast
-import json
 import math
 import os
 import sys
-import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sweeper.errors import LoadError, UsageError
-from sweeper.load import distribution, hosts
+from sweeper.load import distribution
+from sweeper.load.distribution import Hosts
 from sweeper.load.first_answer import first_answer
-from sweeper.load.hosts import Hosts
-from sweeper.load.session import NEVER_STOOD_STILL, LocustSession, last_words
-from sweeper.observations import FirstAnswer
+from sweeper.load.input_files import check_data, check_locustfile
+from sweeper.load.session import LocustSession, last_words
+from sweeper.locust_side.wire import (
+    LOCUSTFILE,
+    OPEN_LOCUSTFILE,
+    PROGRAM,
+    STOOD_STILL,
+    Arrivals,
+    RecorderSettings,
+    Role,
+    UserSettings,
+)
 from sweeper.processes import spawn
+from sweeper.records.observations import FirstAnswer
+from sweeper.settings.upload import Upload
 
-STANDSTILL = Path(__file__).with_name("standstill.py")
-RECORDER = Path(__file__).with_name("recorder.py")
-LOCUSTFILE = Path(__file__).with_name("locustfile.py")
-OPEN_LOCUSTFILE = Path(__file__).with_name("open_locustfile.py")
+UPLOAD = Upload()
 START_TIMEOUT_S = 60.0
-CHECK_PERIOD_S = 0.02
 MOST_IN_FLIGHT = 2000
+MAX_ANSWER_BYTES = 1 << 26
+LEAST_MEMORY_BYTES = 1 << 28
+"""That each process of locust may use at least; it begins with a third of it."""
 ALMOST_NO_WAIT_S = (0.02, 0.03)
+OWN_OUTPUT = ("--logfile=", "--loglevel=INFO", "--csv=", "--html=", "--json-file=")
+"""What a locust.conf or LOCUST_* variables may say of locust's output would keep its words from load.log, and
+have all runs write the same files. The same options in `locust_options` hold."""
 _HINTS = {
     "FileNotFoundError": "; paths in it count from the folder where sweeper is run, as with locust -f",
+    "the following arguments are required": "; give them with --locust-options",
+    "unrecognized arguments": " (the file has no such option, nor has locust)",
     "No User class found": "; it needs a subclass of locust's HttpUser or FastHttpUser",
 }
 
@@ -38,29 +51,42 @@ _HINTS = {
 class LocustGenerator:
     """A `LoadGenerator` on real locust. UsageError at once for settings that cannot work.
 
-    The default users upload `data_path` as CSV to `predict_path` and wait uniformly `wait_s` between
-    two requests; each waits at most `request_timeout_s` for an answer. With a `locustfile` its user
-    classes, tasks and waits take their place. With `arrivals_per_s` there are no users: uploads arrive at
-    random at that rate, drawn by `seed`, and their latency counts from the moment they were to arrive
-    (open loop); `users` must be 1 then. `cpus` are the cores locust may use (None: all).
-    With more than one of `processes`, locust's own master shares the users, or the arrivals, out among so
-    many; they start, stand still and end as one. With `hosts`, workers on other hosts make the load: their
-    data are sent to them, and they cannot stand still.
-    Whatever happens, locust is gone after `max_duration_s`.
+    The default users upload a CSV, wait, and upload it again. With a locustfile of the user's own its user
+    classes, tasks and waits take their place. In the open loop there are no users: uploads arrive at random,
+    and their latency counts from the moment they were to arrive. Several processes, here or on other hosts,
+    start, drain and end as one.
     """
 
     users: int
+    """Of all processes together; 1 in the open loop."""
     data_path: Path | None = None
-    predict_path: str = "/predict/"
+    """The file that the default users send; None with a locustfile."""
+    upload: Upload = UPLOAD
+    """Where to, and in which form."""
     wait_s: tuple[float, float] = (0.1, 0.5)
+    """They wait between two requests from so many seconds to so many, uniformly."""
     request_timeout_s: float = 60.0
+    """They wait for an answer at most so long."""
     locustfile: Path | None = None
+    """The user's own; None: the default users."""
+    locust_options: tuple[str, ...] = ()
+    """Of that file's own, or of locust."""
     cpus: frozenset[int] | None = None
+    """The cores that locust may use; None: all."""
     max_duration_s: float = 3600.0
+    """Whatever happens, locust is gone after so long."""
     arrivals_per_s: float | None = None
+    """Of the open loop; None: a closed loop of users."""
     seed: int = 0
+    """Draws the arrivals."""
     processes: int = 1
+    """Of locust on this machine: its own master shares the users, or the arrivals, out among so many."""
+    max_answer_bytes: int = MAX_ANSWER_BYTES
+    """A longer answer is given up, and its request has failed."""
+    max_memory_bytes: int | None = None
+    """Of all processes of this machine together; None: no limit."""
     hosts: Hosts | None = None
+    """Load workers on other hosts that make the load; they cannot stand still. None: this machine does."""
 
     def __post_init__(self) -> None:
         if self.arrivals_per_s is not None:
@@ -79,14 +105,14 @@ class LocustGenerator:
             )
         if self.request_timeout_s <= 0 or self.max_duration_s <= 0:
             raise UsageError("the request timeout and the longest duration of the load must be above 0 s")
-        if not self.predict_path.startswith("/"):
-            raise UsageError(f"the path to send requests to must start with /, not {self.predict_path!r}")
+        if not self.upload.path.startswith("/"):
+            raise UsageError(f"the path to send requests to must start with /, not {self.upload.path!r}")
         if self.locustfile is not None:
-            _check_locustfile(self.locustfile)
+            check_locustfile(self.locustfile)
         elif self.data_path is None:
             raise UsageError("the load needs a CSV file to send, or a locustfile of your own")
         else:
-            _check_data(self.data_path)
+            check_data(self.data_path)
 
     def _check_open_loop(self, arrivals_per_s: float) -> None:
         if not (arrivals_per_s > 0 and math.isfinite(arrivals_per_s)):
@@ -129,6 +155,7 @@ class LocustGenerator:
             self,
             request_timeout_s=self.request_timeout_s * runs,
             max_duration_s=self.max_duration_s * runs,
+            max_memory_bytes=None if self.max_memory_bytes is None else self.max_memory_bytes // runs,
         )
 
     def first_answer(self, base_url: str, timeout_s: float) -> FirstAnswer | None:
@@ -136,7 +163,7 @@ class LocustGenerator:
         if self.locustfile is not None or self.data_path is None:
             return None
         try:
-            return first_answer(f"{base_url}{self.predict_path}", self.data_path, timeout_s)
+            return first_answer(base_url, self.data_path, timeout_s, self.upload, self.max_answer_bytes)
         except OSError as error:
             raise LoadError(f"the data file {self.data_path} cannot be read: {error.strerror}") from error
 
@@ -150,7 +177,7 @@ class LocustGenerator:
             return
         log_path = directory / "locustfile-check.log"
         still_path = directory.absolute() / "standstill.bin"
-        still_path.write_bytes(NEVER_STOOD_STILL)
+        still_path.write_bytes(STOOD_STILL.pack(0.0))
         alone = replace(self, processes=1, hosts=None)
         environment = alone._environment((Path(os.devnull),), still_path, check_only=True)
         try:
@@ -161,9 +188,7 @@ class LocustGenerator:
             still_path.unlink()
             raise UsageError(f"--locustfile '{self.locustfile}' cannot be tried: {error}") from error
         try:
-            deadline_s = time.monotonic() + START_TIMEOUT_S
-            while (code := process.poll()) is None and time.monotonic() < deadline_s:
-                time.sleep(CHECK_PERIOD_S)
+            code = process.wait(START_TIMEOUT_S)
         finally:
             process.kill()
             still_path.unlink()
@@ -189,7 +214,7 @@ class LocustGenerator:
                 directory.mkdir(parents=True, exist_ok=True)
                 for raw_path in raw_paths:
                     raw_path.unlink(missing_ok=True)
-                still_path.write_bytes(NEVER_STOOD_STILL)
+                still_path.write_bytes(STOOD_STILL.pack(0.0))
                 argv = self._argv(base_url)
                 if self.hosts is not None:
                     argv += self.hosts.options
@@ -202,7 +227,7 @@ class LocustGenerator:
                 raise LoadError(f"locust could not be started: {error}") from error
             session = LocustSession(process, raw_paths, log_path, still_path)
             try:
-                session.wait_spawned(START_TIMEOUT_S + (hosts.GATHER_TIMEOUT_S if self.hosts else 0.0))
+                session.wait_spawned(START_TIMEOUT_S + (distribution.GATHER_TIMEOUT_S if self.hosts else 0.0))
             except BaseException:
                 session.kill()
                 raise
@@ -211,21 +236,18 @@ class LocustGenerator:
     def _argv(self, base_url: str) -> list[str]:
         ours = LOCUSTFILE if self.arrivals_per_s is None else OPEN_LOCUSTFILE
         locustfile = (self.locustfile or ours).absolute()
-        control = [STANDSTILL, RECORDER]
-        if self.hosts is not None:
-            control.append(hosts.CONTROL)
-        elif self.processes > 1:
-            control.append(distribution.CONTROL)
         # An arriving user in each process; its arrivals are shared, not doubled.
         users = self.users if self.arrivals_per_s is None else self.parts
         return [
             sys.executable,
-            "-P",  # a locust.py in the current folder must not pass for locust
+            "-P",  # a locust.py or a sweeper.py in the current folder must not pass for the real one
             "-m",
-            "locust",
+            PROGRAM,
+            *OWN_OUTPUT,
+            *self.locust_options,  # before ours, which overrule them
             "--headless",
             "--only-summary",
-            *("--locustfile", ",".join(map(str, [*control, locustfile]))),
+            *("--locustfile", str(locustfile)),
             *("--host", base_url),
             *("--users", str(users)),
             *("--spawn-rate", str(users)),
@@ -236,62 +258,61 @@ class LocustGenerator:
     def _environment(
         self, raw_paths: tuple[Path, ...], still_path: Path, *, check_only: bool = False
     ) -> dict[str, str]:
-        own_paths = [] if self.hosts is not None else list(map(str, raw_paths))
-        recorder = {
-            "log_paths": own_paths,
-            "max_duration_s": self.max_duration_s,
-            "check_only": check_only,
-        }
-        environment = {**os.environ, "SWEEPER_RECORDER": json.dumps(recorder)}
-        environment["SWEEPER_STANDSTILL"] = str(still_path)
+        user = arrivals = None
+        if self.locustfile is None and self.data_path is not None:
+            user = UserSettings(
+                data_path=str(self.data_path),
+                predict_path=self.upload.path,
+                content_type=self.upload.content_type,
+                file_name=self.data_path.name,
+                wait_min_s=self.wait_s[0],
+                wait_max_s=self.wait_s[1],
+                request_timeout_s=self.request_timeout_s,
+            )
+        if self.arrivals_per_s is not None:
+            arrivals = Arrivals(
+                per_s=self.arrivals_per_s,
+                seed=self.seed,
+                most_in_flight=math.ceil(MOST_IN_FLIGHT / self.parts),
+                processes=self.parts,
+            )
+        recorder = RecorderSettings(
+            log_paths=[] if self.hosts is not None else list(map(str, raw_paths)),
+            max_duration_s=self.max_duration_s,
+            role=self._role,
+            standstill_path=str(still_path),
+            check_only=check_only,
+            max_answer_bytes=self.max_answer_bytes,
+            max_memory_bytes=self._memory_of_each_bytes,
+        )
+        environment = dict(os.environ)
+        for settings in (recorder, user, arrivals):
+            environment |= settings.as_variable() if settings is not None else {}
         if check_only:
             environment["PYTHONDONTWRITEBYTECODE"] = "1"  # trying a file leaves nothing beside it
-        if self.locustfile is None:
-            user = {
-                "data_path": str(self.data_path),
-                "predict_path": self.predict_path,
-                "wait_min_s": self.wait_s[0],
-                "wait_max_s": self.wait_s[1],
-                "request_timeout_s": self.request_timeout_s,
-            }
-            environment["SWEEPER_USER"] = json.dumps(user)
-        if self.arrivals_per_s is not None:
-            arrivals = {
-                "per_s": self.arrivals_per_s,
-                "seed": self.seed,
-                "most_in_flight": math.ceil(MOST_IN_FLIGHT / self.parts),
-                "processes": self.parts,
-            }
-            environment["SWEEPER_ARRIVALS"] = json.dumps(arrivals)
-        if self.parts > 1 or self.hosts is not None:
+        if self._role != Role.ALONE:
             environment |= distribution.variables(START_TIMEOUT_S)
         if self.hosts is not None:
-            environment |= self.hosts.variables(
-                environment, self.locustfile, self.data_path, raw_paths, self.max_duration_s
+            remote = self.hosts.settings(
+                user,
+                arrivals,
+                self.locustfile,
+                self.locust_options,
+                raw_paths,
+                self.max_duration_s,
+                self.max_answer_bytes,
             )
+            environment |= remote.as_variable()
         return environment
 
+    @property
+    def _memory_of_each_bytes(self) -> int | None:
+        if self.max_memory_bytes is None:
+            return None
+        return max(LEAST_MEMORY_BYTES, self.max_memory_bytes // self.processes)
 
-def _check_data(path: Path) -> None:
-    try:
-        empty = not path.read_bytes().strip()
-    except OSError as error:
-        raise UsageError(f"the data file {path} cannot be read: {error.strerror}") from error
-    if empty:
-        raise UsageError(f"the data file {path} is empty; it must be a CSV with the rows to predict")
-
-
-def _check_locustfile(path: Path) -> None:
-    if path.suffix != ".py" or "," in str(path):
-        raise UsageError(
-            f"--locustfile '{path}': must end in .py, and have no comma in its name or folder (locust would "
-            "take it for two files)"
-        )
-    try:
-        ast.parse(path.read_bytes(), str(path))
-    except OSError as error:
-        raise UsageError(f"the locustfile {path} cannot be read: {error.strerror}") from error
-    except (SyntaxError, ValueError) as error:
-        what = error.msg if isinstance(error, SyntaxError) else str(error)
-        where = f" in line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
-        raise UsageError(f"--locustfile '{path}' is not valid Python: {what}{where}") from error
+    @property
+    def _role(self) -> Role:
+        if self.hosts is not None:
+            return Role.REMOTE_MASTER
+        return Role.PROCESSES if self.processes > 1 else Role.ALONE

@@ -1,14 +1,8 @@
-"""Reads the raw log that raw_log.py writes: a header, then records of 20 bytes, little-endian.
-
-header  12s magic, u4 version, u4 size of a record
-record  u1 kind, u1 failed, u2 status, u4 count, u4 request, f8 value (see the kinds below)
-
-The log is only ever appended to, so whatever was cut off at its end (a writer killed, a disk full)
-leaves a readable prefix: whole records, and at most one torn one.
-"""
+"""Reads the raw log that locust's side writes (locust_side/wire.py says what is in it)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,32 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweeper.errors import LoadError
-from sweeper.interfaces import LoadProgress
-from sweeper.observations import RequestLog, UserEvents
-
-HEADER = b"sweeper-load" + (1).to_bytes(4, "little") + (20).to_bytes(4, "little")
-RECORD = np.dtype(
-    [
-        ("kind", "u1"),
-        ("failed", "u1"),
-        ("status", "<u2"),
-        ("count", "<u4"),
-        ("request", "<u4"),
-        ("value", "<f8"),
-    ]
+from sweeper.locust_side.wire import (
+    CRASH,
+    ENDED,
+    FIELDS,
+    FINISH,
+    HEADER,
+    KINDS,
+    LATE,
+    SPAWNED,
+    START,
+    TOO_LONG,
+    VERDICT,
 )
-START = 0  # status: 1 where it goes to another server; count: the user's number; value: the moment
-FINISH = 1  # failed, status; count: bytes of the response; value: latency in ms
-VERDICT = 2  # failed, the opposite of what FINISH said
-LAG = 3  # count: microseconds; value: the moment
-SPAWNED = 4  # count: users; value: the moment
-CRASH = 5  # value: the moment
-ENDED = 6  # value: the moment
-KINDS = 7
+from sweeper.records.observations import RequestLog, UserEvents
+from sweeper.run.interfaces import LoadProgress
 
-LAG_PERIOD_S = 0.05
-"""How often the client's event loop is asked to be on time."""
-
+RECORD = np.dtype(FIELDS).newbyteorder("<")
 Records = NDArray[Any]
 
 
@@ -56,7 +41,8 @@ def read_request_log(path: Path) -> RequestLog:
     started_s = records["value"][records["kind"] == START]
     finishes = records[records["kind"] == FINISH]
     verdicts = records[records["kind"] == VERDICT]
-    lags = records[records["kind"] == LAG]
+    late = records[records["kind"] == LATE]
+    too_long = records["count"][records["kind"] == TOO_LONG]
     request = finishes["request"].astype(np.int64)
     _check(records, started_s, finishes, verdicts, path)
 
@@ -64,20 +50,23 @@ def read_request_log(path: Path) -> RequestLog:
     status = np.zeros(len(started_s), dtype=np.int64)
     response_bytes = np.zeros(len(started_s), dtype=np.int64)
     failed = np.zeros(len(started_s), dtype=np.bool_)
+    client_late_ms = np.full(len(started_s), np.nan)
     latency_ms[request] = finishes["value"]
     status[request] = finishes["status"]
     response_bytes[request] = finishes["count"]
     failed[request] = finishes["failed"] != 0
     failed[verdicts["request"]] = verdicts["failed"] != 0
+    client_late_ms[late["request"]] = late["count"] / 1000.0
     return RequestLog(
         started_s=started_s,
         latency_ms=latency_ms,
         status=status,
         response_bytes=response_bytes,
         failed=failed,
-        lag_at_s=lags["value"].copy(),
-        lag_s=lags["count"] / 1e6,
+        client_late_ms=client_late_ms,
         torn_records=int(torn),
+        too_long=len(too_long),
+        given_up_after_bytes=int(too_long.min()) if len(too_long) else None,
         overtaken=_overtaken(records["count"][records["kind"] == START], latency_ms),
         events=UserEvents(
             crashes=int((records["kind"] == CRASH).sum()),
@@ -162,3 +151,55 @@ def _check(records: Records, started_s: Records, finishes: Records, verdicts: Re
         raise LoadError(
             f"the log of requests {path} is damaged (its records contradict each other): check the disk"
         )
+
+
+def read_request_logs(paths: Sequence[Path]) -> RequestLog:
+    """All requests of all of `paths`, in order of start. LoadError as read_request_log."""
+    logs = [read_request_log(path) for path in paths]
+    return logs[0] if len(logs) == 1 else _merged(logs)
+
+
+class RequestLogsFollower:
+    """Counts what running processes append, each to a log of its own; each record is read once."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._followers = tuple(RequestLogFollower(path) for path in paths)
+
+    @property
+    def spawned(self) -> bool:
+        """Whether the users of all processes run, as far as was read."""
+        return all(follower.spawned for follower in self._followers)
+
+    def read(self) -> LoadProgress:
+        """The sums over what the logs say by now. LoadError as read_request_log."""
+        parts = [follower.read() for follower in self._followers]
+        return LoadProgress(
+            started=sum(part.started for part in parts),
+            finished=sum(part.finished for part in parts),
+            failed=sum(part.failed for part in parts),
+            ended=sum(part.ended for part in parts),
+        )
+
+
+def _merged(logs: Sequence[RequestLog]) -> RequestLog:
+    started_s = np.concatenate([log.started_s for log in logs])
+    order = np.argsort(started_s, kind="stable")
+    return RequestLog(
+        started_s=started_s[order],
+        latency_ms=np.concatenate([log.latency_ms for log in logs])[order],
+        status=np.concatenate([log.status for log in logs])[order],
+        response_bytes=np.concatenate([log.response_bytes for log in logs])[order],
+        failed=np.concatenate([log.failed for log in logs])[order],
+        client_late_ms=np.concatenate([log.client_late_ms for log in logs])[order],
+        torn_records=sum(log.torn_records for log in logs),
+        too_long=sum(log.too_long for log in logs),
+        given_up_after_bytes=min(
+            (log.given_up_after_bytes for log in logs if log.given_up_after_bytes is not None), default=None
+        ),
+        overtaken=sum(log.overtaken for log in logs),
+        events=UserEvents(
+            crashes=sum(log.events.crashes for log in logs),
+            ended=sum(log.events.ended for log in logs),
+            elsewhere=sum(log.events.elsewhere for log in logs),
+        ),
+    )

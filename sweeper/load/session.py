@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import struct
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,20 +12,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from sweeper.errors import LoadError
-from sweeper.interfaces import LoadProgress
-from sweeper.load.request_logs import RequestLogsFollower, read_request_logs
-from sweeper.observations import RequestLog
+from sweeper.load.request_log import RequestLogsFollower, read_request_logs
+from sweeper.locust_side.wire import (
+    LOG_FAILED,
+    MEMORY_FULL,
+    PROCESS_ENDED,
+    STOOD_STILL,
+    WORKERS_UNFIT,
+    quotation,
+)
 from sweeper.processes import ManagedProcess, tail
+from sweeper.records.observations import RequestLog
+from sweeper.records.wording import last_line
+from sweeper.run.interfaces import LoadProgress
 
 POLL_S = 0.01
-LOG_FAILED = 74
-"""Exit code of a locust that could not write its log of requests."""
-PROCESS_ENDED = 75
-"""Exit code of a locust of several processes when one of them ended unasked."""
-WORKERS_UNFIT = 76
-"""Exit code of a locust that cannot use the load workers of other hosts."""
-NEVER_STOOD_STILL = struct.pack("<d", 0.0)
-"""What standstill.py is to read at first."""
 _ERROR = re.compile(
     r"(\[[^\]]*\] \S+/(ERROR|CRITICAL)/\S+: "
     r"|sweeper: "
@@ -83,7 +83,7 @@ class LocustSession:
     def thaw(self, stood_still_s: float) -> None:
         """Let it go on, after it has stood still for so long in all: its users' waits leave that out."""
         with self._still_path.open("r+b") as file:  # in place: locust has it mapped
-            file.write(struct.pack("<d", stood_still_s))
+            file.write(STOOD_STILL.pack(stood_still_s))
         self._process.thaw()
 
     def drain(self, timeout_s: float) -> None:
@@ -100,7 +100,7 @@ class LocustSession:
         deadline = time.monotonic() + timeout_s
         while self.alive() and time.monotonic() < deadline:
             time.sleep(POLL_S)
-        incomplete = self._process.poll() in (LOG_FAILED, PROCESS_ENDED, WORKERS_UNFIT)
+        incomplete = self._process.poll() in (LOG_FAILED, MEMORY_FULL, PROCESS_ENDED, WORKERS_UNFIT)
         self.kill()
         if incomplete:
             raise self._ended("locust ended by itself")
@@ -124,6 +124,10 @@ class LocustSession:
                 raw_path.unlink()
         return self._requests
 
+    @property
+    def log_left_out_bytes(self) -> int:
+        return self._process.log_left_out_bytes
+
     def log_tail(self, lines: int = 20) -> str:
         """The last lines of what locust printed; empty when there is nothing."""
         return tail(self._log_path, lines)
@@ -145,7 +149,7 @@ class LocustSession:
 
     def _quoted(self, what: str) -> str:
         """What raw_log.py wrote of the first such event; empty where there was none."""
-        start = f"sweeper: {what}: "
+        start = quotation(what)
         with self._log_path.open(encoding="utf-8", errors="replace") as log:
             return next((line.removeprefix(start).strip() for line in log if line.startswith(start)), "")
 
@@ -162,6 +166,8 @@ class LocustSession:
             end = f"killed by {signal.Signals(-code).name}"
         elif code == PROCESS_ENDED:
             end = "one of its processes had ended"
+        elif code == MEMORY_FULL:
+            end = "it needed too much memory"
         elif code == WORKERS_UNFIT:
             end = "its load workers could not be used"
         else:
@@ -178,6 +184,5 @@ class LocustSession:
 
 def last_words(log: str) -> str:
     """The last line that names an error, else the last line; without the time and place of logging."""
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    errors = [match.group("what") for line in lines if (match := _ERROR.match(line))]
-    return (errors or lines or [""])[-1]
+    errors = [match.group("what") for line in log.splitlines() if (match := _ERROR.match(line.strip()))]
+    return errors[-1] if errors else last_line(log, otherwise="")

@@ -7,7 +7,6 @@ data go, how users wait, or when uploads arrive, and the data; the code is that 
 from __future__ import annotations
 
 import base64
-import json
 import os
 import socket
 import sys
@@ -23,12 +22,21 @@ import msgpack
 import zmq
 
 from sweeper.errors import LoadError, UsageError
-from sweeper.load.generator import LOCUSTFILE, OPEN_LOCUSTFILE, RECORDER
-from sweeper.load.hosts import sha256, versions
+from sweeper.load.distribution import sha256, versions
+from sweeper.load.generator import OWN_OUTPUT
 from sweeper.load.session import last_words
+from sweeper.locust_side.wire import (
+    JOB,
+    LOCUSTFILE,
+    OPEN_LOCUSTFILE,
+    PROGRAM,
+    Arrivals,
+    RecorderSettings,
+    Role,
+    UserSettings,
+)
 from sweeper.processes import ManagedProcess, spawn, tail
 
-CONTROL = Path(__file__).with_name("remote_worker.py")
 ASK_PERIOD_S = 0.5
 POLL_S = 0.05
 
@@ -47,7 +55,7 @@ class Master:
             line.setsockopt(zmq.LINGER, 0)
             line.setsockopt(zmq.IDENTITY, name.encode())
             line.connect(f"tcp://{self.host}:{self.port}")
-            line.send(msgpack.dumps(("sweeper-job", None, name)))
+            line.send(msgpack.dumps((JOB, None, name)))
             if not line.poll(1000 * ASK_PERIOD_S):
                 return None
             try:
@@ -57,16 +65,18 @@ class Master:
                     f"what listens at {self.host}:{self.port} is no study of sweeper ({error}): give "
                     "--master as the study printed it"
                 ) from error
-        return job if kind == "sweeper-job" and job["id"] is not None else None
+        return job if kind == JOB and job["id"] is not None else None
 
 
 @dataclass(frozen=True)
 class LoadWorker:
-    """One worker. `locustfile` is the very one that the study was given, if any; `say` tells people."""
-
     master: Master
     say: Callable[[str], None]
+    """Tells people, in one sentence."""
     locustfile: Path | None = None
+    """A copy of the one that the study was given; None: it was given none."""
+    max_memory_bytes: int | None = None
+    """That a load may use; None: no limit."""
 
     def work(self) -> None:
         """Until it is interrupted: load after load. UsageError when this worker cannot do what it is told."""
@@ -103,7 +113,7 @@ class LoadWorker:
         with tempfile.TemporaryDirectory(prefix="sweeper-load-") as folder:
             log_path = Path(folder) / "load.log"
             try:
-                environment = _environment(job, Path(folder))
+                environment = _environment(job, Path(folder), self.max_memory_bytes)
                 process = spawn(self._argv(job), env=environment, log_path=log_path)
             except OSError as error:
                 raise LoadError(f"locust could not be started: {error}") from error
@@ -118,23 +128,29 @@ class LoadWorker:
     def _argv(self, job: Mapping[str, Any]) -> list[str]:
         ours = LOCUSTFILE if job["arrivals"] is None else OPEN_LOCUSTFILE
         return [
-            *(sys.executable, "-P", "-m", "locust", "--worker"),
-            *("--locustfile", f"{RECORDER},{CONTROL},{(self.locustfile or ours).absolute()}"),
+            *(sys.executable, "-P", "-m", PROGRAM, *OWN_OUTPUT, *job["locust_options"], "--worker"),
+            *("--locustfile", str((self.locustfile or ours).absolute())),
             *("--master-host", self.master.host),
             *("--master-port", str(self.master.port)),
             *("--exit-code-on-error", "0"),
         ]
 
 
-def _environment(job: Mapping[str, Any], folder: Path) -> dict[str, str]:
-    recorder = {"log_paths": [], "max_duration_s": job["max_duration_s"]}
-    environment = {**os.environ, "SWEEPER_RECORDER": json.dumps(recorder)}
+def _environment(job: Mapping[str, Any], folder: Path, max_memory_bytes: int | None) -> dict[str, str]:
+    recorder = RecorderSettings(
+        log_paths=[],
+        max_duration_s=job["max_duration_s"],
+        role=Role.REMOTE_WORKER,
+        max_answer_bytes=job["max_answer_bytes"],
+        max_memory_bytes=max_memory_bytes,
+    )
+    environment = {**os.environ, **recorder.as_variable()}
     if job["user"] is not None:
         data_path = folder / "data.csv"
         data_path.write_bytes(base64.b64decode(job["data"]))
-        environment["SWEEPER_USER"] = json.dumps({**job["user"], "data_path": str(data_path)})
+        environment |= UserSettings(**{**job["user"], "data_path": str(data_path)}).as_variable()
     if job["arrivals"] is not None:
-        environment["SWEEPER_ARRIVALS"] = json.dumps(job["arrivals"])
+        environment |= Arrivals(**job["arrivals"]).as_variable()
     return environment
 
 

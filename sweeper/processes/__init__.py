@@ -1,6 +1,16 @@
-"""Starting programs whose processes can be ended without a rest, also when sweeper itself is killed."""
+"""Programs that sweeper starts: none outlives it, all of their processes stop, go on and end together.
 
-from sweeper.processes.managed import ManagedProcess, spawn
-from sweeper.processes.tail import tail
+managed_process.py   `spawn`, and sweeper's side of a program under guard
+guard.py             the process in between, a script of its own
+control_group.py     the control groups that a process is in, and what the kernel killed there
+resource_limits.py   CPU and memory limits: control groups of our own
+container.py         what runs in a container that a program has started
+log_tail.py          the end of what a program wrote
+measuring_lock.py    one measurement at a time on a machine
+"""
 
-__all__ = ["ManagedProcess", "spawn", "tail"]
+from sweeper.processes.container import Container, StartsContainer
+from sweeper.processes.log_tail import tail
+from sweeper.processes.managed_process import ManagedProcess, spawn
+
+__all__ = ["Container", "ManagedProcess", "StartsContainer", "spawn", "tail"]

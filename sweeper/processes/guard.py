@@ -15,8 +15,13 @@ stdout what it reports, its stderr the program's log. It
 A parent-death signal alone would not do: it fires when the *thread* that started the program ends, and it
 reaches the program but not its children. It is set as well, for the case that the guard itself is killed.
 
-Input: a line with a number of bytes, these bytes, marshalled {"argv", "env", "cwd", "cpus", "parent"}, and
-later "stop SECONDS" or "kill".
+Where the program starts a container, its engine may have made that a child of somebody else. The guard then
+has container.py end it, before it turns to KILL for what is below itself.
+
+Input: a line with a number of bytes, these bytes, marshalled {"argv", "env", "cwd", "cpus", "groups",
+"parent", "container"}, and later "container ID", "stop SECONDS" or "kill". "container" is {"label", "engine"}
+where the program is known to start one, else None. The guard itself stays outside of the control groups that
+the program runs in, and removes them at the end.
 Output: "started PID", or "failed ERRNO STAGE" and nothing more; "exit STATUS CPU_S RSS_KIB VOLUNTARY
 INVOLUNTARY" when the program itself has ended; "done 0|1" when nothing is left, 1 if that took a KILL.
 """
@@ -28,6 +33,7 @@ import marshal
 import os
 import select
 import signal
+import sys
 import time
 
 TYPE_CHECKING = False
@@ -37,6 +43,7 @@ if TYPE_CHECKING:
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 FIRST_KILL_PERIOD_S, LAST_KILL_PERIOD_S = 0.02, 1.0
+TIDY_S = 3.0  # for an engine's own processes, once their container is gone
 
 
 def main() -> None:
@@ -55,6 +62,7 @@ class Guard:
         self._spec = spec
         self._main_pid = 0
         self._childless = False
+        self._container_id = ""
         self._end_at_s: float | None = None  # when to turn to KILL; None: not told to stop
         self._poller = select.poll()
         self._poller.register(0, select.POLLIN)
@@ -86,12 +94,15 @@ class Guard:
                 self._wait(left_s)
         finally:
             killed = not self._childless
+            self._end_container()
             period_s = FIRST_KILL_PERIOD_S
             while not self._childless:
                 # Again and again: a process may fork between our looking and its dying.
                 self._signal_all(signal.SIGKILL)
                 self._wait(period_s)
                 period_s = min(2 * period_s, LAST_KILL_PERIOD_S)
+        for folder in self._spec["groups"]:
+            remove_group(folder)
         report("done", int(killed))
 
     def _wait(self, timeout_s: float | None) -> None:
@@ -106,7 +117,28 @@ class Guard:
                 self._obey(read_line(descriptor).split())
         self._reap()
 
+    def _end_container(self) -> None:
+        container = self._spec["container"]
+        if container is None and not self._container_id:
+            return
+        import subprocess
+
+        label, engine = ("", ()) if container is None else (container["label"], container["engine"])
+        script = os.path.join(os.path.dirname(__file__), "container.py")  # noqa: PTH118, PTH120
+        argv = [sys.executable, "-I", "-S", script, label, self._container_id, *engine]
+        quiet = subprocess.DEVNULL
+        try:  # noqa: SIM105
+            subprocess.run(argv, env=self._spec["env"], stdin=quiet, stdout=quiet, stderr=quiet, check=False)
+        except OSError:
+            pass  # the rest must end all the same
+        until_s = time.monotonic() + TIDY_S
+        while not self._childless and (left_s := until_s - time.monotonic()) > 0:
+            self._wait(left_s)
+
     def _obey(self, words: list[str]) -> None:
+        if words[:1] == ["container"]:
+            self._container_id = words[1]
+            return
         if not words:
             self._poller.unregister(0)
         self._end_in(float(words[1]) if words[:1] == ["stop"] else 0.0)
@@ -175,6 +207,10 @@ def become_program(spec: dict[str, Any], guard_pid: int, failure_end: int) -> No
         stage = "cwd"
         if spec["cwd"] is not None:
             os.chdir(spec["cwd"])
+        stage = "groups"
+        for folder in spec["groups"]:
+            with open(folder + "/cgroup.procs", "w") as file:  # noqa: PTH123
+                file.write("0")
         stage = "cpus"
         if spec["cpus"] is not None:
             os.sched_setaffinity(0, spec["cpus"])
@@ -184,6 +220,18 @@ def become_program(spec: dict[str, Any], guard_pid: int, failure_end: int) -> No
         os.write(failure_end, f"{error.errno} {stage}".encode())
     finally:
         os._exit(127)
+
+
+def remove_group(folder: str) -> None:
+    """Now and then the kernel takes a moment to see that the last process has gone."""
+    for _ in range(20):
+        try:
+            os.rmdir(folder)  # noqa: PTH106
+            break
+        except FileNotFoundError:
+            break
+        except OSError:
+            time.sleep(0.01)
 
 
 def descendants(root_pid: int) -> list[int]:

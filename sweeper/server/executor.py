@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sweeper.server.counters import ProcessCounters
+from sweeper.server.places import Places
 
 Result = TypeVar("Result")
 
 
 class QueueTimeout(Exception):
-    """No place in the pool or its queue came free within the time."""
+    """No place in the pool or its queue came free within the time: predict.py answers 503."""
 
 
 class PredictionExecutor:
@@ -34,31 +35,38 @@ class PredictionExecutor:
     ) -> None:
         self.workers = workers
         self.queue_depth = queue_depth
-        self.queue_timeout_s = queue_timeout_s
         self._counters = counters
-        self._pending = 0
-        self._waiting: deque[asyncio.Future[bool]] = deque()
-        self._finished: deque[tuple[asyncio.Future[Any], Any, Exception | None]] = deque()
+        self._places = Places(workers + queue_depth, queue_timeout_s)
+        self._finished: deque[tuple[asyncio.Future[Any] | None, Any, Exception | None, bool]] = deque()
         self._wake_up_sent = False
-
         self._pool = ThreadPoolExecutor(workers, initializer=thread_namer("drum-predict"))
 
-    async def run(self, function: Callable[[], Result]) -> Result:
+    async def run(
+        self,
+        function: Callable[[], Result],
+        then: Callable[[Result], Callable[[], None] | None] | None = None,
+    ) -> Result:
         """`function()` in a pool thread. Raises QueueTimeout, or what the function raises.
+
+        `then(result)` may give what the same thread does once the result has been handed over, such as the
+        rest of a stream; until that has ended the request keeps its thread and its place.
 
         When the caller is cancelled, the function is not started any more; one that has been started
         runs to its end and keeps its place until then.
         """
-        if self._pending < self.workers + self.queue_depth:
-            self._set_pending(self._pending + 1)
-        else:
-            await self._wait_for_place()
+        try:
+            admitted = self._places.take() or await self._places.wait()
+        finally:
+            self._counters.set_pending(self._places.taken)
+        if not admitted:
+            self._counters.rejected()
+            raise QueueTimeout
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
         try:
-            self._pool.submit(self._work, loop, future, function)
+            self._pool.submit(self._work, loop, future, function, then)
         except RuntimeError:  # shut down meanwhile
-            self._pass_place_on()
+            self._give_place_back()
             raise
         return await future
 
@@ -66,60 +74,51 @@ class PredictionExecutor:
         """Start nothing any more; what runs may end, and nobody waits for it here."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _wait_for_place(self) -> None:
-        loop = asyncio.get_running_loop()
-        admitted: asyncio.Future[bool] = loop.create_future()
-        self._waiting.append(admitted)
-        timer = loop.call_later(self.queue_timeout_s, self._give_up, admitted)
-        try:
-            got_place = await admitted
-        except asyncio.CancelledError:
-            if admitted.done() and not admitted.cancelled() and admitted.result():
-                self._pass_place_on()
-            raise
-        finally:
-            timer.cancel()
-        if not got_place:
-            raise QueueTimeout
-
-    def _give_up(self, admitted: asyncio.Future[bool]) -> None:
-        if not admitted.done():
-            self._waiting.remove(admitted)
-            self._counters.rejected()
-            admitted.set_result(False)
-
-    def _pass_place_on(self) -> None:
-        """A place is free: the first who still waits has it, or nobody."""
-        while self._waiting:
-            admitted = self._waiting.popleft()
-            if not admitted.done():
-                admitted.set_result(True)
-                return
-        self._set_pending(self._pending - 1)
-
-    def _set_pending(self, pending: int) -> None:
-        self._pending = pending
-        self._counters.set_pending(pending)
+    def _give_place_back(self) -> None:
+        self._places.give_back()
+        self._counters.set_pending(self._places.taken)
 
     def _work(
-        self, loop: asyncio.AbstractEventLoop, future: asyncio.Future[Result], function: Callable[[], Result]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        future: asyncio.Future[Result],
+        function: Callable[[], Result],
+        then: Callable[[Result], Callable[[], None] | None] | None,
     ) -> None:
-        """In a pool thread: do the work, then wake the loop once for all results it has not seen yet."""
+        """In a pool thread: do the work and hand the result over, then the rest and the place."""
         result: Result | None = None
         error: Exception | None = None
+        rest: Callable[[], None] | None = None
         if not future.cancelled():
             self._counters.entered()
             started_ns = time.perf_counter_ns()
             try:
                 result = function()
+                rest = then(result) if then is not None else None
             except StopIteration as caught:  # a future cannot hold one
                 error = RuntimeError(f"a pool thread raised {caught!r}")
             except Exception as caught:
                 error = caught
             except BaseException as caught:  # sys.exit() in a hook must not end the server
                 error = RuntimeError(f"a pool thread raised {caught!r}")
+            if rest is not None:
+                self._hand_over(loop, future, result, None, place_too=False)
+                with contextlib.suppress(BaseException):  # whoever reads the rest is told by itself
+                    rest()
             self._counters.left(time.perf_counter_ns() - started_ns)
-        self._finished.append((future, result, error))
+        self._hand_over(loop, None if rest is not None else future, result, error, place_too=True)
+
+    def _hand_over(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        future: asyncio.Future[Any] | None,
+        result: object,
+        error: Exception | None,
+        *,
+        place_too: bool,
+    ) -> None:
+        """Wake the loop once for all that it has not seen yet."""
+        self._finished.append((future, result, error, place_too))
         if not self._wake_up_sent:
             self._wake_up_sent = True
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
@@ -129,9 +128,10 @@ class PredictionExecutor:
         # Cleared before the queue is emptied: a result that comes in between wakes the loop again.
         self._wake_up_sent = False
         while self._finished:
-            future, result, error = self._finished.popleft()
-            self._pass_place_on()
-            if future.cancelled():
+            future, result, error, place_too = self._finished.popleft()
+            if place_too:
+                self._give_place_back()
+            if future is None or future.cancelled():
                 continue
             if error is None:
                 future.set_result(result)

@@ -22,7 +22,23 @@ from typing import Any
 from sweeper.server.errors import StartError
 
 PREFIX = "MLOPS_RUNTIME_PARAM_"
-OWN_FAMILIES = ("DRUM_FASTAPI_", "DRUM_UVICORN_", "DRUM_DIRECT_ACCESS_")
+OWN_FAMILIES = (
+    "DRUM_FASTAPI_",
+    "DRUM_UVICORN_",
+    "DRUM_DIRECT_ACCESS_",
+    "DRUM_BACKPRESSURE_",
+    "DRUM_MAX_",
+    "DRUM_WEBSERVER_",
+)
+NOT_HERE = (
+    "DRUM_CORS_",
+    "DRUM_SSL_",
+    "DRUM_RATE_LIMIT_",
+    "DRUM_UVICORN_MAX_REQUESTS",
+    "DRUM_GUNICORN_MAX_REQUESTS",
+)
+"""Parts of the plan that this server does without; switched on, they are refused."""
+OFF = ("", "0", "false", "none", "null")
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 DAY_S = 86_400
 Value = int | float | bool | str
@@ -101,7 +117,11 @@ class HttpUrl:
 Kind = Number | Choice | Switch | HttpUrl
 
 KINDS: dict[str, Kind] = {
-    "DRUM_SERVER_TYPE": Choice(("fastapi", "gunicorn", "werkzeug")),
+    "DRUM_SERVER_TYPE": Choice(("fastapi", "uvicorn", "flask", "gunicorn", "werkzeug")),
+    "DRUM_MAX_CONCURRENT_REQUESTS": Number(1, 1_000_000),
+    "DRUM_MAX_QUEUE_DEPTH": Number(1, 1_000_000),
+    "DRUM_BACKPRESSURE_TIMEOUT": Number(0, DAY_S, whole=False),
+    "DRUM_WEBSERVER_BACKLOG": Number(1, 10_000),
     "DRUM_FASTAPI_EXECUTOR_WORKERS": Number(1, 1024),
     "DRUM_FASTAPI_EXECUTOR_QUEUE_DEPTH": Number(0, 1_000_000),
     "DRUM_FASTAPI_EXECUTOR_QUEUE_TIMEOUT": Number(0, DAY_S, whole=False),
@@ -114,11 +134,24 @@ KINDS: dict[str, Kind] = {
     "DRUM_UVICORN_LOG_LEVEL": Choice(("critical", "error", "warning", "info", "debug", "trace")),
     "DRUM_CLIENT_REQUEST_TIMEOUT": Number(0, DAY_S, whole=False),
     "CUSTOM_MODEL_WORKERS": Number(1, 199),
+    "DRUM_GUNICORN_KEEP_ALIVE": Number(0, DAY_S, whole=False),
+    "DRUM_GUNICORN_GRACEFUL_TIMEOUT": Number(0, DAY_S, whole=False),
+    "DRUM_GUNICORN_LOG_LEVEL": Choice(("critical", "error", "warning", "info", "debug", "trace")),
     "DRUM_GUNICORN_WORKER_CLASS": Choice(("sync", "gevent")),
     "DRUM_WORKER_CONNECTIONS": Number(1, 1_000_000),
-    # Ours: where /directAccess/ leads. DRUM takes it from the predictor, which no regression model has.
+    # Ours: of all bodies that the server holds at once, together.
+    "DRUM_FASTAPI_MAX_BODIES_SIZE": Number(1, 1 << 40),
+    # Ours: where /directAccess/ leads. DRUM takes it from the predictor, which few kinds of models have.
     "DRUM_DIRECT_ACCESS_UPSTREAM": HttpUrl(),
 }
+
+
+INSTEAD = {
+    "DRUM_UVICORN_KEEP_ALIVE": "DRUM_GUNICORN_KEEP_ALIVE",
+    "DRUM_UVICORN_GRACEFUL_TIMEOUT": "DRUM_GUNICORN_GRACEFUL_TIMEOUT",
+    "DRUM_UVICORN_LOG_LEVEL": "DRUM_GUNICORN_LOG_LEVEL",
+}
+"""Where the first is not set, the plan takes the second, with a warning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,19 +159,24 @@ class Parameters:
     """Every parameter with its value; None is uvicorn's own default, or "none"."""
 
     executor_workers: int = 4
-    executor_queue_depth: int = 40
+    executor_queue_depth: int = 40  # requests admitted beyond the threads
     executor_queue_timeout_s: float = 30.0
+    max_concurrent_requests: int = 10  # through the first gate at once
+    max_queue_depth: int = 100  # through the first gate, or waiting before it
+    backpressure_timeout_s: float = 30.0  # before the first gate
     max_upload_bytes: int = 104_857_600
+    max_bodies_bytes: int | None = None  # of all that are held at once; None: by the memory there is
     enable_docs: bool = False
+    backlog: int = 2048  # connections that wait to be accepted
     uvicorn_loop: str = "auto"
     uvicorn_keep_alive_s: float = 5.0
     uvicorn_graceful_timeout_s: float | None = None
     uvicorn_limit_concurrency: int | None = None
     uvicorn_log_level: str = "info"
-    client_request_timeout_s: float = 120.0
-    """0 is no limit, as in DRUM."""
+    client_request_timeout_s: float = 120.0  # 0 is no limit, as in DRUM
     processes: int = 1
     direct_access_upstream: str | None = None
+    warnings: tuple[str, ...] = ()  # for the log
 
 
 def read_parameters(environ: Mapping[str, str], workers: int | None = None) -> Parameters:
@@ -148,11 +186,16 @@ def read_parameters(environ: Mapping[str, str], workers: int | None = None) -> P
     """
     refuse_unknown(environ)
     given: dict[str, Any] = {name: read_one(name, kind, environ) for name, kind in KINDS.items()}
-    if given["DRUM_SERVER_TYPE"] not in (None, "fastapi"):
+    if given["DRUM_SERVER_TYPE"] not in (None, "fastapi", "uvicorn"):
         raise StartError(
             f"DRUM_SERVER_TYPE is {given['DRUM_SERVER_TYPE']!r}, but this is the fastapi server; "
             "leave it out or set it to fastapi (the others are served by `drum server`)."
         )
+    warnings = []
+    for name, other in INSTEAD.items():
+        if given[name] is None and given[other] is not None:
+            given[name] = given[other]
+            warnings.append(f"{other} is taken for {name}, which is not set.")
 
     def value(name: str, default: Any) -> Any:
         return default if given[name] is None else given[name]
@@ -166,8 +209,13 @@ def read_parameters(environ: Mapping[str, str], workers: int | None = None) -> P
         executor_workers=workers,
         executor_queue_depth=value("DRUM_FASTAPI_EXECUTOR_QUEUE_DEPTH", 10 * workers),
         executor_queue_timeout_s=value("DRUM_FASTAPI_EXECUTOR_QUEUE_TIMEOUT", 30.0),
+        max_concurrent_requests=value("DRUM_MAX_CONCURRENT_REQUESTS", 10),
+        max_queue_depth=value("DRUM_MAX_QUEUE_DEPTH", 100),
+        backpressure_timeout_s=value("DRUM_BACKPRESSURE_TIMEOUT", 30.0),
         max_upload_bytes=value("DRUM_FASTAPI_MAX_UPLOAD_SIZE", 104_857_600),
+        max_bodies_bytes=given["DRUM_FASTAPI_MAX_BODIES_SIZE"],
         enable_docs=value("DRUM_FASTAPI_ENABLE_DOCS", False),
+        backlog=value("DRUM_WEBSERVER_BACKLOG", 2048),
         uvicorn_loop=value("DRUM_UVICORN_LOOP", "auto"),
         uvicorn_keep_alive_s=value("DRUM_UVICORN_KEEP_ALIVE", 5.0),
         uvicorn_graceful_timeout_s=given["DRUM_UVICORN_GRACEFUL_TIMEOUT"],
@@ -176,17 +224,35 @@ def read_parameters(environ: Mapping[str, str], workers: int | None = None) -> P
         client_request_timeout_s=value("DRUM_CLIENT_REQUEST_TIMEOUT", 120.0),
         processes=processes,
         direct_access_upstream=given["DRUM_DIRECT_ACCESS_UPSTREAM"],
+        warnings=tuple(warnings),
     )
 
 
 def refuse_unknown(environ: Mapping[str, str]) -> None:
-    """A misspelt parameter of the families only this server reads would silently do nothing."""
-    for variable in environ:
+    """A misspelt parameter of the families only this server reads would silently do nothing; so would one
+    that the plan has and this server has not."""
+    for variable, text in environ.items():
         name = variable.removeprefix(PREFIX)
-        if name.startswith(OWN_FAMILIES) and name not in KINDS:
+        if name in KINDS:
+            continue
+        if name.startswith(NOT_HERE):
+            if payload_text(text).lower() not in OFF:
+                raise StartError(
+                    f"{variable} is {text!r}, but this server has nothing of the kind; leave it out."
+                )
+        elif name.startswith(OWN_FAMILIES):
             close = get_close_matches(name, KINDS, n=1)
             hint = f"did you mean {close[0]}?" if close else "known are " + ", ".join(KINDS) + "."
             raise StartError(f"{variable} is not a runtime parameter of this server; {hint}")
+
+
+def payload_text(text: str) -> str:
+    """The value in DRUM's JSON form, or the text itself."""
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return text.strip()
+    return str(document.get("payload", "")) if isinstance(document, dict) else str(document)
 
 
 def read_one(name: str, kind: Kind, environ: Mapping[str, str]) -> Value | None:

@@ -1,108 +1,119 @@
-"""The prediction routes, from the event loop's side: read the body, hand over to the pool, answer.
-
-A bare ASGI application: FastAPI's way into a handler costs more CPU than everything here together,
-and for a light model that is several per cent of the whole request.
-"""
+"""The routes that need a thread of the pool: read a request, hand it to DRUM there, send the answer."""
 
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
-import math
-from typing import TYPE_CHECKING
 
-from pydantic_core import to_json
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
 
-from sweeper.server.errors import RequestError
+from sweeper.server import wsgi
+from sweeper.server.bodies import Body, NoRoom
 from sweeper.server.executor import QueueTimeout
 from sweeper.server.service import Service
+from sweeper.server.stream import Stream, StreamedAnswer
 
-if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
-
-Headers = list[tuple[bytes, bytes]]
-PREDICTION_PATHS = ("/predict/", "/predictions/", "/invocations")
-LOADING = "ERROR: The model is still being loaded."
-
+PREDICTION_PATHS = (
+    "/predict/",
+    "/predictions/",
+    "/invocations",
+    "/transform/",
+    "/predictUnstructured/",
+    "/predictionsUnstructured/",
+    "/chat/completions",
+    "/v1/chat/completions",
+)
+OVERLOADED = {
+    "message": "Server overloaded. Please retry later.",
+    "error": "SERVICE_UNAVAILABLE",
+    "retry_after": 5,
+}
 log = logging.getLogger("sweeper.server")
 
 
-class Disconnected(Exception):
-    """The client went away before its request was complete."""
+class TooLarge(Exception):
+    """The body is beyond DRUM_FASTAPI_MAX_UPLOAD_SIZE."""
 
 
-class PredictionEndpoint:
-    """POST /predict/ and its synonyms."""
+class PoolEndpoint:
+    """Any request that DRUM answers in a thread of the pool. `path` None: the request's own."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, path: str | None = None) -> None:
         self._service = service
+        self._path = path
         self._limit_bytes = service.parameters.max_upload_bytes
         self._timeout_s = service.parameters.client_request_timeout_s or None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers: Headers = []
+    async def answer(self, request: Request) -> Response:
         try:
             async with asyncio.timeout(self._timeout_s):
-                status, body = 200, await self._predictions(scope, receive)
-        except Disconnected:
-            return
+                with self._service.bodies.another() as held:
+                    body = await self._read(request, held)
+                    return await self._answer(request, body)
+        except TooLarge:
+            text = f"Request body too large. Maximum size: {self._limit_bytes} bytes"
+            return JSONResponse({"message": text}, status_code=413)
+        except QueueTimeout:
+            return JSONResponse(OVERLOADED, status_code=503, headers={"Retry-After": "5"})
+        except NoRoom:  # nor is what is left of the body waited for
+            closed = {"Retry-After": "5", "Connection": "close"}
+            return JSONResponse(OVERLOADED, status_code=503, headers=closed)
+        except TimeoutError:
+            text = f"Request timeout after {self._timeout_s:.1f}s"
+            found = {"message": text, "request_id": request.state.request_id}
+            # What is left of a slow body is not waited for.
+            return JSONResponse(found, status_code=504, headers={"Connection": "close"})
+        except ClientDisconnect:
+            return Response(status_code=499)  # nobody reads it
         except Exception as error:
-            refusal = self._refusal(error)
-            status, body = refusal.status, message(refusal.message)
-            if refusal.retry_after_s is not None:
-                headers.append((b"retry-after", b"%d" % refusal.retry_after_s))
-            if status == 504:  # what is left of a slow body is not waited for
-                headers.append((b"connection", b"close"))
-        headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+            log.exception("DRUM's application raised")
+            return JSONResponse({"message": f"ERROR: {error}"}, status_code=500)
 
-    def _refusal(self, error: Exception) -> RequestError:
-        if isinstance(error, RequestError):
-            return error
-        if isinstance(error, QueueTimeout):
-            wait_s = self._service.parameters.executor_queue_timeout_s
-            text = f"ERROR: No place in the prediction queue came free within {wait_s:g} s."
-            return RequestError(503, text, retry_after_s=max(1, math.ceil(wait_s)))
-        if isinstance(error, TimeoutError):
-            return RequestError(504, f"ERROR: The request took longer than {self._timeout_s:g} s.")
-        log.exception("A prediction failed outside the model.")
-        return RequestError(500, f"ERROR: {error!r}")
-
-    async def _predictions(self, scope: Scope, receive: Receive) -> bytes:
-        model = self._service.model
-        if model is None:
-            raise RequestError(503, LOADING, retry_after_s=1)
-        content_type, length = "", 0
-        for name, value in scope["headers"]:
-            if name == b"content-type":
-                content_type = value.decode("latin-1")
-            elif name == b"content-length":
-                length = int(value)
-        if length > self._limit_bytes:
-            raise self._too_large()
-        body = await self._read(receive)
-        return await self._service.executor.run(functools.partial(model.answer, content_type, body))
-
-    async def _read(self, receive: Receive) -> bytes:
+    async def _read(self, request: Request, held: Body) -> bytes:
+        if int(request.headers.get("content-length") or 0) > self._limit_bytes:
+            raise TooLarge
         chunks: list[bytes] = []
         size = 0
-        while True:
-            event = await receive()
-            if event["type"] == "http.disconnect":
-                raise Disconnected
-            chunk = event["body"]
+        async for chunk in request.stream():
             size += len(chunk)
             if size > self._limit_bytes:
-                raise self._too_large()
+                raise TooLarge
+            held.add(len(chunk))
             chunks.append(chunk)
-            if not event["more_body"]:
-                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    def _too_large(self) -> RequestError:
-        return RequestError(413, f"ERROR: The request is larger than {self._limit_bytes} bytes.")
+    async def _answer(self, request: Request, body: bytes) -> Response:
+        drum = self._service.drum
+        assert drum is not None, "the port opens when the model is loaded"
+        asked = asked_of(request, body, self._path)
+        stream = Stream(asyncio.get_running_loop())
+        try:
+            answer = await self._service.executor.run(lambda: wsgi.call(drum.wsgi, asked), stream.pump_of)
+        except BaseException:
+            stream.abandon()  # a thread that goes on has nobody to make it for
+            raise
+        return answered(answer) if answer.rest is None else StreamedAnswer(answer, stream)
 
 
-def message(text: str) -> bytes:
-    return b'{"message":' + to_json(text) + b"}"
+def asked_of(request: Request, body: bytes, path: str | None = None) -> wsgi.Request:
+    scope = request.scope
+    raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
+    return wsgi.Request(
+        method=request.method,
+        raw_path=path or raw_path.decode("latin-1").partition("?")[0],
+        query=scope["query_string"].decode("latin-1"),
+        scheme=scope["scheme"],
+        http_version=scope["http_version"],
+        headers=scope["headers"],
+        body=body,
+        server=tuple(scope.get("server") or ("127.0.0.1", 0)),
+        client=scope.get("client"),
+        request_id=request.state.request_id,
+    )
+
+
+def answered(answer: wsgi.Answer) -> Response:
+    response = Response(answer.body, answer.status)
+    response.raw_headers = answer.headers
+    return response

@@ -1,8 +1,4 @@
-"""One server process: uvicorn on a bound socket, the model loaded beside it, a graceful end.
-
-The server listens before the model is loaded, and says so (`/livez` 200, `/readyz` 503). A model that
-cannot be loaded ends the process with exit code 2.
-"""
+"""The server's processes: uvicorn on a bound socket in each, and a parent that looks after several."""
 
 from __future__ import annotations
 
@@ -12,15 +8,20 @@ import os
 import signal
 import socket
 import sys
-import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 import uvicorn
 from uvicorn.config import LOG_LEVELS, LOGGING_CONFIG
 
 from sweeper.server.app import build_app
+from sweeper.server.connections import Connection
+from sweeper.server.counters import Counters
 from sweeper.server.errors import StartError
-from sweeper.server.listening import listen, location
-from sweeper.server.routes import DRUM_VERSION
+from sweeper.server.listening import listen, location, try_bind
+from sweeper.server.parameters import Parameters
 from sweeper.server.service import Service
 
 LOG_CONFIG = {
@@ -28,14 +29,19 @@ LOG_CONFIG = {
     "loggers": {
         **LOGGING_CONFIG["loggers"],
         "sweeper.server": {"handlers": ["default"], "level": "INFO", "propagate": False},
-        "python_multipart": {"level": "CRITICAL"},  # says on stderr what the 422 says to the client
     },
 }
 log = logging.getLogger("sweeper.server")
 
 
 def serve(service: Service, bound: socket.socket) -> int:
-    """Until SIGTERM or SIGINT; the process's exit code. Raises StartError when the model cannot be loaded."""
+    """Until SIGTERM or SIGINT; the process's exit code. Raises StartError when the model cannot be loaded.
+
+    The port opens when the model is loaded.
+    """
+    service.load()
+    assert service.drum is not None
+    gc.freeze()  # frameworks are hundreds of thousands of objects that no collection needs to visit
     server = uvicorn.Server(uvicorn_config(service))
 
     def stop(number: int, frame: object) -> None:
@@ -45,17 +51,21 @@ def serve(service: Service, bound: socket.socket) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     listen(bound, server.config.backlog)
-    loader = Loader(service, server, location(bound))
-    set_log_level(service, at_least=logging.WARNING)  # a failed load prints its sentence and nothing else
-    loader.start()
+    for name in ("sweeper.server", "uvicorn.error"):
+        logging.getLogger(name).setLevel(LOG_LEVELS[service.parameters.uvicorn_log_level])
+    for warning in service.parameters.warnings:
+        log.warning(warning)
+    log.info(
+        "Serving %s on %s with %d prediction threads",
+        service.code_dir, location(bound), service.executor.workers,
+    )  # fmt: skip
     server.run(sockets=[bound])
-    if loader.error is not None:
-        raise StartError(loader.error)
     service.executor.shut_down()
     sys.stderr.flush()
-    if loader.is_alive() or service.counters.of_process(service.process_index).get("running"):
+    if service.counters.of_process(service.process_index).get("running"):
         # Nothing can stop a thread in the middle of a model; what it would still do, nobody waits for.
         os._exit(0)
+    service.drum.close()
     return 0
 
 
@@ -64,13 +74,13 @@ def uvicorn_config(service: Service) -> uvicorn.Config:
     return uvicorn.Config(
         build_app(service),
         loop=parameters.uvicorn_loop,
-        http="httptools",
+        http=Connection,
         ws="none",
         lifespan="off",
         interface="asgi3",
         access_log=False,
         server_header=False,
-        headers=[("X-Drum-Version", DRUM_VERSION)],
+        backlog=parameters.backlog,
         log_config=LOG_CONFIG,
         log_level=parameters.uvicorn_log_level,
         timeout_keep_alive=parameters.uvicorn_keep_alive_s,  # type: ignore[arg-type]
@@ -79,44 +89,97 @@ def uvicorn_config(service: Service) -> uvicorn.Config:
     )
 
 
-def set_log_level(service: Service, at_least: int = 0) -> None:
-    level = LOG_LEVELS[service.parameters.uvicorn_log_level]
-    if level == logging.INFO:
-        level = max(level, at_least)
-    for name in ("sweeper.server", "uvicorn.error"):
-        logging.getLogger(name).setLevel(level)
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+WRONG_USE = 2
 
 
-class Loader(threading.Thread):
-    """Loads the model beside the event loop; stops the server when that fails."""
+def supervise(
+    parameters: Parameters, code_dir: Path, drum_options: Sequence[str], bound: socket.socket
+) -> int:
+    """Until SIGTERM or SIGINT, or until a process cannot load the model; the exit code.
 
-    def __init__(self, service: Service, server: uvicorn.Server, url: str) -> None:
-        super().__init__(name="drum-load", daemon=True)
-        self.error: str | None = None
-        self._service = service
-        self._server = server
-        self._url = url
+    `bound` holds the port, with SO_REUSEPORT, and never listens. Raises StartError when the model cannot be
+    loaded.
+    """
+    return Supervisor(parameters, code_dir, drum_options, bound).run()
 
-    def run(self) -> None:
+
+class Supervisor:
+    """The parent. Signals only set a flag and wake `waitpid`."""
+
+    def __init__(
+        self, parameters: Parameters, code_dir: Path, drum_options: Sequence[str], bound: socket.socket
+    ) -> None:
+        self._parameters = parameters
+        self._drum_options = drum_options
+        self._code_dir = code_dir
+        self._bound = bound
+        self._counters = Counters(parameters.processes)
+        self._indices: dict[int, int] = {}
+        self._stopping = False
+        self._reasons, self._tell = os.pipe()
+
+    def run(self) -> int:
+        for number in STOP_SIGNALS:
+            signal.signal(number, self._stop)
+        for index in range(self._parameters.processes):
+            self._start(index)
+        failed = False
+        while self._indices:
+            pid, status = os.waitpid(-1, 0)
+            index = self._indices.pop(pid)
+            code = os.waitstatus_to_exitcode(status)
+            if self._stopping or failed:
+                continue
+            if code == WRONG_USE:
+                failed = True
+                self._signal_all(signal.SIGTERM)
+            else:
+                sys.stderr.write(f"Server process {index} ended ({code}); it is started again.\n")
+                self._counters.clear(index)
+                self._start(index)
+        if failed:
+            raise StartError(os.read(self._reasons, 65536).decode().splitlines()[0])
+        return 0
+
+    def _start(self, index: int) -> None:
+        # A signal between fork and bookkeeping would miss the new process: hold it back for that moment.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        if not self._stopping:  # one that came just before was not told to this process
+            pid = os.fork()
+            if pid == 0:
+                self._become_server(index)
+            self._indices[pid] = index
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+
+    def _become_server(self, index: int) -> NoReturn:
+        code = 1
         try:
-            from sweeper.server.loading import load
-
-            model = load(self._service.code_dir)
-        except StartError as error:
-            self._fail(str(error))
-        except BaseException as error:
-            self._fail(f"The model in {self._service.code_dir.path} cannot be loaded: {error!r}.")
-        else:
-            gc.freeze()  # frameworks are hundreds of thousands of objects that no collection needs to visit
-            self._service.serve(model)
-            set_log_level(self._service)
-            log.info(
-                "Serving %s on %s with %d prediction threads",
-                self._service.code_dir.path,
-                self._url,
-                self._service.executor.workers,
+            for number in STOP_SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+            address = self._bound.getsockname()
+            host, port = address[:2]
+            own = try_bind(address, self._bound.family, host, port, reuse_port=True)
+            self._bound.close()
+            code = serve(
+                Service(self._parameters, self._code_dir, self._drum_options, self._counters, index), own
             )
+        except StartError as error:
+            os.write(self._tell, f"{error}\n".encode())
+            code = WRONG_USE
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
 
-    def _fail(self, reason: str) -> None:
-        self.error = reason
-        self._server.should_exit = True
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self._stopping = True
+        # Ctrl-C reaches the processes by itself; a second SIGINT would make them drop what they answer.
+        self._signal_all(signal.SIGTERM)
+
+    def _signal_all(self, number: int) -> None:
+        for pid in self._indices:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                continue

@@ -1,84 +1,170 @@
-"""The routes that tell about the server; none of them touches the pool."""
+"""The routes that need no thread of the pool: what tells about the server, and `/directAccess/{path}`."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import replace
+from http.cookiejar import DefaultCookiePolicy
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from sweeper.server.errors import StartError
+from sweeper.server import wsgi
+from sweeper.server.bodies import Body, NoRoom
 from sweeper.server.executor import thread_namer
-from sweeper.server.predict import LOADING
+from sweeper.server.predict import answered, asked_of
 from sweeper.server.service import Service
-from sweeper.server.stats import ResourceMonitor, executor_info, time_info
+from sweeper.server.stats import executor_info, gate_info, time_info
+from sweeper.server.stream import CutOffWithItsSource
 
-OK = {"message": "OK"}
-DRUM_VERSION = "1.18.1+sweeper"
-"""The DRUM release whose answers this server gives, and that it is not DRUM itself."""
+PINGS = ("/", "/ping", "/ping/")
+PROBES = ("/livez", "/readyz", "/startupz")
+FROM_DRUM = ("/health/", "/capabilities/", "/info/", "/stats/")
+INFORMATION = (*PINGS, *PROBES, *FROM_DRUM)
+NOT_READY = "another process of this server has not loaded the model yet"
 
 
-def information_routes(service: Service, metadata: object) -> APIRouter:
-    """`metadata` is what model-metadata.yaml holds, None without one."""
+def information_routes(service: Service, prefix: str) -> APIRouter:
+    """What tells about the server. DRUM's own pages are asked in one thread beside the pool."""
     router = APIRouter()
-    monitor = ResourceMonitor(service.counters.processes)
-    # psutil reads many files; one thread of its own keeps that off the loop and out of the pool.
-    side_thread = ThreadPoolExecutor(1, initializer=thread_namer("drum-stats"))
+    side_thread = ThreadPoolExecutor(1, initializer=thread_namer("drum-info"))
 
-    async def readiness() -> JSONResponse:
+    async def from_drum(request: Request, path: str) -> wsgi.Answer:
+        assert service.drum is not None, "the port opens when the model is loaded"
+        # A HEAD has no body to look into; uvicorn takes it away by itself.
+        asked, application = replace(asked_of(request, b"", prefix + path), method="GET"), service.drum.wsgi
+        return await asyncio.get_running_loop().run_in_executor(
+            side_thread, lambda: wsgi.call(application, asked)
+        )
+
+    async def ping(request: Request) -> JSONResponse:
+        return JSONResponse({"message": "OK"})
+
+    async def live(request: Request) -> JSONResponse:
+        return JSONResponse({"status": "alive"})
+
+    async def ready(request: Request) -> JSONResponse:
         if service.ready:
-            return JSONResponse(OK)
-        return JSONResponse({"message": LOADING}, status_code=503, headers={"Retry-After": "1"})
+            return JSONResponse({"status": "ready"})
+        return JSONResponse({"status": "not ready", "reason": NOT_READY}, status_code=503)
 
-    async def liveness() -> JSONResponse:
-        return JSONResponse(OK)
+    async def health(request: Request) -> Response:
+        return answered(await from_drum(request, "/health/"))
 
-    async def capabilities() -> JSONResponse:
-        return JSONResponse(
-            {"supported_payload_formats": {"csv": None}, "supported_methods": {"chat": False}}
-        )
+    async def capabilities(request: Request) -> Response:
+        return answered(await from_drum(request, "/capabilities/"))
 
-    async def info() -> JSONResponse:
-        return JSONResponse(
-            {
-                "codeDir": str(service.code_dir.path),
-                "drumServer": "fastapi",
-                "drumVersion": DRUM_VERSION,
-                "language": "python",
-                "modelMetadata": metadata,
-                "predictor": service.model.predictor if service.model else None,
-                "targetType": "regression",
-            }
-        )
+    async def info(request: Request) -> Response:
+        return with_ours(await from_drum(request, "/info/"), {"drumServer": "fastapi"})
 
-    async def stats() -> JSONResponse:
-        loop = asyncio.get_running_loop()
-        resources = await loop.run_in_executor(side_thread, monitor.collect)
-        return JSONResponse({**resources, "time_info": time_info(service.counters), **executor_info(service)})
+    async def stats(request: Request) -> Response:
+        answer = await from_drum(request, "/stats/")
+        times = {"time_info": time_info(service.counters)}
+        return with_ours(answer, {**times, **executor_info(service), **gate_info(service.gate)})
 
-    for path in ("/", "/ping", "/ping/", "/readyz", "/health/"):
-        router.add_api_route(path, readiness, methods=["GET"], name=path)
-    router.add_api_route("/livez", liveness, methods=["GET"])
-    router.add_api_route("/capabilities/", capabilities, methods=["GET"])
-    router.add_api_route("/info/", info, methods=["GET"])
-    router.add_api_route("/stats/", stats, methods=["GET"])
+    pages: dict[str, Callable[[Request], Awaitable[Response]]] = {
+        **dict.fromkeys(PINGS, ping),
+        "/livez": live,
+        "/readyz": ready,
+        "/startupz": ready,
+        "/health/": health,
+        "/capabilities/": capabilities,
+        "/info/": info,
+        "/stats/": stats,
+    }
+    assert list(pages) == list(INFORMATION)
+    for path, page in pages.items():
+        router.add_api_route(path, page, methods=["GET"], name=path)
+        router.add_api_route(path, page, methods=["HEAD"], include_in_schema=False)
     return router
 
 
-def read_metadata(service: Service) -> Any:
-    """model-metadata.yaml as JSON can hold it, None without one. Raises StartError when it is not YAML."""
-    file = service.code_dir.metadata
-    if file is None:
-        return None
-    import yaml
-    from pydantic_core import to_jsonable_python
+def with_ours(answer: wsgi.Answer, ours: Mapping[str, object]) -> Response:
+    """DRUM's JSON with some fields that are ours."""
+    document = {**json.loads(answer.body), **ours}
+    answer.body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    length = (b"content-length", b"%d" % len(answer.body))
+    answer.headers = [*(each for each in answer.headers if each[0] != length[0]), length]
+    return answered(answer)
 
+
+NOT_PASSED_ON = wsgi.HOP_BY_HOP | {"content-length", "host"}
+"""The HTTP client sets the last two itself."""
+METHODS = ["GET", "POST", "PUT"]
+
+
+def direct_access_routes(service: Service) -> APIRouter:
+    """To DRUM_DIRECT_ACCESS_UPSTREAM; without it DRUM's application answers."""
+    import httpx  # 0.1 s, and rarely needed
+
+    router = APIRouter()
+
+    parameters = service.parameters
+    upstream = parameters.direct_access_upstream
+    client = httpx.AsyncClient(
+        timeout=parameters.client_request_timeout_s or None,
+        # As many as there are callers: httpx's own limit of 100 would be a queue that nobody sees.
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
+        follow_redirects=False,
+    )
+    client.headers.clear()  # what the caller did not send, the upstream does not get
+    # One caller's cookies must not be kept, and sent with the next one's request.
+    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    limit_bytes = parameters.max_upload_bytes
+
+    async def forward(path: str, request: Request) -> Response:
+        with service.bodies.another() as held:
+            return await forward_whole(request, held)
+
+    async def forward_whole(request: Request, held: Body) -> Response:
+        body = bytearray()
+        try:
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limit_bytes:
+                    return refusal(413, f"ERROR: The request is larger than {limit_bytes} bytes.")
+                held.add(len(chunk))
+        except NoRoom:
+            return refusal(503, "ERROR: The server holds too many large requests at once; retry later.")
+        raw_path: bytes = request.scope["raw_path"]
+        target = raw_path.decode("ascii").partition("/directAccess/")[2].rstrip("/")
+        query = request.scope["query_string"].decode("ascii")
+        outgoing = client.build_request(
+            request.method,
+            f"{upstream}/{target}" + (f"?{query}" if query else ""),
+            headers=[(name, value) for name, value in request.headers.items() if name not in NOT_PASSED_ON],
+            content=bytes(body),
+        )
+        try:
+            answer = await client.send(outgoing, stream=True)
+        except httpx.TimeoutException:
+            return refusal(504, f"ERROR: The upstream {upstream} did not answer in time.")
+        except httpx.HTTPError as error:
+            return refusal(502, f"ERROR: The upstream {upstream} cannot be reached: {error}.")
+        response = CutOffWithItsSource(raw_body(answer), status_code=answer.status_code)
+        for name, value in answer.headers.multi_items():
+            if name not in NOT_PASSED_ON:
+                response.headers.append(name, value)
+        return response
+
+    router.add_api_route("/directAccess/{path:path}", forward, methods=METHODS)
+    return router
+
+
+async def raw_body(answer: object) -> AsyncIterator[bytes]:
+    """The upstream's bytes as they come, still compressed where it compressed them."""
+    import httpx
+
+    assert isinstance(answer, httpx.Response)
     try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8"))
-        # YAML has dates, bytes and NaN, which JSON has not.
-        return to_jsonable_python(document, bytes_mode="base64", inf_nan_mode="null")
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise StartError(f"{file} is not valid YAML: {reason}.") from None
+        async for chunk in answer.aiter_raw():
+            yield chunk
+    finally:
+        await answer.aclose()
+
+
+def refusal(status: int, text: str) -> JSONResponse:
+    return JSONResponse({"message": text}, status_code=status)

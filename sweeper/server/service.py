@@ -2,42 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweeper.server.code_dir import CodeDir
+from sweeper.server.bodies import Bodies, room_bytes
 from sweeper.server.counters import Counters
 from sweeper.server.executor import PredictionExecutor
+from sweeper.server.gate import Gate
 from sweeper.server.parameters import Parameters
 
 if TYPE_CHECKING:
-    from sweeper.server.model import Model
+    from sweeper.server.drum import Drum
 
 
 @dataclass(slots=True)
 class Service:
-    """`model` is None until it is loaded."""
+    """`drum` is None until the model is loaded."""
 
     parameters: Parameters
-    code_dir: CodeDir
+    code_dir: Path
+    drum_options: Sequence[str]  # those of `drum server`, --code-dir and --address among them
     counters: Counters = field(default_factory=Counters)
     process_index: int = 0
-    model: Model | None = None
+    drum: Drum | None = None
     executor: PredictionExecutor = field(init=False)
+    gate: Gate = field(init=False)
+    bodies: Bodies = field(init=False)
 
     def __post_init__(self) -> None:
+        parameters = self.parameters
         self.executor = PredictionExecutor(
-            self.parameters.executor_workers,
-            self.parameters.executor_queue_depth,
-            self.parameters.executor_queue_timeout_s,
+            parameters.executor_workers,
+            parameters.executor_queue_depth,
+            parameters.executor_queue_timeout_s,
             self.counters.of_process(self.process_index),
         )
+        self.gate = Gate(
+            parameters.max_concurrent_requests, parameters.max_queue_depth, parameters.backpressure_timeout_s
+        )
+        self.bodies = Bodies(
+            parameters.max_bodies_bytes or room_bytes(parameters.processes, parameters.max_upload_bytes)
+        )
 
-    def serve(self, model: Model) -> None:
-        self.model = model
+    def load(self) -> None:
+        """Slow. Raises StartError."""
+        from sweeper.server.drum import load
+
+        self.drum = load(self.drum_options)
         self.counters.of_process(self.process_index).set("loaded", 1)
 
     @property
     def ready(self) -> bool:
         """The model is loaded, and was so once in every other server process."""
-        return self.model is not None and self.counters.all_loaded
+        return self.drum is not None and self.counters.all_loaded

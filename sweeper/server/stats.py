@@ -1,89 +1,10 @@
-"""What `/stats/` says: memory and CPU as DRUM does, in its units, and the pool's counters."""
+"""What `/stats/` says of the pool and the gate, besides what DRUM says of the process."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
 from sweeper.server.counters import Counters
+from sweeper.server.gate import Gate
 from sweeper.server.service import Service
-
-if TYPE_CHECKING:
-    import psutil
-
-MEBIBYTE = 1024.0 * 1024.0
-CGROUP_FILES = {  # of version 2, of version 1
-    "container_limit": ("memory.max", "memory/memory.limit_in_bytes"),
-    "container_max_used": ("memory.peak", "memory/memory.max_usage_in_bytes"),
-    "container_used": ("memory.current", "memory/memory.usage_in_bytes"),
-}
-
-
-class ResourceMonitor:
-    """Keeps the psutil objects, since `cpu_percent` is the share of a core since the last call. Blocking."""
-
-    def __init__(self, processes: int) -> None:
-        self._processes = processes
-        self._known: dict[int, psutil.Process] = {}
-
-    def collect(self) -> dict[str, object]:
-        """`mem_info` in MiB, and `drum_info` with one entry for each process of the server."""
-        import psutil
-
-        infos: list[dict[str, Any]] = []
-        for pid in self._pids():
-            try:
-                process = self._known.setdefault(pid, psutil.Process(pid))
-                infos.append(
-                    {
-                        "pid": pid,
-                        "cmdline": process.cmdline(),
-                        "mem": process.memory_info().rss / MEBIBYTE,
-                        "cpu_percent": process.cpu_percent(),
-                    }
-                )
-            except psutil.Error:  # ended meanwhile
-                self._known.pop(pid, None)
-        memory = psutil.virtual_memory()
-        return {
-            "mem_info": {
-                "total": memory.total / MEBIBYTE,
-                "avail": memory.available / MEBIBYTE,
-                "free": memory.free / MEBIBYTE,
-                "drum_rss": sum(float(info["mem"]) for info in infos),
-                **container_memory(memory.total),
-            },
-            "drum_info": infos,
-        }
-
-    def _pids(self) -> list[int]:
-        import psutil
-
-        if self._processes == 1:
-            return [os.getpid()]
-        parent = psutil.Process(os.getppid())
-        return [parent.pid, *(child.pid for child in parent.children())]
-
-
-def container_memory(total_bytes: int) -> dict[str, float | None]:
-    """The control group's memory; None where the kernel has no such file or sets no limit."""
-    found: dict[str, float | None] = {}
-    for name, files in CGROUP_FILES.items():
-        value = first_number(files)
-        # Version 1 writes "no limit" as a number larger than any memory.
-        unlimited = name == "container_limit" and value is not None and value > total_bytes
-        found[name] = None if value is None or unlimited else value / MEBIBYTE
-    return found
-
-
-def first_number(files: tuple[str, ...]) -> int | None:
-    for file in files:
-        try:
-            return int(Path("/sys/fs/cgroup", file).read_text())
-        except (OSError, ValueError):
-            continue
-    return None
 
 
 def executor_info(service: Service) -> dict[str, int]:
@@ -116,4 +37,16 @@ def time_info(counters: Counters) -> dict[str, dict[str, float | None]]:
             "min": shortest_ns / 1e9,
             "total": total_s,
         }
+    }
+
+
+def gate_info(gate: Gate) -> dict[str, float]:
+    """The first gate, of this process only."""
+    return {
+        "backpressure_accepted": gate.accepted,
+        "backpressure_rejected": gate.rejected,
+        "backpressure_queue_depth": gate.waiting,
+        "backpressure_peak_queue_depth": gate.peak,
+        "backpressure_avg_wait_ms": round(gate.mean_wait_ms, 3),
+        "backpressure_max_concurrent": gate.most,
     }

@@ -11,48 +11,43 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sweeper.records import BlockKey, Configuration, FloatArray
+from sweeper.records.configuration import Configuration
+from sweeper.records.run import BlockKey, FloatArray
 
 SINGULAR = 1e-9  # singular values below this share of the largest are zero but for rounding
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One valid run: the log of the metric, in the direction where more is better."""
+    """One valid run."""
 
     configuration: Configuration
     block: BlockKey
-    value: float
-    covariates: tuple[float, ...] = ()
+    value: float  # log of the metric, more is better
+    covariates: tuple[float, ...] = ()  # of the run; as many in every one
 
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """Estimate of effect(other) - effect(this), and its standard error (inf when not estimable)."""
+    """Estimate of effect(other) - effect(this)."""
 
     estimate: float
-    standard_error: float
+    standard_error: float  # inf: not estimable
 
 
 @dataclass(frozen=True, slots=True)
 class BlockModel:
-    """Least-squares fit. `residual_deviation` is None with no degree of freedom left.
-
-    `effects` has shape (k,) in the order of `configurations`; `unscaled` (k, k) is their part of the
-    pseudo-inverse of X'X, `estimable` (k, k) says which pairs share a chain of blocks. `slopes` are
-    the covariates' coefficients, `slope_errors` their standard errors (inf where not estimable), `means` the
-    plain means of each configuration's values.
-    """
+    """Least-squares fit over k configurations."""
 
     configurations: tuple[Configuration, ...]
-    effects: FloatArray
-    unscaled: FloatArray
-    estimable: FloatArray
-    residual_deviation: float | None
+    effects: FloatArray  # (k,): in the order of `configurations`
+    unscaled: FloatArray  # (k, k): their part of the pseudo-inverse of X'X
+    estimable: FloatArray  # (k, k): 1 for pairs that share a chain of blocks
+    residual_deviation: float | None  # None: no degree of freedom is left
     degrees_of_freedom: int
-    slopes: tuple[float, ...]
-    slope_errors: tuple[float, ...] = ()
-    means: tuple[float, ...] = ()
+    slopes: tuple[float, ...]  # coefficients of the covariates
+    slope_errors: tuple[float, ...] = ()  # their standard errors; inf: not estimable
+    means: tuple[float, ...] = ()  # (k,): plain means of each configuration's values
 
     def contrast(self, this: int, other: int) -> Contrast:
         """`other` minus `this`, both indices into `configurations`."""

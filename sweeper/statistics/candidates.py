@@ -6,28 +6,13 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from sweeper.answers import Candidate, Interval
-from sweeper.records import BlockKey, Configuration, RunFigures, RunRecord, Verdict
-from sweeper.statistics.decision import Standing
+from sweeper.records.answer import Candidate, Interval
+from sweeper.records.finding import Verdict
+from sweeper.records.run import RunFigures, RunRecord, valid_figures, valid_runs
 from sweeper.statistics.feasibility import error_rate
 from sweeper.statistics.intervals import by_block, over_runs
-
-LATENCIES = ("mean", "p50", "p95", "p99")
-
-
-def valid_runs(configuration: Configuration, records: Sequence[RunRecord]) -> list[RunFigures]:
-    """Figures of the runs that count."""
-    return [figures for _, figures in _valid(configuration, records)]
-
-
-def _valid(configuration: Configuration, records: Sequence[RunRecord]) -> list[tuple[BlockKey, RunFigures]]:
-    return [
-        (record.plan.block_key, record.figures)
-        for record in records
-        if record.configuration == configuration
-        and record.verdict is Verdict.VALID
-        and record.figures is not None
-    ]
+from sweeper.statistics.named_figures import FIGURES, LATENCIES, of_all
+from sweeper.statistics.standing import Standing
 
 
 def candidate(
@@ -37,15 +22,12 @@ def candidate(
     valid runs."""
     configuration = standing.configuration
     own = [record for record in records if record.configuration == configuration]
-    valid = _valid(configuration, records)
-    blocks, runs = [block for block, _ in valid], [figures for _, figures in valid]
-    latency: dict[str, Interval] = {}
-    for name in LATENCIES:
-        interval = over_runs(
-            by_block([getattr(run.latency, f"{name}_ms") for run in runs], blocks), confidence
-        )
-        if interval is not None:
-            latency[name] = interval
+    runs, blocks = valid_figures(own), [record.plan.block_key for record, _ in valid_runs(own)]
+    latency = {
+        name: interval
+        for name, of in LATENCIES.items()
+        if (interval := over_runs(by_block([of(run) for run in runs], blocks), confidence)) is not None
+    }
     return Candidate(
         configuration=configuration,
         runs=len(runs),
@@ -57,21 +39,23 @@ def candidate(
         latency_ms=latency,
         relative_to_best=_relative(standing),
         error_rate=error_rate(runs) if runs else None,
-        cpu_cores=_mean([run.cpu_cores for run in runs]),
-        cpu_ms_per_request=_mean([run.cpu_ms_per_request for run in runs]),
-        rss_bytes=max((run.peak_rss_bytes for run in runs), default=None),
-        voluntary_switches_per_request=_mean([run.voluntary_switches_per_request for run in runs]),
-        involuntary_switches_per_request=_mean([run.involuntary_switches_per_request for run in runs]),
-        run_delay_ms_per_request=_mean([run.run_delay_ms_per_request for run in runs]),
+        cpu_cores=_mean("cpu_cores", runs),
+        cpu_ms_per_request=_mean("cpu_ms_per_request", runs),
+        rss_bytes=max((run.peak_rss_bytes for run in runs if run.peak_rss_bytes is not None), default=None),
+        voluntary_switches_per_request=_mean("voluntary_switches_per_request", runs),
+        involuntary_switches_per_request=_mean("involuntary_switches_per_request", runs),
+        run_delay_ms_per_request=_mean("run_delay_ms_per_request", runs),
         p99_is_lower_bound=any(run.latency.censored for run in runs),
         blocks=len(set(blocks)),
         why=standing.why,
+        throttled_share=_mean("throttled_share", runs),
+        throttled_ms_per_request=_mean("throttled_ms_per_request", runs),
     )
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return statistics.fmean(known) if known and len(known) == len(values) else None
+def _mean(name: str, runs: Sequence[RunFigures]) -> float | None:
+    values = of_all(FIGURES[name], runs)
+    return statistics.fmean(values) if values else None
 
 
 def _relative(standing: Standing) -> Interval | None:

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from sweeper.answers import HostSpeedUse
-from sweeper.records import Configuration, FloatArray, RunFigures
+from sweeper.records.answer import HostSpeedUse
+from sweeper.records.configuration import Configuration
+from sweeper.records.run import FloatArray, RunFigures
 from sweeper.statistics.blocks import BlockModel, Observation, fit
 
 SIGNIFICANCE = 0.05  # of the slope
@@ -32,10 +33,10 @@ BEARABLE_SHARE_OF_MARGIN = 0.2  # a bias this small changes no decision
 
 @dataclass(frozen=True, slots=True)
 class Adjusted:
-    """The model to decide by, and whether the host's speed is part of it."""
+    """What to decide by."""
 
     model: BlockModel
-    host_speed: HostSpeedUse
+    host_speed: HostSpeedUse  # whether it is part of the model
 
 
 def covariates(figures: RunFigures) -> tuple[float, ...]:

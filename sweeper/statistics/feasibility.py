@@ -6,46 +6,69 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sweeper.records import RunFigures, RunRecord, Verdict
+from sweeper.records.configuration import Configuration
+from sweeper.records.finding import FindingCode
+from sweeper.records.run import RunFigures, RunRecord, valid_runs
+from sweeper.records.wording import limit_ms
+from sweeper.statistics.criteria import CandidateState, Rule
 from sweeper.statistics.intervals import by_block, one_sided_lower, one_sided_upper
-from sweeper.statistics.rule import Rule, State
 
-DIED = "server-died"
-ERRORS = "errors"
-NEVER_SERVED = frozenset({"server-did-not-start", "no-requests"})
+NOT_SERVED = {
+    FindingCode.SERVER_DID_NOT_START: "it did not start",
+    FindingCode.NO_PREDICTIONS: "the first upload failed",
+    FindingCode.NO_REQUESTS: "it answered nothing in time",
+}
+"""What a run has that served nothing at all, and that in words."""
+NOT_SERVED_RUNS, NOT_SERVED_SHARE = 2, 0.25
+"""So many runs, and such a share of all, rule a value out: one alone may be chance."""
+GIVEN_UP_AFTER = 3  # blocks without a valid run, while others have them
 
 
 @dataclass(frozen=True, slots=True)
 class Feasibility:
-    """`exact` says that no p99 of its valid runs is a lower bound."""
+    """What errors and the SLO make of one configuration."""
 
-    state: State
-    why: str = ""
-    exact: bool = True
+    state: CandidateState
+    why: str = ""  # in words, unless it is acceptable
+    exact: bool = True  # no p99 of its valid runs is a lower bound
 
 
 def feasibility(runs: Sequence[RunRecord], rule: Rule, error: float) -> Feasibility:
     """Judge one configuration by all its `runs`; `error` is what its p99's limits may err."""
-    died = sum(_has(record, {DIED}) for record in runs)
-    if died:
-        return Feasibility(State.EXCLUDED, f"its server died under load in {_of(died, len(runs))}")
-    counting = [(r.plan.block_key, r.figures) for r in runs if r.verdict is Verdict.VALID and r.figures]
+    broken = _does_not_serve(runs)
+    if broken is not None:
+        return broken
+    counting = valid_runs(runs)
     valid = [figures for _, figures in counting]
-    if not valid:
-        return _without_valid_run(runs, rule)
     exact = all(figures.latency.censored == 0 for figures in valid)
-    if error_rate(valid) > rule.max_error_rate:
-        return Feasibility(State.EXCLUDED, _failing(valid, rule), exact)
+    loaded = _loaded(runs)
+    # A run that is suspect for whatever else says as much of errors as one that is not.
+    if (valid or len(runs) >= 2) and loaded and error_rate(loaded) > rule.max_error_rate:
+        return Feasibility(CandidateState.EXCLUDED, _failing(loaded, rule), exact)
+    if not valid:
+        return Feasibility(CandidateState.UNSETTLED, _no_valid_run(runs))
+    silent = _not_served(runs)
+    if silent and len(silent) >= NOT_SERVED_SHARE * len(runs):
+        # It may have been chance; until that is known no other value is dropped because of this one.
+        return Feasibility(CandidateState.UNSETTLED, _silent(silent, len(runs)), exact)
     if rule.slo_p99_ms is None:
-        return Feasibility(State.ACCEPTABLE, exact=exact)
-    p99 = by_block([figures.latency.p99_ms for figures in valid], [block for block, _ in counting])
+        return Feasibility(CandidateState.ACCEPTABLE, exact=exact)
+    p99 = by_block(
+        [figures.latency.p99_ms for figures in valid], [record.plan.block_key for record, _ in counting]
+    )
+    servers_own = by_block(
+        [(figures.latency_without_client or figures.latency).p99_ms for figures in valid],
+        [record.plan.block_key for record, _ in counting],
+    )
     said = f"its p99 of {'' if exact else 'at least '}{statistics.fmean(p99):.0f} ms is"
-    if one_sided_lower(p99, error) > rule.slo_p99_ms:
-        return Feasibility(State.EXCLUDED, f"{said} above {rule.slo_p99_ms:g} ms", exact)
+    if one_sided_lower(servers_own, error) > rule.slo_p99_ms:
+        return Feasibility(CandidateState.EXCLUDED, f"{said} above {limit_ms(rule.slo_p99_ms)}", exact)
     # A censored tail makes p99 a lower bound: it can break an SLO, never prove that it is kept.
     if exact and one_sided_upper(p99, error) <= rule.slo_p99_ms:
-        return Feasibility(State.ACCEPTABLE, exact=exact)
-    return Feasibility(State.UNSETTLED, f"{said} not shown to be within {rule.slo_p99_ms:g} ms", exact)
+        return Feasibility(CandidateState.ACCEPTABLE, exact=exact)
+    return Feasibility(
+        CandidateState.UNSETTLED, f"{said} not shown to be within {limit_ms(rule.slo_p99_ms)}", exact
+    )
 
 
 def error_rate(valid: Sequence[RunFigures]) -> float:
@@ -54,26 +77,88 @@ def error_rate(valid: Sequence[RunFigures]) -> float:
     return sum(figures.failed for figures in valid) / completed if completed else 1.0
 
 
+def could_not_be_measured(records: Sequence[RunRecord], configuration: Configuration) -> Feasibility | None:
+    """Whether it is given up, and why: in three blocks none of its runs counts, while in each of them another
+    configuration's does, and most runs of those that can be measured do. (Where the host disturbs all alike,
+    more blocks may help.) None where it is not.
+
+    Only the blocks that it ran in matter, so that later ones do not take it back.
+    """
+    own = [record for record in records if record.configuration == configuration]
+    blocks = {record.plan.block_key for record in own}
+    if len(blocks) < GIVEN_UP_AFTER or valid_runs(own):
+        return None
+    counting = [record for record, _ in valid_runs(records) if record.plan.block_key in blocks]
+    measurable = {record.configuration for record in counting}
+    beside = [r for r in records if r.plan.block_key in blocks and r.configuration in measurable]
+    if len({record.plan.block_key for record in counting}) < GIVEN_UP_AFTER or 2 * len(counting) < len(
+        beside
+    ):
+        return None
+    return Feasibility(
+        CandidateState.UNMEASURED, f"could not be measured in {len(blocks)} blocks: {_no_valid_run(own)}"
+    )
+
+
+def cannot_work(records: Sequence[RunRecord], configuration: Configuration) -> Feasibility | None:
+    """Whether it is out for what no further block takes back: its server died or does not serve, or it could
+    not be measured. None where it is not."""
+    own = [record for record in records if record.configuration == configuration]
+    return _does_not_serve(own) or could_not_be_measured(records, configuration)
+
+
+def _does_not_serve(runs: Sequence[RunRecord]) -> Feasibility | None:
+    died = sum(record.has(FindingCode.SERVER_DIED) for record in runs)
+    if died:
+        return Feasibility(CandidateState.EXCLUDED, f"its server died under load in {_of(died, len(runs))}")
+    killed = sum(record.has(FindingCode.OUT_OF_MEMORY) for record in runs)
+    if killed:
+        why = f"the kernel killed its server for want of memory in {_of(killed, len(runs))}"
+        return Feasibility(CandidateState.EXCLUDED, why)
+    silent = _not_served(runs)
+    if len(silent) >= max(NOT_SERVED_RUNS, NOT_SERVED_SHARE * len(runs)):
+        return Feasibility(CandidateState.EXCLUDED, _silent(silent, len(runs)))
+    return None
+
+
+def _loaded(runs: Sequence[RunRecord]) -> list[RunFigures]:
+    """Figures of the runs whose requests all went to the server, and whose turns made none of them fail."""
+    return [
+        record.figures
+        for record in runs
+        if record.figures is not None
+        and not record.has(FindingCode.REQUESTS_ELSEWHERE, FindingCode.SERVER_CLOCK)
+    ]
+
+
+def _not_served(runs: Sequence[RunRecord]) -> list[FindingCode]:
+    """Why, of each run that served nothing."""
+    return [
+        next(code for code in NOT_SERVED if record.has(code))
+        for record in runs
+        if record.figures is None and record.has(*NOT_SERVED)
+    ]
+
+
+def _silent(codes: Sequence[FindingCode], runs: int) -> str:
+    alike = len(set(codes)) == 1
+    kinds = ", ".join(
+        NOT_SERVED[code] if alike else f"{NOT_SERVED[code]} in {codes.count(code)}"
+        for code in NOT_SERVED
+        if code in codes
+    )
+    return f"its server served nothing in {_of(len(codes), runs)}: {kinds}"
+
+
 def _failing(runs: Sequence[RunFigures], rule: Rule) -> str:
     return f"{error_rate(runs):.1%} of its requests failed (limit {rule.max_error_rate:.1%})"
 
 
-def _without_valid_run(runs: Sequence[RunRecord], rule: Rule) -> Feasibility:
-    """Servers that fail fast make runs suspect for other reasons too (no client keeps up with them, the
-    median latency is next to nothing); that must not keep the question open for ever."""
+def _no_valid_run(runs: Sequence[RunRecord]) -> str:
     if not runs:
-        return Feasibility(State.UNSETTLED, "not run")
-    if len(runs) >= 2 and all(_has(record, NEVER_SERVED | {ERRORS}) for record in runs):
-        served = [record.figures for record in runs if record.figures is not None]
-        if served:
-            return Feasibility(State.EXCLUDED, _failing(served, rule))
-        return Feasibility(State.EXCLUDED, f"its server served nothing in {_of(len(runs), len(runs))}")
+        return "not run"
     codes = sorted({f.code for record in runs for f in record.findings if f.severity != "info"})
-    return Feasibility(State.UNSETTLED, "no valid run" + (f" ({', '.join(codes)})" if codes else ""))
-
-
-def _has(record: RunRecord, codes: frozenset[str] | set[str]) -> bool:
-    return any(finding.code in codes for finding in record.findings)
+    return "no valid run" + (f" ({', '.join(codes)})" if codes else "")
 
 
 def _of(count: int, runs: int) -> str:

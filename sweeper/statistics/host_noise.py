@@ -13,11 +13,13 @@ from itertools import pairwise
 
 import numpy as np
 
-from sweeper.observations import SpeedLog
-from sweeper.records import Configuration, Window
-from sweeper.statistics.decision import Standing, State, foreseen_blocks
+from sweeper.records.configuration import Configuration
+from sweeper.records.observations import SpeedLog
+from sweeper.records.run import Window
+from sweeper.statistics.criteria import CandidateState, Rule
+from sweeper.statistics.foresight import foreseen_blocks
 from sweeper.statistics.host_speed import host_speed
-from sweeper.statistics.rule import Rule
+from sweeper.statistics.standing import Standing
 
 FEWEST_TURNS = 3
 SHARE_NEEDED = 0.75  # of the turns must have a figure: the rest of a torn measurement flatters
@@ -25,15 +27,14 @@ SHARE_NEEDED = 0.75  # of the turns must have a figure: the rest of a torn measu
 
 @dataclass(frozen=True, slots=True)
 class HostNoise:
-    """Deviations of the log of the host's speed. `turn_deviation` is that of the turns within a round of
-    `round_s`, `overall_deviation` that of all turns, `range` the fastest turn's speed ÷ the slowest's."""
+    """How much the host's speed varied; deviations are of its log."""
 
-    seconds: float
-    round_s: float
-    turns: int
-    turn_deviation: float
-    overall_deviation: float
-    range: float
+    seconds: float  # how long it was watched
+    round_s: float  # how long a turn of each value takes together
+    turns: int  # that have a figure
+    turn_deviation: float  # of the turns within a round
+    overall_deviation: float  # of all turns
+    range: float  # the fastest turn's speed ÷ the slowest's
 
     def of_a_run(self, turns: int) -> float:
         """What is left of it in the comparison of runs that take so many turns each."""
@@ -76,6 +77,6 @@ def host_noise(log: SpeedLog | None, window: Window, turn_s: float, values: int)
 def blocks_at_least(deviation: float, configurations: Collection[Configuration], rule: Rule) -> int | None:
     """The first planned look at which values that are all alike could be shown to be within the tolerance, if
     runs deviated by that much. None where the last look would not do."""
-    alike = [Standing(configuration, State.UNSETTLED, gap=0.0) for configuration in configurations]
+    alike = [Standing(configuration, CandidateState.UNSETTLED, gap=0.0) for configuration in configurations]
     blocks = foreseen_blocks(alike, deviation, rule)
     return None if blocks is None else next((look for look in rule.looks if look >= blocks), None)

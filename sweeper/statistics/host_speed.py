@@ -7,8 +7,8 @@ import statistics
 
 import numpy as np
 
-from sweeper.observations import SpeedLog
-from sweeper.records import FloatArray, Window
+from sweeper.records.observations import SpeedLog
+from sweeper.records.run import FloatArray, Window
 
 LEAST_VISITS = 5  # to each core: fewer say nothing about a window
 PIECES = ("loop_s", "gather_s", "transfer_s")
@@ -19,7 +19,7 @@ def host_speed(log: SpeedLog | None, window: Window) -> float | None:
     """Pieces of probe work per second of CPU over the window, the geometric mean of the three kinds.
 
     Alike, because which of them the host slows differs from hour to hour, and with it which explains most
-    (README, "The host's speed"). More is faster; only ratios between runs on one host mean anything. The
+    (docs/method/host-speed.md). More is faster; only ratios between runs on one host mean anything. The
     cores count alike, however often each was visited. None without a probe, or with too few visits to a core.
     """
     if log is None:

@@ -1,4 +1,4 @@
-"""Confidence limits: of one configuration's figure over its runs, and of contrasts at planned looks."""
+"""Confidence limits: of one configuration's figure over its runs, and of contrasts."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from functools import lru_cache
 import numpy as np
 from scipy import stats
 
-from sweeper.answers import Interval
-from sweeper.records import BlockKey
+from sweeper.records.answer import Interval
+from sweeper.records.run import BlockKey
 
 LOG_LIMIT = 300.0  # beyond exp(300) a limit says nothing, and soon overflows
-ELIMINATION_SHARE = 0.1  # of the error budget, spent on dropping hopeless configurations after block 2
 
 
 def by_block(values: Sequence[float], blocks: Sequence[BlockKey]) -> list[float]:
@@ -37,7 +36,7 @@ def _geometric_mean(values: Sequence[float]) -> float:
 def over_runs(values: Sequence[float], confidence: float) -> Interval | None:
     """Geometric mean of positive figures over runs with a two-sided t interval on the log scale.
 
-    The run is the unit: latencies within a run are too strongly correlated to count (protocol.md); of
+    The run is the unit: latencies within a run are too strongly correlated to count; of
     several runs in one block give the mean (`by_block`). One run gives a mean without limits, and so do
     runs so far apart that the limits leave all bounds; no run, or a figure of 0 or less, gives None.
     """
@@ -78,12 +77,6 @@ def _one_sided(positive: Sequence[float], error: float) -> float:
 
 def _exp(value: float) -> float:
     return math.exp(value) if value <= LOG_LIMIT else math.inf
-
-
-def look_error(confidence: float, looks: int, elimination: bool) -> float:
-    """The error one look may make: the budget is shared by the planned looks (Bonferroni)."""
-    budget = 1 - confidence
-    return budget * ELIMINATION_SHARE if elimination else budget * (1 - ELIMINATION_SHARE) / looks
 
 
 def contrast_quantile(error: float, comparisons: int, degrees_of_freedom: float) -> float:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sweeper.observations import RequestLog, SpeedLog, TelemetrySample
-from sweeper.records import FloatArray
+from sweeper.records.observations import RequestLog, SpeedLog, TelemetrySample
+from sweeper.records.run import FloatArray
 
 HOST_COUNTERS = (
     "host_context_switches",
@@ -22,6 +22,10 @@ HOST_COUNTERS = (
     "host_cpu_pressure_s",
     "cgroup_throttled_periods",
     "cgroup_throttled_s",
+    "cgroup_periods",
+    "cgroup_cpu_s",
+    "cgroup_client_cpu_s",
+    "cgroup_sweeper_cpu_s",
 )
 """The fields of a TelemetrySample that go on counting in a pause: what others do then is not the run's."""
 
@@ -60,14 +64,12 @@ def own_requests(log: RequestLog, pauses: Sequence[Pause]) -> RequestLog:
     if not pauses:
         return log
     before_start, before_end = paused_s(log.started_s, pauses), paused_s(log.finished_s, pauses)
-    due_s = log.lag_at_s - log.lag_s
-    before_lag = paused_s(log.lag_at_s, pauses)
+    before_arrival = paused_s(log.finished_s - log.client_late_ms / 1000.0, pauses)
     return replace(
         log,
         started_s=log.started_s - before_start,
         latency_ms=log.latency_ms - 1000.0 * (before_end - before_start),
-        lag_at_s=log.lag_at_s - before_lag,
-        lag_s=log.lag_s - (before_lag - paused_s(due_s, pauses)),
+        client_late_ms=log.client_late_ms - 1000.0 * (before_end - before_arrival),
     )
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize
 
-from sweeper.records import FloatArray
+from sweeper.records.run import FloatArray
 
 FEWEST_COUNTS = 4
 """Three parameters go through any three points."""
@@ -22,13 +22,12 @@ FEWEST_COUNTS = 4
 
 @dataclass(frozen=True, slots=True)
 class Scalability:
-    """`gamma` are requests/s of one worker by itself; `deviation` is how far the points lie from the curve,
-    as a share (root mean square of the log)."""
+    """A fitted curve of throughput by workers."""
 
-    gamma: float
-    sigma: float
-    kappa: float
-    deviation: float
+    gamma: float  # requests/s of one worker by itself
+    sigma: float  # contention, as a share
+    kappa: float  # coherency, of each pair
+    deviation: float  # how far the points lie from the curve, as a share (root mean square of the log)
 
     def rps(self, workers: FloatArray) -> FloatArray:
         return throughput(workers, self.gamma, self.sigma, self.kappa)

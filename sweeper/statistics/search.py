@@ -10,12 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from sweeper.answers import Trial
-from sweeper.records import Configuration, Objective, RunFigures, RunPlan, RunRecord, Verdict
+from sweeper.records import wording
+from sweeper.records.answer import Trial
+from sweeper.records.configuration import Configuration
+from sweeper.records.run import Objective, RunFigures, RunKind, RunPlan, RunRecord, valid_runs
 from sweeper.statistics.blocks import BlockModel, Observation, fit
+from sweeper.statistics.criteria import SIGN, CandidateState, Rule, far_behind, metric
 from sweeper.statistics.feasibility import error_rate, feasibility
 from sweeper.statistics.intervals import contrast_quantile
-from sweeper.statistics.rule import SIGN, Rule, State, far_behind, metric
 
 FALSE_STOPS = 0.05
 """How often a search may give up a configuration that is within the tolerance of the best one."""
@@ -38,10 +40,10 @@ def trials(
     `wanted` is how many trials there will be: what the search may err is shared among them. A round that was
     made again for a lost host has the same configurations in the same places, and changes no numbers.
     """
-    plans = [record.plan for record in records if record.plan.arrivals_per_s is None]
+    plans = [record.plan for record in records if record.plan.kind is not RunKind.OPEN_LOOP]
     made = {record.plan.run_id: record for record in records}
     runs: dict[Configuration, list[RunRecord]] = {reference: []} if plans or planned else {}
-    planned_order = sorted([*plans, *planned], key=lambda p: (not p.search, p.block, p.position, p.attempt))
+    planned_order = sorted([*plans, *planned], key=_planned_order)
     for plan in planned_order:
         own = runs.setdefault(plan.configuration, [])
         record = made.pop(plan.run_id, None)
@@ -49,12 +51,18 @@ def trials(
             own.append(record)
     seen = _Seen(runs, reference, rule, tuple(objectives), wanted)
     # By the runs of the search alone: what the final blocks say of a finalist does not give it up.
-    searched = {c: [record for record in own if record.plan.search] for c, own in runs.items()}
+    searched = {
+        c: [record for record in own if record.plan.kind is RunKind.SEARCH] for c, own in runs.items()
+    }
     given_up = _Seen(searched, reference, rule, tuple(objectives), wanted).given_up()
     return tuple(
         seen.trial(number, configuration, given_up.get(configuration, ""))
         for number, configuration in enumerate(runs)
     )
+
+
+def _planned_order(plan: RunPlan) -> tuple[bool, int, int, int]:
+    return plan.kind is not RunKind.SEARCH, plan.block, plan.position, plan.attempt
 
 
 class _Seen:
@@ -99,7 +107,9 @@ class _Seen:
         if model is None or configuration not in model.configurations:
             return None
         this = model.configurations.index(configuration)
-        searched = [one for one in _usable(self._runs[self._reference]) if one.record.plan.search]
+        searched = [
+            one for one in _usable(self._runs[self._reference]) if one.record.plan.kind is RunKind.SEARCH
+        ]
         logs = [value for one in searched if (value := metric(one.figures, objective)) is not None]
         if logs:
             anchor = model.configurations.index(self._reference)
@@ -119,7 +129,7 @@ class _Seen:
         found: dict[Configuration, str] = {}
         for configuration, own in self._runs.items():
             limits = feasibility(own, self._rule, error)
-            if own and limits.state is State.EXCLUDED:
+            if own and limits.state is CandidateState.EXCLUDED:
                 found[configuration] = limits.why
             elif (slow := self._breaks_slo(configuration, error)) is not None:
                 found[configuration] = slow
@@ -141,7 +151,7 @@ class _Seen:
         reach = contrast_quantile(error, 1, model.degrees_of_freedom) * model.residual_deviation
         if log_p99 - reach <= math.log(limit_ms):
             return None
-        return f"its p99 of {math.exp(log_p99):.0f} ms is above {limit_ms:g} ms"
+        return f"its p99 of {math.exp(log_p99):.0f} ms is above {wording.limit_ms(limit_ms)}"
 
     def _behind(
         self, configuration: Configuration, allowed: Sequence[Configuration], aim: Objective
@@ -173,9 +183,8 @@ def _constraints(p99_ms: float | None, errors: float | None, rule: Rule) -> dict
 
 def _usable(runs: Sequence[RunRecord]) -> list[_Measured]:
     """Valid runs or, where there is none, the suspect ones: better than nothing to propose by."""
-    measured = [_Measured(record, record.figures) for record in runs if record.figures is not None]
-    valid = [one for one in measured if one.record.verdict is Verdict.VALID]
-    return valid or measured
+    valid = [_Measured(record, figures) for record, figures in valid_runs(runs)]
+    return valid or [_Measured(record, record.figures) for record in runs if record.figures is not None]
 
 
 class _Measured:
@@ -186,7 +195,7 @@ class _Measured:
     def __init__(self, record: RunRecord, figures: RunFigures) -> None:
         self.record, self.figures = record, figures
         block, attempt = record.plan.block_key
-        self.block = (block + (0 if record.plan.search else _AFTER_THE_SEARCH), attempt)
+        self.block = (block + (0 if record.plan.kind is RunKind.SEARCH else _AFTER_THE_SEARCH), attempt)
 
 
 def _fit(runs: Mapping[Configuration, Sequence[RunRecord]], objective: Objective) -> BlockModel | None:

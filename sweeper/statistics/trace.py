@@ -7,8 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from sweeper.records import FloatArray, Window
-from sweeper.traces import RunTrace
+from sweeper.records.observations import RunTrace
+from sweeper.records.run import FloatArray, Window
 
 MOST_BINS = 150
 FEWEST_BIN_S = 1.0
@@ -56,7 +56,7 @@ def bin_edges(before_s: float, after_s: float, bin_s: float) -> FloatArray:
 
 
 def quantiles(values: FloatArray, shares: FloatArray) -> FloatArray:
-    """Nearest-rank percentiles as in percentiles.py, but of many shares at once: NaN where fewer than one
+    """Nearest-rank percentiles as in figures.py, but of many shares at once: NaN where fewer than one
     value is beyond the share, and where it falls among values that are NaN, which count as the largest."""
     found = np.full(len(shares), np.nan)
     if len(values) == 0:

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sweeper.answers import Interval
-from sweeper.records import Configuration, FloatArray
+from sweeper.records.answer import Interval
+from sweeper.records.configuration import Configuration
+from sweeper.records.run import FloatArray
 from sweeper.statistics.blocks import BlockModel, Observation, fit
 from sweeper.statistics.intervals import LOG_LIMIT, by_block, contrast_quantile
 
@@ -28,10 +29,10 @@ FORESEEABLE_BLOCKS = 100
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """How sure: `error` is that of one end of an interval, shared by `comparisons` at once (Bonferroni)."""
+    """How sure an interval is."""
 
-    error: float
-    comparisons: int
+    error: float  # of one end of it
+    comparisons: int  # at once, which share the error (Bonferroni)
 
     def quantile(self, freedom: float) -> float:
         return contrast_quantile(self.error, self.comparisons, freedom)
@@ -42,14 +43,13 @@ Part = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
-    """The log of one figure over a study's blocks: `means` of each block by configuration, and the `model`
-    that takes the blocks out. `host_deviation` is by how much blocks differ beyond the runs' own noise."""
+class StudySeries:
+    """The log of one figure over a study's blocks."""
 
-    means: Mapping[Configuration, FloatArray]
-    model: BlockModel
+    means: Mapping[Configuration, FloatArray]  # of each block, by configuration
+    model: BlockModel  # takes the blocks out
     blocks: int
-    host_deviation: float
+    host_deviation: float  # by how much blocks differ beyond the runs' own noise
 
     def parts(self, blocks: int, made: int) -> list[Part]:
         """Variance of a mean over `made` of `blocks` blocks as it would be in any hours: of the runs
@@ -61,7 +61,7 @@ class Series:
         return [(noise**2 / made, freedom), (self.host_deviation**2 * (1 + 1 / made), blocks - 1.0)]
 
 
-def series(observations: Sequence[Observation]) -> Series:
+def series(observations: Sequence[Observation]) -> StudySeries:
     """Needs at least one observation."""
     means: dict[Configuration, FloatArray] = {}
     for configuration in sorted({o.configuration for o in observations}):
@@ -72,10 +72,10 @@ def series(observations: Sequence[Observation]) -> Series:
     squares = sum(float(((values - values.mean()) ** 2).sum()) for values in means.values())
     of_the_host = (squares / freedom if freedom else 0.0) - (model.residual_deviation or 0.0) ** 2
     blocks = len({o.block for o in observations})
-    return Series(means, model, blocks, math.sqrt(max(0.0, of_the_host)))
+    return StudySeries(means, model, blocks, math.sqrt(max(0.0, of_the_host)))
 
 
-def ratio(a: Series, b: Series, configuration: Configuration, level: Level) -> Interval | None:
+def ratio(a: StudySeries, b: StudySeries, configuration: Configuration, level: Level) -> Interval | None:
     """B ÷ A of one configuration, with limits that allow for other hours.
 
     None where a study has no figure of it; no limits where one has a single block.
@@ -86,11 +86,13 @@ def ratio(a: Series, b: Series, configuration: Configuration, level: Level) -> I
     return _interval(_estimate(a, b, configuration), parts, level)
 
 
-def _estimate(a: Series, b: Series, configuration: Configuration) -> float:
+def _estimate(a: StudySeries, b: StudySeries, configuration: Configuration) -> float:
     return float(b.means[configuration].mean() - a.means[configuration].mean())
 
 
-def ratio_in_these_hours(a: Series, b: Series, configuration: Configuration, level: Level) -> Interval | None:
+def ratio_in_these_hours(
+    a: StudySeries, b: StudySeries, configuration: Configuration, level: Level
+) -> Interval | None:
     """The same as if the host had been alike in both studies: Welch's interval of the block means."""
     if configuration not in a.means or configuration not in b.means:
         return None
@@ -102,7 +104,7 @@ def ratio_in_these_hours(a: Series, b: Series, configuration: Configuration, lev
 
 
 def relative_ratio(
-    a: Series, b: Series, configuration: Configuration, reference: Configuration, level: Level
+    a: StudySeries, b: StudySeries, configuration: Configuration, reference: Configuration, level: Level
 ) -> Interval | None:
     """How its ratio to the reference in B compares with that in A, the host's changes taken out of both.
 
@@ -140,7 +142,7 @@ def _reach(parts: Sequence[Part], level: Level) -> float:
     return level.quantile(total**2 / shares) * math.sqrt(total) if shares > 0 else 0.0
 
 
-def blocks_to_tell(a: Series, b: Series, distance: float, level: Level) -> int | None:
+def blocks_to_tell(a: StudySeries, b: StudySeries, distance: float, level: Level) -> int | None:
     """After how many blocks in each study the limits of `ratio` would reach no further than `distance` (log),
     if today's spread is the truth; None where that is out of sight, because the host varies too much."""
     for blocks in range(min(a.blocks, b.blocks) + 1, FORESEEABLE_BLOCKS + 1):
@@ -150,7 +152,7 @@ def blocks_to_tell(a: Series, b: Series, distance: float, level: Level) -> int |
     return None
 
 
-def relative_blocks_to_tell(a: Series, b: Series, distance: float, level: Level) -> int | None:
+def relative_blocks_to_tell(a: StudySeries, b: StudySeries, distance: float, level: Level) -> int | None:
     """The same for ratios to a reference that are drawn from the blocks of each study."""
     for blocks in range(min(a.blocks, b.blocks) + 1, FORESEEABLE_BLOCKS + 1):
         noise = [

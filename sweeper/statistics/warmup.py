@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from sweeper.observations import RequestLog
-from sweeper.records import FloatArray
+from sweeper.records.observations import RequestLog
+from sweeper.records.run import FloatArray
 
 BATCH = 5
 BIN_S = 0.2  # five bins make one batch of one second
@@ -71,7 +71,7 @@ def settled_from(series: FloatArray, kept_from: int) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class BinnedLoad:
     """Throughput and mean latency in bins of `bin_s` seconds from `start_s`; arrays of shape (bins,)."""
 
     start_s: float
@@ -80,7 +80,7 @@ class Series:
     mean_latency_ms: FloatArray
 
 
-def binned(log: RequestLog, start_s: float, end_s: float, bin_s: float = BIN_S) -> Series:
+def binned(log: RequestLog, start_s: float, end_s: float, bin_s: float = BIN_S) -> BinnedLoad:
     """Requests by the moment they completed. A bin with none repeats the latency of the one before."""
     bins = max(0, round((end_s - start_s) / bin_s))
     finished = log.finished_s
@@ -93,7 +93,7 @@ def binned(log: RequestLog, start_s: float, end_s: float, bin_s: float = BIN_S) 
     if len(known):
         last_known = np.maximum.accumulate(np.where(np.isnan(latency), known[0], np.arange(bins)))
         latency = latency[last_known]
-    return Series(start_s, bin_s, counts, latency)
+    return BinnedLoad(start_s, bin_s, counts, latency)
 
 
 def is_steady(log: RequestLog, users_on_s: float, kept_from_s: float, until_s: float) -> bool:

@@ -8,21 +8,31 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from sweeper.errors import StoreError
-from sweeper.records import (
-    Case,
-    Configuration,
-    Finding,
-    LatencyFigures,
-    RunFigures,
-    RunPlan,
-    RunRecord,
-    Severity,
-    Verdict,
-)
+from pydantic import TypeAdapter, ValidationError
 
+from sweeper.errors import StoreError
+from sweeper.records.configuration import Configuration
+from sweeper.records.finding import Finding, Severity, Verdict, read_code
+from sweeper.records.names import is_name
+from sweeper.records.run import Case, LatencyFigures, RunFigures, RunPlan, RunRecord
+from sweeper.store import row_values as values
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _StoredFinding:
+    code: str
+    severity: str
+    message: str
+    evidence: dict[str, float | int | str | bool | None]
+
+
+_FIGURES = TypeAdapter(RunFigures)
+_FINDINGS = TypeAdapter(list[_StoredFinding])
+_PLANS = TypeAdapter(list[RunPlan])
 OTHERWISE = {"processes": "server_processes"}
 """Figures whose name a setting of the configuration has, and what they are called beside it."""
+LATENCIES = ("latency", "latency_without_client")
+"""Figures that have figures of their own."""
 
 
 def figures_to_json(figures: RunFigures | None) -> str | None:
@@ -30,11 +40,18 @@ def figures_to_json(figures: RunFigures | None) -> str | None:
 
 
 def figures_from_json(text: str | None) -> RunFigures | None:
+    """Figures of other versions that this one does not know are passed over. Raises ValueError for anything
+    else that is not what was written."""
     if text is None:
         return None
-    values: dict[str, Any] = json.loads(text)
-    values["latency"] = LatencyFigures(**values["latency"])
-    return RunFigures(**values)
+    try:
+        figures = _FIGURES.validate_json(values.text(text, "figures"), strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"figures{' of ' if where else ''}{where}: {first['msg']}") from None
+    values.finite(dataclasses.astuple(figures), "figures")
+    return figures
 
 
 def findings_to_json(findings: tuple[Finding, ...]) -> str:
@@ -56,10 +73,14 @@ def _finite(value: float | int | str | bool | None) -> float | int | str | bool 
 
 
 def findings_from_json(text: str) -> tuple[Finding, ...]:
-    return tuple(
-        Finding(item["code"], Severity(item["severity"]), item["message"], item["evidence"])
-        for item in json.loads(text)
-    )
+    """Raises ValueError likewise."""
+    try:
+        return tuple(
+            Finding(read_code(item.code), Severity(item.severity), item.message, item.evidence)
+            for item in _FINDINGS.validate_json(values.checked_json(text, "findings"), strict=True)
+        )
+    except ValidationError as error:
+        raise ValueError(f"findings: {error.errors()[0]['msg']}") from None
 
 
 def _planned(plan: RunPlan) -> dict[str, Any]:
@@ -91,11 +112,13 @@ def flat(record: RunRecord) -> dict[str, Any]:
         "attempt": plan.attempt,
         **_case(plan),
     }
-    names = [field.name for field in dataclasses.fields(RunFigures) if field.name != "latency"]
+    names = [field.name for field in dataclasses.fields(RunFigures) if field.name not in LATENCIES]
     latency = [field.name for field in dataclasses.fields(LatencyFigures)]
     figures = record.figures
     row.update({OTHERWISE.get(name, name): getattr(figures, name) if figures else None for name in names})
-    row.update({f"latency_{name}": getattr(figures.latency, name) if figures else None for name in latency})
+    for of in LATENCIES:
+        own = getattr(figures, of) if figures else None
+        row.update({f"{of}_{name}": getattr(own, name) if own else None for name in latency})
     return row
 
 
@@ -131,25 +154,41 @@ def _case(plan: RunPlan) -> dict[str, Any]:
 
 def _case_of(row: Any) -> Case | None:
     scenario = getattr(row, "scenario", None)
-    return None if scenario is None else Case(scenario, row.server, row.users)
+    if scenario is None:
+        return None
+    return Case(
+        values.text(scenario, "scenario", 64),
+        values.text(row.server, "server", 64),
+        values.whole(row.users, "users", 0),
+    )
 
 
 def _parameters_from_json(text: str | None) -> tuple[tuple[str, int | str], ...]:
-    return tuple(json.loads(text).items()) if text else ()
+    found = values.parsed_object(text, "parameters") if text else {}
+    if not all(type(value) in (int, str) for value in found.values()):
+        raise ValueError("parameters must be whole numbers and words")
+    return tuple(found.items())
 
 
 def plan_of(row: Any) -> RunPlan:
-    """The plan of a stored row with the columns of `sweeper_runs`; older tables lack the last ones."""
+    """The plan of a stored row with the columns of `sweeper_runs`; older tables lack the last ones. Raises
+    ValueError for a value that can be none."""
     parameters = _parameters_from_json(getattr(row, "parameters", None))
+    arrivals = getattr(row, "arrivals_per_s", None)
     return RunPlan(
-        run_id=row.run_id,
-        block=row.block,
-        position=row.position,
-        configuration=Configuration(row.workers, row.model_threads, row.processes, parameters),
-        sentinel=bool(row.sentinel),
-        arrivals_per_s=getattr(row, "arrivals_per_s", None),
-        search=bool(getattr(row, "search", None)),
-        attempt=getattr(row, "attempt", None) or 0,
+        run_id=values.name(row.run_id, "run_id"),
+        block=values.whole(row.block, "block", 0),
+        position=values.whole(row.position, "position", 0),
+        configuration=Configuration(
+            values.whole(row.workers, "workers", 1),
+            values.whole(row.model_threads, "model_threads", 1),
+            values.whole(row.processes, "processes", 1),
+            parameters,
+        ),
+        sentinel=values.flag(row.sentinel, "sentinel"),
+        arrivals_per_s=None if arrivals is None else values.number(arrivals, "arrivals_per_s"),
+        search=values.flag(getattr(row, "search", None) or 0, "search"),
+        attempt=values.whole(getattr(row, "attempt", None) or 0, "attempt", 0),
         case=_case_of(row),
     )
 
@@ -157,24 +196,33 @@ def plan_of(row: Any) -> RunPlan:
 def record_of(row: Any) -> RunRecord:
     """A stored row as it was. Raises StoreError where somebody else has written to it."""
     try:
-        return _record_of(row)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        return checked_record(row)
+    except ValueError as error:
+        known = row.run_id if is_name(row.run_id) else ascii(row.run_id)
         raise StoreError(
-            f"run {row.run_id} of study '{row.study}' is damaged: {error!r}; bring the database back from a "
-            "copy, or measure again under another --study"
+            f"run {known} of study '{row.study}' is damaged: {error}; bring the database back from a copy, "
+            "or measure again under another --study"
         ) from error
+
+
+def checked_record(row: Any) -> RunRecord:
+    """Raises ValueError for what is no row of a run."""
+    try:
+        return _record_of(row)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(str(error)) from error
 
 
 def _record_of(row: Any) -> RunRecord:
     return RunRecord(
         plan=plan_of(row),
         verdict=Verdict(row.verdict),
-        started_at=row.started_at,
-        elapsed_s=row.elapsed_s,
+        started_at=values.text(row.started_at, "started_at", 100),
+        elapsed_s=values.number(row.elapsed_s, "elapsed_s"),
         figures=figures_from_json(row.figures),
         findings=findings_from_json(row.findings),
-        fingerprint=row.fingerprint,
-        host=getattr(row, "host", None) or "",
+        fingerprint=values.text(row.fingerprint, "fingerprint", 200),
+        host=values.name(host, "host") if (host := getattr(row, "host", None)) else "",
     )
 
 
@@ -184,16 +232,11 @@ def plans_to_json(plans: Sequence[RunPlan]) -> str:
 
 
 def plans_from_json(text: str) -> tuple[RunPlan, ...]:
-    found = []
-    for item in json.loads(text):
-        configuration = item.pop("configuration")
-        parameters = tuple((name, value) for name, value in configuration.pop("parameters"))
-        case = item.pop("case", None)
-        found.append(
-            RunPlan(
-                configuration=Configuration(**configuration, parameters=parameters),
-                case=None if case is None else Case(**case),
-                **item,
-            )
-        )
-    return tuple(found)
+    """Raises ValueError for anything else."""
+    try:
+        plans = _PLANS.validate_json(values.text(text, "plan"), strict=True)
+    except ValidationError as error:
+        raise ValueError(f"plan: {error.errors()[0]['msg']}") from None
+    for plan in plans:
+        values.name(plan.run_id, "run_id")
+    return tuple(plans)

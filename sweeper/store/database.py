@@ -12,14 +12,17 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
-from sweeper.errors import StoreError
-from sweeper.records import RunRecord
-from sweeper.scenarios.terms import Scenario
+from sweeper.errors import AwayError, StoreError
+from sweeper.records.names import RULE, is_name
+from sweeper.records.run import RunRecord
+from sweeper.records.scenarios import Scenario
+from sweeper.store import row_values as values
 from sweeper.store import schema
-from sweeper.store.address import is_postgres, shown
 from sweeper.store.codec import record_of, row_of
+from sweeper.store.database_url import is_postgres, shown
+from sweeper.store.patience import WAIT_S
 
 UNREACHABLE_AFTER_S = 10
 LOST_CONNECTION_AFTER_S = 30
@@ -30,13 +33,28 @@ STUCK_AFTER_S = 120
 
 @dataclass(frozen=True, slots=True)
 class StoredStudy:
-    """A study's row. `settings` and `environment` are as they were when it was created."""
+    """A study's row, as it was when the study was created, but for `complete`."""
 
     name: str
     created_at: str
+    """UTC, ISO 8601."""
     settings: dict[str, Any]
+    """As in study.toml: durations as text ("10s")."""
     environment: dict[str, Any]
+    """The fingerprint, as in environment.json; of several hosts, of the first one."""
     complete: bool
+    """It ran to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableStudy:
+    """A study's row that holds something else than a study."""
+
+    name: str
+    """As it can be shown: in ASCII, where it is no name that a study may have."""
+    created_at: str
+    """Empty where that cannot be read."""
+    why: str
 
 
 class Database:
@@ -124,7 +142,8 @@ class Database:
                 yield connection
         except SQLAlchemyError as error:
             cause = str(error.orig) if isinstance(error, DBAPIError) else str(error)
-            raise StoreError(f"cannot {doing} {self.where}: {' '.join(cause.split())}") from error
+            kind = AwayError if self._postgres and is_away(error) else StoreError
+            raise kind(f"cannot {doing} {self.where}: {' '.join(cause.split())}") from error
 
     @contextmanager
     def exclusive(self, doing: str, what: str = "") -> Iterator[sa.Connection]:
@@ -161,22 +180,25 @@ class Database:
                 )
             )
 
-    def studies(self) -> tuple[StoredStudy, ...]:
+    def studies(self) -> tuple[StoredStudy | UnreadableStudy, ...]:
         """All studies, oldest first."""
         if self._empty:
             return ()
-        columns = schema.studies.c
+        columns = _as_stored(schema.studies)
         with self.transaction("read") as connection:
-            rows = connection.execute(sa.select(schema.studies).order_by(columns.created_at, columns.name))
-            return tuple(_study_of(row) for row in rows)
+            rows = connection.execute(sa.select(*columns).order_by("created_at", "name"))
+            return tuple(_row_of(row) for row in rows)
 
     def study(self, name: str) -> StoredStudy | None:
         if self._empty:
             return None
         with self.transaction("read") as connection:
-            query = sa.select(schema.studies).where(schema.studies.c.name == name)
+            query = sa.select(*_as_stored(schema.studies)).where(schema.studies.c.name == name)
             row = connection.execute(query).first()
-            return None if row is None else _study_of(row)
+        found = None if row is None else _row_of(row)
+        if isinstance(found, UnreadableStudy):
+            raise StoreError(found.why)
+        return found
 
     def mark_complete(self, name: str) -> None:
         with self.transaction("write to") as connection:
@@ -207,9 +229,22 @@ class Database:
         order.append(columns.block)
         if "attempt" not in self._missing:
             order.append(sa.func.coalesce(columns.attempt, 0))
-        query = sa.select(*(c for c in columns if c.name not in self._missing)).where(columns.study == study)
+        there = [c for c in _as_stored(schema.runs) if c.name not in self._missing]
+        query = sa.select(*there).where(columns.study == study)
         rows = connection.execute(query.order_by(*order, columns.position))
         return tuple(record_of(row) for row in rows)
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether PostgreSQL's server does not answer, shuts down, starts up, or has closed the connection."""
+    if not isinstance(error, DBAPIError):
+        return False
+    state = getattr(error.orig, "sqlstate", None)
+    lost = isinstance(error, OperationalError | InterfaceError) and state is None
+    return error.connection_invalidated or lost or (state or "")[:2] == "08" or state in _SHUT
+
+
+_SHUT = ("57P01", "57P02", "57P03")  # admin_shutdown, crash_shutdown, cannot_connect_now
 
 
 class _RolledBack(Exception):
@@ -261,15 +296,43 @@ def _prepare_folder(path: Path, create: bool) -> None:
         raise StoreError(f"cannot make the folder {path.parent}: {error.strerror or error}") from error
 
 
-def _study_of(row: Any) -> StoredStudy:
+def _as_stored(table: sa.Table) -> list[sa.ColumnElement[Any]]:
+    """The columns without SQLAlchemy's reading of them: in SQLite anything may be in any column."""
+    return [sa.type_coerce(column, _Stored).label(column.name) for column in table.columns]
+
+
+class _Stored(sa.types.TypeDecorator[Any]):
+    impl = sa.types.NullType
+    cache_ok = True
+
+
+def _row_of(row: Any) -> StoredStudy | UnreadableStudy:
+    if not is_name(row.name):
+        why = f"the study called {ascii(row.name)[:120]} is left alone: a study's name must be {RULE}"
+        return UnreadableStudy(ascii(row.name)[:120], _shown_time(row.created_at), why)
     try:
-        settings, environment = dict(json.loads(row.settings)), dict(json.loads(row.environment))
-    except (TypeError, ValueError) as error:
-        raise StoreError(
+        return checked_study(row)
+    except ValueError as error:
+        why = (
             f"study '{row.name}' is damaged in the database: {error}; bring that back from a copy, or "
             "measure again under another --study"
-        ) from error
-    return StoredStudy(row.name, row.created_at, settings, environment, bool(row.complete))
+        )
+        return UnreadableStudy(row.name, _shown_time(row.created_at), why)
+
+
+def checked_study(row: Any) -> StoredStudy:
+    """Raises ValueError for what is no row of a study."""
+    return StoredStudy(
+        values.name(row.name, "name"),
+        values.moment(row.created_at, "created_at"),
+        values.parsed_object(row.settings, "settings"),
+        values.parsed_object(row.environment, "environment"),
+        values.flag(row.complete, "complete"),
+    )
+
+
+def _shown_time(value: object) -> str:
+    return value if isinstance(value, str) and len(value) <= 32 and value.isascii() else ""
 
 
 def _make_durable(connection: Any, _record: Any) -> None:
@@ -278,8 +341,11 @@ def _make_durable(connection: Any, _record: Any) -> None:
     Transactions begin where SQLAlchemy says so, not where sqlite3 guesses: it commits before CREATE.
     """
     connection.isolation_level = None
+    # What is no UTF-8 is refused by row_values.py, for its row alone.
+    connection.text_factory = lambda data: data.decode(errors="surrogateescape")
     cursor = connection.cursor()
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute("PRAGMA busy_timeout = 10000")
+    # Another program's lock (a backup, VACUUM) is waited for as long as a PostgreSQL server that is away.
+    cursor.execute(f"PRAGMA busy_timeout = {round(WAIT_S * 1000)}")
     cursor.close()

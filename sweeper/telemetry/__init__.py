@@ -1,13 +1,33 @@
-"""What the kernel tells of a server, its client and the host: samples, the host's facts, what is missing."""
+"""What the kernel tells of a server, its client and the host: samples, the host's facts, what is missing.
 
-from sweeper.telemetry.fingerprint import HostFingerprint, host_fingerprint
-from sweeper.telemetry.probe import ProcProbe, ProcTelemetry
-from sweeper.telemetry.probed_host_speed import ProbedHostSpeed
-from sweeper.telemetry.support import KernelSupport, kernel_support, require_proc
+sampler.py            samples a server, its client and the host while a run goes on
+load_alone.py         samples the client of a server that is on another machine
+process_tree.py       a process and all its descendants: CPU and memory
+process_threads.py    the threads of a process (/proc/PID/task): switches, waits for a core
+cgroup.py             control groups: CPU quota, throttling, memory limit
+quota_periods.py      when the periods of a CPU quota begin
+procfs.py             parsers of /proc's files
+kernel_files.py       reads small files of /proc and /sys
+machine.py            what this machine is: kernel, fingerprint, facts for `sweeper doctor`
+host_speed.py         runs the probe of how fast the cores are
+host_speed_probe.py   that probe, a script of its own
+"""
+
+from sweeper.telemetry.host_speed import ProbedHostSpeed
+from sweeper.telemetry.load_alone import LoadTelemetry
+from sweeper.telemetry.machine import (
+    HostFingerprint,
+    KernelSupport,
+    host_fingerprint,
+    kernel_support,
+    require_proc,
+)
+from sweeper.telemetry.sampler import ProcProbe, ProcTelemetry
 
 __all__ = [
     "HostFingerprint",
     "KernelSupport",
+    "LoadTelemetry",
     "ProbedHostSpeed",
     "ProcProbe",
     "ProcTelemetry",

@@ -14,27 +14,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweeper.errors import StoreError, SweeperError, UsageError
-from sweeper.training.estimators import OnFraction, Regressor, fit
+from sweeper.records.wording import last_line
+from sweeper.settings.runtime_parameters import NATIVE_THREADS
+from sweeper.training.estimators import Dataset, OnFraction, Regressor, fit, make_dataset
 from sweeper.training.model_folder import ARTIFACT, HOOKS, SAMPLE, TrainedModel, describe, write_record
-from sweeper.training.publish import publish, remove_stale, staging_folder
-from sweeper.training.spec import SAMPLE_ROWS, ModelKind, ModelSpec
-from sweeper.training.synthetic import Dataset, make_dataset
-from sweeper.training.target import check_place, check_target, resolve_target
+from sweeper.training.model_sizes import SAMPLE_ROWS, ModelKind, ModelSpec
+from sweeper.training.output_folder import (
+    check_place,
+    check_target,
+    publish,
+    remove_stale,
+    resolve_target,
+    staging_folder,
+)
 
 _HERE = Path(__file__).parent
 _MEASURE_TIMEOUT_S = 120.0
 _PICKLE_PROTOCOL = 5
-_ONE_NATIVE_THREAD = dict.fromkeys(
-    (
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "NUMEXPR_NUM_THREADS",
-        "VECLIB_MAXIMUM_THREADS",
-        "BLIS_NUM_THREADS",
-    ),
-    "1",
-)
+_ONE_NATIVE_THREAD = dict.fromkeys(NATIVE_THREADS, "1")
 _NO_UPSTREAM = {"SWEEPER_UPSTREAM_URL": "", "SWEEPER_UPSTREAM_WAIT_MS": "0"}
 
 # Where each phase begins on the way from 0 to 1, by rough share of the time.
@@ -44,10 +41,10 @@ _REPORTS_OF_TRAINING = 200
 
 @dataclass(frozen=True, slots=True)
 class TrainingProgress:
-    """`phase` is data, training, saving, measuring or done; `fraction` is of the whole and never falls."""
-
     phase: str
+    """data, training, saving, measuring or done."""
     fraction: float
+    """Of the whole, 0 to 1; it never falls."""
 
 
 def train(
@@ -125,9 +122,9 @@ def _save(spec: ModelSpec, model: Regressor, data: Dataset, folder: Path) -> Non
 
 
 def _measure(folder: Path) -> dict[str, float]:
-    """Run measure.py on the folder as its own process; raises SweeperError with the last line it said."""
+    """Run predict_cost.py in a process of its own. Raises SweeperError with the last line it said."""
     # -P: the script's folder stays off the path, -B: no __pycache__ in the model's folder.
-    command = [sys.executable, "-P", "-B", str(_HERE / "measure.py"), str(folder), ARTIFACT]
+    command = [sys.executable, "-P", "-B", str(_HERE / "predict_cost.py"), str(folder), ARTIFACT]
     environment = os.environ | _ONE_NATIVE_THREAD | _NO_UPSTREAM
     try:
         done = subprocess.run(
@@ -138,7 +135,7 @@ def _measure(folder: Path) -> dict[str, float]:
             f"the trained model did not predict within {_MEASURE_TIMEOUT_S:.0f} s: train fewer trees"
         ) from None
     except subprocess.CalledProcessError as error:
-        last = (error.stderr.strip().splitlines() or [f"exit code {error.returncode}"])[-1]
+        last = last_line(error.stderr, otherwise=f"exit code {error.returncode}")
         raise SweeperError(
             f"the trained model cannot be loaded back ({last}): check that the packages of "
             "requirements.lock are installed, and train again"

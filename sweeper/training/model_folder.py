@@ -12,13 +12,13 @@ import hashlib
 import json
 import platform
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from sweeper.errors import UsageError
-from sweeper.training.spec import ModelKind, ModelSpec
-from sweeper.training.synthetic import feature_names
+from sweeper.training.estimators import feature_names
+from sweeper.training.model_sizes import ModelKind, ModelSpec
+from sweeper.version import installed_version
 
 SCHEMA_VERSION = 1
 MADE_BY = "sweeper train"
@@ -29,33 +29,29 @@ ARTIFACT = "model.pkl"
 SAMPLE = "sample.csv"
 HOOKS = "custom.py"
 RECORD = "model.json"
+TARGET_TYPE = "regression"
+"""All that `sweeper train` makes are of this kind, and need no --target-type."""
 OUR_FILES = frozenset({ARTIFACT, SAMPLE, HOOKS, RECORD})
 BYPRODUCTS = frozenset({"__pycache__"})  # left by whoever imported custom.py
 
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """A model folder as its model.json tells it.
-
-    `predict_cpu_ms` is the median CPU time of one predict of the sample, in one thread with one native
-    thread; `load_s` the wall time of unpickling with its imports; `training_s` the wall time of fitting.
-    """
+    """A model folder as its model.json tells it."""
 
     path: Path
+    """The folder."""
     spec: ModelSpec
     artifact: str
+    """Name of the file in it."""
     artifact_sha256: str
-    artifact_bytes: int
-    feature_names: tuple[str, ...]
     sample_rows: int
     training_s: float
+    """Wall time of fitting."""
     predict_cpu_ms: float
-    load_s: float
+    """Median CPU time of one predict of the sample, in one thread with one native thread."""
     versions: dict[str, str]
-
-    @property
-    def sample_path(self) -> Path:
-        return self.path / SAMPLE
+    """Of Python and the libraries it was made with, by name."""
 
 
 def describe(out: Path) -> TrainedModel:
@@ -130,12 +126,21 @@ def data_files(kind: ModelKind) -> tuple[str, ...]:
 
 
 def library_versions(kind: ModelKind) -> dict[str, str]:
-    """What the artifact was made with and has to be loaded with; other versions mean another model."""
-    packages = ["numpy", "scikit-learn"]
-    if kind is ModelKind.XGBOOST:
-        packages.append("xgboost")
-    python = ".".join(platform.python_version_tuple()[:2])
-    return {"python": python} | {name: version(name) for name in packages}
+    """What the artifact was made with and has to be loaded with; other versions mean another model.
+
+    UsageError where one that is not always installed is missing.
+    """
+    versions = {"python": ".".join(platform.python_version_tuple()[:2])}
+    for name in ("numpy", "scikit-learn", *(["xgboost"] if kind is ModelKind.XGBOOST else [])):
+        found = installed_version(name)
+        if found is None:
+            raise UsageError(
+                f"the {kind} model needs the module {name}, which is not installed here: install it "
+                "(pip install 'sweeper[xgboost]', or xgboost itself), or take another model (such as "
+                "--model random-forest)"
+            )
+        versions[name] = found
+    return versions
 
 
 def sha256(path: Path) -> str:
@@ -171,12 +176,9 @@ def _parse(folder: Path, record: dict[str, Any]) -> TrainedModel:
             spec=ModelSpec(**{**record["spec"], "kind": ModelKind(record["spec"]["kind"])}),
             artifact=str(record["artifact"]["file"]),
             artifact_sha256=str(record["artifact"]["sha256"]),
-            artifact_bytes=int(record["artifact"]["bytes"]),
-            feature_names=tuple(record["feature_names"]),
             sample_rows=int(record["sample_rows"]),
             training_s=float(record["training_s"]),
             predict_cpu_ms=float(record["predict_cpu_ms"]),
-            load_s=float(record["load_s"]),
             versions=dict(record["versions"]),
         )
     except (KeyError, TypeError, ValueError, UsageError) as error:

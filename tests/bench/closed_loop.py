@@ -1,4 +1,4 @@
-"""A cheap closed-loop client for the cost measurements: keep-alive connections, no think time.
+"""A cheap closed-loop client for the cost measurements: no think time, connections kept where they are.
 
 A process of its own, so that its CPU is not counted as the server's, and with asyncio protocols instead of
 an HTTP library, so that it leaves the cores to the server. Reads lines from stdin:
@@ -42,12 +42,16 @@ def upload(csv: bytes) -> bytes:
 
 
 class User(asyncio.Protocol):
-    """Sends the next request as soon as the answer to the last one is complete, while `tally.on`."""
+    """Sends the next request as soon as the answer to the last one is complete, while `tally.on`.
+
+    `gone` is done when the connection is: some servers close it after each answer.
+    """
 
     def __init__(self, request: bytes, tally: Tally) -> None:
         self._request = request
         self._tally = tally
         self._answer = b""
+        self.gone = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -64,20 +68,19 @@ class User(asyncio.Protocol):
         self._answer = b""
         self._tally.finished += 1
         self._tally.failed += not head.startswith(b"HTTP/1.1 200")
-        if self._tally.on:
+        if self._tally.on and b"connection: close" not in head.lower():
             self._transport.write(self._request)
         else:
             self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._tally.open -= 1
         self._tally.failed += exc is not None
+        self.gone.set_result(None)
 
 
 class Tally:
     def __init__(self) -> None:
         self.on = True
-        self.open = 0
         self.finished = 0
         self.failed = 0
 
@@ -106,17 +109,20 @@ def voluntary_switches(pid: int) -> int:
 async def load(request: bytes, users: int, port: int, server_pid: int, seconds: float) -> dict[str, float]:
     tally = Tally()
     loop = asyncio.get_running_loop()
-    for _ in range(users):
-        await loop.create_connection(lambda: User(request, tally), "127.0.0.1", port)
-        tally.open += 1
+
+    async def user() -> None:
+        while tally.on:
+            _, connected = await loop.create_connection(lambda: User(request, tally), "127.0.0.1", port)
+            await connected.gone
+
+    tasks = [loop.create_task(user()) for _ in range(users)]
     await asyncio.sleep(seconds / 4)
     server, own = psutil.Process(server_pid), psutil.Process()
     before, finished = Usage(server, own), tally.finished
     await asyncio.sleep(seconds)
     after, finished = Usage(server, own), tally.finished - finished
     tally.on = False
-    while tally.open:
-        await asyncio.sleep(0.01)
+    await asyncio.gather(*tasks)
     elapsed_s = after.at_s - before.at_s
     server_s, client_s = after.server_s - before.server_s, after.client_s - before.client_s
     return {

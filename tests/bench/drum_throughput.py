@@ -8,16 +8,17 @@ import tempfile
 import time
 from pathlib import Path
 
-from sweeper.interfaces import Launcher
-from sweeper.launch import DrumLauncher, FastApiLauncher
+from sweeper.launch import DrumLauncher, FastApiLauncher, LaunchOptions
 from sweeper.load import LocustGenerator
-from sweeper.records import Configuration
+from sweeper.records.configuration import Configuration
+from sweeper.run.interfaces import Launcher
 
 ROUNDS = 3
 USERS = 100
 WARMUP_S = 4.0
 WINDOW_S = 8.0
 DEFAULT_POOL = Configuration(4)
+KIND = LaunchOptions(drum_arguments=("--target-type", "regression"), users=USERS)
 
 
 def requests_per_s(launcher: Launcher, data: Path) -> float:
@@ -43,7 +44,7 @@ def requests_per_s(launcher: Launcher, data: Path) -> float:
 
 def ratios(code_dir: Path) -> dict[str, list[float]]:
     """Ours ÷ DRUM's, once per round; DRUM with its default of one sync worker, both on the same cores."""
-    ours, drum = FastApiLauncher(code_dir=code_dir), DrumLauncher(code_dir=code_dir)
+    ours, drum = FastApiLauncher(code_dir, KIND), DrumLauncher(code_dir, KIND)
     data = code_dir / "sample.csv"
     return {
         f"throughput ÷ DRUM's gunicorn, {code_dir.name}": [

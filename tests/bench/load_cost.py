@@ -24,7 +24,7 @@ from pathlib import Path
 import psutil
 
 from sweeper.load.generator import LocustGenerator
-from tests.truth.process import TruthServer, truth_server
+from tests.support.truth.process import TruthServer, truth_server
 
 ROUNDS = 5
 RUN_S = 1.5

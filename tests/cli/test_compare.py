@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from sweeper.cli.main import main
-from sweeper.cli.planning import plan_of
-from sweeper.records import Verdict
-from sweeper.study_settings import GridSettings
-from tests.builders import record
-from tests.recorded import MACHINE, PEAK, drawn, keep
+from sweeper.records.finding import Verdict
+from sweeper.settings.command_settings import GridSettings
+from sweeper.study.planning import plan_of
+from tests.support.builders import record
+from tests.support.recorded import MACHINE, PEAK, drawn, keep
 
 QUIET = {"drift": 0.002}
 

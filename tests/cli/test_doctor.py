@@ -49,7 +49,7 @@ def test_the_same_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[-1].startswith("A study can be run here")
 
 
-@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core is all there is")
+@pytest.mark.needs("two cores")
 def test_a_dry_run_warns_on_stderr(
     one_core: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -64,7 +64,7 @@ def test_a_dry_run_warns_on_stderr(
     assert all(line.startswith("sweeper: warning: ") for line in printed.err.splitlines())
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes network namespaces")
+@pytest.mark.needs("namespaces")
 def test_without_a_loopback_no_study_can_be_run() -> None:
     """In a network namespace whose loopback is down."""
     command = ["unshare", "--net", sys.executable, "-m", "sweeper", "doctor", "--noise", "2s"]

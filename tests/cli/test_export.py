@@ -13,12 +13,12 @@ import pytest
 
 import sweeper
 from sweeper.cli.main import main
-from sweeper.report.markdown import markdown
-from sweeper.study_settings import OptimizeSettings
-from tests.builders import failed
-from tests.fakes import MemoryStore
-from tests.recorded import drawn, keep
-from tests.test_optimization import optimized, peak
+from sweeper.report.text.tables import markdown
+from sweeper.settings.command_settings import OptimizeSettings
+from tests.support.builders import failed
+from tests.support.fakes import MemoryStore
+from tests.support.optimizations import optimized, peak
+from tests.support.recorded import drawn, keep
 
 FIRST = drawn()[0]
 

@@ -8,14 +8,15 @@ import io
 import pytest
 from rich.console import Console
 
-from sweeper.answers import Interval
 from sweeper.cli.live import Live, Show
-from sweeper.records import RunPlan, Severity, Verdict
-from sweeper.report.bars import CELLS, bars
-from sweeper.study import Progress
-from sweeper.under_load import State
-from tests.builders import figures, finding, record
-from tests.test_recommend import TEN, answer, levels
+from sweeper.records.answer import Interval
+from sweeper.records.finding import Severity, Verdict
+from sweeper.records.run import RunPlan
+from sweeper.report.text.live import CELLS, bars
+from sweeper.run.under_load import RunState
+from sweeper.study.observer import Progress
+from tests.support.builders import figures, finding, record
+from tests.support.recommendations import TEN, answer, levels
 
 BUSY = finding("client-saturated", Severity.WARNING)
 SHARED = finding("shared-cores", Severity.INFO)
@@ -39,8 +40,8 @@ def shown(
         live.runs_started(plans, Progress(0, 2, "the look after block 3", 20.0))
         for plan in plans:
             for elapsed_s in (1.0, 2.0):
-                live.run_state(plan, State.WARMING_UP, elapsed_s)
-            live.run_state(plan, State.MEASURING, 5.0)
+                live.run_state(plan, RunState.WARMING_UP, elapsed_s)
+            live.run_state(plan, RunState.MEASURING, 5.0)
         for run in runs:
             live.run_finished(run)
         live.block_finished(1, SO_FAR)

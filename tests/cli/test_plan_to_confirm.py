@@ -9,9 +9,10 @@ import pytest
 
 from sweeper.cli.dry_run import describe
 from sweeper.cli.main import main
-from sweeper.cli.planning import NOT_CONFIRMED, plan_of
-from sweeper.config import combine, settings
-from sweeper.course import StudyPlan
+from sweeper.settings.combine import combine
+from sweeper.settings.validate import settings
+from sweeper.study.planning import NOT_CONFIRMED, plan_of
+from sweeper.study.study_state import StudyPlan
 
 
 def planned(**flags: object) -> tuple[StudyPlan, list[str]]:
@@ -27,8 +28,8 @@ def test_the_runs_and_the_time_of_the_confirmation_are_counted() -> None:
     assert (plan.confirm, plan.users, plan.not_confirmed) == (True, 100, "")
     assert lines[-2] == ("then         the answer and 4 workers with requests at random moments, 2 runs each")
     assert lines[:-2] == without[:-1]
-    assert "(9 to 34 runs)" in lines[-1]
-    assert "(9 to 30 runs)" in without[-1]
+    assert "(9 to 46 runs)" in lines[-1]
+    assert "(9 to 42 runs)" in without[-1]
     assert re.sub(r"about .*", "", lines[-1]) == "time         "
     assert lines[-1] != without[-1]
 

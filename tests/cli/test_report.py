@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sweeper.cli.main import main
-from tests.recorded import drawn, keep
+from tests.support.recorded import drawn, keep
 
 
 @pytest.fixture(scope="module")

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from sweeper.analysis.scenarios.stress import stress_step
 from sweeper.cli.main import main
-from sweeper.records import RunRecord
-from sweeper.scenarios.stress import stress_step
-from sweeper.scenarios.terms import Scenario, ServerKind
-from sweeper.search.scenario_plan import scenario_block
-from sweeper.study_settings import ScenarioSettings
-from tests.recorded import drawn, keep
-from tests.report.reading import Page
-from tests.scenarios.terms import run, terms
+from sweeper.records.run import RunRecord
+from sweeper.records.scenarios import Scenario, ServerKind
+from sweeper.settings.command_settings import ScenarioSettings
+from sweeper.study.block_order import scenario_block
+from tests.support.page_reading import Page
+from tests.support.recorded import drawn, keep
+from tests.support.scenario_terms import run, terms
 
 SETTINGS = ScenarioSettings.model_validate({"concurrency": "10", "max_users": 50, "model": "xgboost"})
 
@@ -88,7 +88,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user's folder with a model that looks trained."""
     model = tmp_path / "models" / "xgboost"
     model.mkdir(parents=True)
-    for name, text in (("model.json", "{}"), ("model.pkl", "x"), ("sample.csv", "a\n1\n")):
+    for name, text in (
+        ("model.json", '{"made_by": "sweeper train"}'),
+        ("model.pkl", "x"),
+        ("sample.csv", "a\n1\n"),
+    ):
         (model / name).write_text(text)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -98,7 +102,7 @@ def test_the_plan(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["scenarios", "--dry-run", "--slo-p99", "500"]) == 0
     out = capsys.readouterr().out
     assert "fastapi (workers=4) and gunicorn, CPU-bound" in out
-    assert "10, 50, 100 users; 3 to 5 blocks of 6 runs, take turns of half a second" in out
+    assert "10, 50, 100 users; blocks of 6 runs, in turns of half a second" in out
     assert "or p99 is above 500 ms" in out
     assert "lower p99 under concurrency, similar latency when CPU-bound" in out
     assert main(["scenarios", "concurrent", "--dry-run", "--workload", "io", "--model", "xgboost"]) == 0
@@ -123,7 +127,7 @@ def test_the_plan(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ),
         (["--server-command", "x {port}"], ["--server-command", "--servers"]),
         (["--workload", "disk"], ["--workload 'disk'", "cpu or io"]),
-        (["--workload", "io"], ["sweeper train --model io-bound"]),
+        (["--workload", "io", "--dry-run"], ["sweeper train --model io-bound"]),
         (["--concurrency", "0"], ["--concurrency '0'"]),
         (["--concurrency", "10,10"], ["--concurrency '10,10'"]),
         (["--max-users", "1"], ["--max-users '1'"]),

@@ -11,15 +11,14 @@ from pathlib import Path
 import pytest
 
 from sweeper.cli.main import main
-from sweeper.cli.planning import host_differences
-from sweeper.cli.where import Where
 from sweeper.errors import StoreError, UsageError
 from sweeper.store.database import Database
-from tests.builders import record
-from tests.postgres import PASSWORD, Postgres
-from tests.small_disk import ONLY_ROOT, fill, small_disk
-from tests.store.test_database import STUDY
-from tests.store.test_postgres import name_of
+from sweeper.study.resume import host_differences
+from sweeper.study.where import Where
+from tests.support.builders import record
+from tests.support.postgres import PASSWORD, Postgres
+from tests.support.small_disk import fill, small_disk
+from tests.support.stored import STUDY, name_of
 
 GRID = ["grid", "--launcher", "command", "--server-command", "true {port}", "--data", "rows.csv"]
 NOBODY = 65534
@@ -112,7 +111,7 @@ class as_nobody:
             os.seteuid(0)
 
 
-@ONLY_ROOT
+@pytest.mark.needs("mounts")
 def test_a_full_disk(refused: Refuse, tmp_path: Path) -> None:
     small = tmp_path / "small"
     with small_disk(small, "160k"):
@@ -156,12 +155,12 @@ def test_a_machine_without_a_usable_name(name: str, monkeypatch: pytest.MonkeyPa
 def test_what_is_printed_leads_to_the_same_place_without_the_password() -> None:
     where = Where.from_flags("s", None, "postgresql://u:secret@h/d", host_name="a")
     assert where.storage == "postgresql+psycopg://u:secret@h/d"
-    assert where.flags == " --storage 'postgresql://u:***@h/d'"
-    assert (where.host_flag, where.password_note) == (" --host-name a", " (*** stands for the password)")
+    assert where.words == ("--storage", "postgresql://u:***@h/d")
+    assert (where.host_words, where.password_note) == (("--host-name", "a"), " (*** stands for the password)")
     plain = Where.from_flags("s", None, "postgresql://u@h/d")
-    assert (plain.flags, plain.password_note) == (" --storage postgresql://u@h/d", "")
-    assert (plain.host_flag, plain.place) == ("", "postgresql://u@h/d")
-    assert Where.from_flags("s", None, None, host_name="a").host_flag == ""
+    assert (plain.words, plain.password_note) == (("--storage", "postgresql://u@h/d"), "")
+    assert (plain.host_words, plain.place) == ((), "postgresql://u@h/d")
+    assert Where.from_flags("s", None, None, host_name="a").host_words == ()
 
 
 def test_hosts_may_differ_as_machines_and_in_nothing_else() -> None:

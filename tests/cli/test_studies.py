@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import sweeper.cli.studies
 from sweeper.cli.main import main
-from sweeper.records import Verdict
-from sweeper.study_settings import GridSettings
-from tests.builders import failed, record
-from tests.recorded import drawn, keep
+from sweeper.records.finding import Verdict
+from sweeper.report.text.studies import Listed
+from sweeper.settings.command_settings import GridSettings
+from sweeper.store import answers_cache
+from sweeper.store.database import StoredStudy
+from sweeper.study.where import Where
+from tests.support.builders import failed, record
+from tests.support.commands import environment
+from tests.support.recorded import drawn, keep
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +99,62 @@ def test_a_chosen_study_in_the_environment_does_not_matter(
 ) -> None:
     monkeypatch.setenv("SWEEPER_STUDY", "first")
     assert len(listed(folder, capsys).splitlines()) == 4
+
+
+def test_what_was_worked_out_is_not_worked_out_again(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 500 studies that would take ten seconds; a study under way is worked out each time."""
+    before = listed(folder, capsys), listed(folder, capsys, "--json")
+    worked_out: list[str] = []
+    real = sweeper.cli.studies._listed
+
+    def spy(study: StoredStudy, where: Where) -> Listed:
+        worked_out.append(study.name)
+        return real(study, where)
+
+    monkeypatch.setattr(sweeper.cli.studies, "_listed", spy)
+    assert (listed(folder, capsys), listed(folder, capsys, "--json")) == before
+    assert worked_out == ["second", "second"]
+
+
+def test_a_study_that_has_changed_is_worked_out_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep(tmp_path, "changed", drawn())
+    assert "recommended 8" in listed(tmp_path, capsys)
+    with sqlite3.connect(tmp_path / "studies.db") as raw:
+        raw.execute("UPDATE sweeper_runs SET workers = 'x' WHERE block = 1")
+    raw.close()
+    assert "cannot be read" in listed(tmp_path, capsys)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "x", '{"a": 5}', "{" * 100_000])
+def test_a_damaged_cache_only_costs_time(
+    content: str,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    expected = listed(folder, capsys)
+    file = answers_cache.file()
+    spoilt = content
+    if content == '{"a": 5}':
+        spoilt = json.dumps({key: {"brief": {"configuration": 5}} for key in json.loads(file.read_text())})
+    file.write_text(spoilt)
+    assert listed(folder, capsys) == expected
+
+
+def test_the_list_needs_no_statistics(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Their import takes longer than all the rest of a list that was worked out before."""
+    keep(tmp_path, "done", drawn())
+    listed(tmp_path, capsys)
+    code = (
+        "import sys; from sweeper.cli.main import main; main(sys.argv[1:]); "
+        "sys.exit(str({'scipy', 'pandas', 'optuna'} & set(sys.modules)))"
+    )
+    argv = [sys.executable, "-c", code, "studies", "--studies-dir", str(tmp_path)]
+    done = subprocess.run(argv, capture_output=True, text=True, env=environment(), timeout=120, check=False)
+    assert done.stderr.strip() == "set()"

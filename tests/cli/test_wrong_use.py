@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from sweeper.cli import measuring
+from sweeper.cli import start_or_resume
 from sweeper.cli.main import main
-from sweeper.preflight import KINDS
-from sweeper.training.spec import ModelKind
 
 GRID = ["grid", "--code-dir", "model"]
 OPTIMIZE = ["optimize", "--code-dir", "model"]
 COMMAND = ["grid", "--launcher", "command", "--data", "rows.csv"]
+URL = ["--url", "http://127.0.0.1:9"]
+REMOTE = ["grid", "--launcher", "remote", "--data", "rows.csv"]
+RESTART = [*REMOTE, *URL, "--restart-command"]
 
 # arguments -> words the sentence must hold: what, which value, what would be right
 CASES: list[tuple[list[str], list[str]]] = [
@@ -69,7 +70,7 @@ CASES: list[tuple[list[str], list[str]]] = [
     ([*GRID, "--server-cpus", "9-1"], ["--server-cpus", "'9-1'", "0-3,8"]),
     ([*GRID, "--server-cpus", "4000"], ["--server-cpus", "4000"]),
     ([*GRID, "--server-cpus", "0", "--load-cpus", "0"], ["--server-cpus", "--load-cpus", "0"]),
-    ([*GRID, "--launcher", "docker"], ["--launcher", "'docker'", "fastapi, drum, command"]),
+    ([*GRID, "--launcher", "docker"], ["--launcher", "'docker'", "fastapi, drum, command, remote"]),
     (
         [*GRID, "--launcher", "drum"],
         ["--launcher drum", "DRUM 1.", "no FastAPI server", "--launcher fastapi"],
@@ -89,24 +90,68 @@ CASES: list[tuple[list[str], list[str]]] = [
     ([*GRID, "--server-command", "python x.py {port}"], ["--server-command", "--launcher command"]),
     ([*GRID, "--data", "absent.csv"], ["--data", "absent.csv", "existing"]),
     ([*GRID, "--data", "model"], ["--data", "'model'", "folder"]),
+    ([*GRID, "--data", "/dev/null"], ["--data", "'/dev/null'", "pipe or a device", "save it as a file"]),
     ([*GRID, "--data", "empty.csv"], ["--data", "empty.csv", "empty"]),
     ([*GRID, "--data", "header.csv"], ["--data 'header.csv' has one line", "rows to predict"]),
+    ([*GRID, "--locust-options", "--tenant acme"], ["--locust-options '--tenant acme'", "add --locustfile"]),
+    (
+        [*GRID, "--locustfile", "syntax.py", "--locust-options", "--users 5"],
+        ["--locust-options '--users 5'", "without those that sweeper sets"],
+    ),
+    (
+        [*GRID, "--locustfile", "syntax.py", "--locust-options", "--tenant 'acme"],
+        ["--locust-options", "--tenant 'acme"],
+    ),
     ([*GRID, "--locustfile", "absent.py"], ["--locustfile", "absent.py"]),
     ([*GRID, "--locustfile", "syntax.py"], ["syntax.py", "Python"]),
-    (["grid"], ["--model 'xgboost'", "sweeper train"]),
+    (["grid", "--dry-run"], ["--model 'xgboost'", "sweeper train"]),
     (
         ["grid", "--model", "absent"],
         ["--model 'absent'", "not there", "xgboost, random-forest", "--code-dir"],
     ),
-    (["grid", "--model", "random-forest"], ["not trained yet", "sweeper train --model random-forest"]),
+    (
+        ["grid", "--model", "random-forest", "--dry-run"],
+        ["not trained yet", "sweeper train --model random-forest"],
+    ),
     (["grid", "--code-dir", "absent"], ["--code-dir 'absent'", "does not exist"]),
     (["grid", "--code-dir", "rows.csv"], ["--code-dir 'rows.csv'", "folder"]),
     (
         ["grid", "--code-dir", "hollow", "--data", "rows.csv"],
-        ["--code-dir 'hollow'", ".ubj", "custom.py"],
+        ["--code-dir 'hollow'", ".joblib", "custom.py"],
     ),
     (["grid", "--code-dir", "bare"], ["--data", "sample.csv"]),
     (COMMAND, ["--launcher", "--server-command"]),
+    (REMOTE, ["--launcher remote needs --url", "http://10.0.0.7:8080"]),
+    ([*REMOTE, *URL], ["--launcher remote needs --restart-command", "kubectl"]),
+    ([*REMOTE, "--url", "here:80"], ["--url 'here:80'", "http://10.0.0.7:8080"]),
+    ([*REMOTE, "--url", "https://here"], ["--url 'https://here'", "http://10.0.0.7:8080"]),
+    ([*REMOTE, "--url", "http://here/predict"], ["--url", "without a path"]),
+    ([*RESTART, "restart {workers}", "--url", "http://here:99999"], ["--url 'http://here:99999'", "8080"]),
+    ([*RESTART, "restart 4"], ["--restart-command 'restart 4'", "{workers}"]),
+    ([*RESTART, "restart {workers} {wokers}"], ["--restart-command", "{workers}, {model_threads}"]),
+    ([*RESTART, "restart {workers} {"], ["--restart-command", "unmatched brace"]),
+    ([*RESTART, "restart {workers} {gate!r}"], ["--restart-command", "placeholder"]),
+    ([*RESTART, "restart {workers} {gate}"], ["{gate}", "--restore-command"]),
+    ([*RESTART, "restart {workers}", "--model-threads", "2"], ["--restart-command", "no {model_threads}"]),
+    ([*RESTART, "restart {workers}", "--cpu-limit", "1"], ["--cpu-limit", "--launcher remote"]),
+    ([*RESTART, "restart {workers}", "--memory-limit", "1GiB"], ["--memory-limit", "--launcher remote"]),
+    ([*RESTART, "restart {workers}", "--server-cpus", "0"], ["--server-cpus", "--launcher remote"]),
+    ([*RESTART, "restart {workers}", "--interleave"], ["--interleave", "--launcher remote", "turns"]),
+    ([*RESTART, "restart {workers}", "--restart-time", "soon"], ["--restart-time 'soon'", "30s"]),
+    ([*RESTART, "restart {workers}", "--server-command", "x {port}"], ["--server-command", "remote"]),
+    (
+        ["optimize", *RESTART[1:], "restart {workers}", "--tune", "DRUM_UVICORN_LOOP=auto,uvloop"],
+        ["--restart-command", "no {DRUM_UVICORN_LOOP}"],
+    ),
+    ([*GRID, *URL], ["--url", "--launcher remote"]),
+    ([*GRID, "--restart-command", "x {workers}"], ["--restart-command", "--launcher remote"]),
+    (["scenarios", "--url", "http://here"], ["--url"]),
+    ([*GRID, "--cost-per-hour", "0"], ["--cost-per-hour '0'", "above 0", "0.34"]),
+    ([*GRID, "--cost-per-hour", "cheap"], ["--cost-per-hour 'cheap'", "0.34"]),
+    ([*GRID, "--plan-for", "nan"], ["--plan-for 'nan'", "500"]),
+    (["recommend", "--cost-per-hour", "-1"], ["--cost-per-hour '-1'", "above 0", "0.34"]),
+    (["recommend", "--plan-for", "inf"], ["--plan-for 'inf'", "500"]),
+    (["report", "--plan-for", "many"], ["--plan-for 'many'", "500"]),
     ([*COMMAND, "--server-command", "true"], ["--server-command", "{port}"]),
     ([*COMMAND, "--server-command", "absent-program {port}"], ["absent-program"]),
     ([*COMMAND, "--server-command", "true {port} {wokers}"], ["{wokers}"]),
@@ -185,6 +230,49 @@ CASES: list[tuple[list[str], list[str]]] = [
     (["train", "--out", "rows.csv"], ["rows.csv"]),
     (["train", "--out", "model"], ["model"]),
     (["train", "--out", "rows.csv/below"], ["rows.csv"]),
+    (["grid", "--code-dir", "bare", "--data", "rows.csv"], ["--target-type", "bare", "binary"]),
+    ([*GRID, "--target-type", "classifier"], ["--target-type 'classifier'", "multiclass"]),
+    ([*GRID, "--class-labels", "red,red"], ["--class-labels 'red,red'", "different"]),
+    (
+        [*GRID, "--class-labels", "red,green"],
+        ["--class-labels 'red,green'", "multiclass", "regression", "leave it out"],
+    ),
+    ([*GRID, "--class-labels-file", "rows.csv"], ["--class-labels-file 'rows.csv'", "regression"]),
+    (
+        [*OPTIMIZE, "--positive-class-label", "yes", "--target-type", "anomaly"],
+        ["--positive-class-label 'yes'", "binary", "anomaly"],
+    ),
+    (
+        [*GRID, "--target-type", "binary", "--class-labels", "a,b"],
+        ["--class-labels 'a,b'", "--positive-class-label and --negative-class-label"],
+    ),
+    (
+        ["scenarios", "--code-dir", "model", "--target-type", "multiclass", "--negative-class-label", "no"],
+        ["--negative-class-label 'no'", "--class-labels or --class-labels-file"],
+    ),
+    (
+        [*GRID, "--target-type", "binary", "--positive-class-label", "x", "--negative-class-label", "x"],
+        ["both 'x'", "differ"],
+    ),
+    (
+        [*GRID, "--target-type", "multiclass", "--class-labels-file", "absent.txt"],
+        ["--class-labels-file 'absent.txt'", "No such file"],
+    ),
+    (
+        [*GRID, "--target-type", "multilabel", "--class-labels-file", "twice.txt"],
+        ["--class-labels-file 'twice.txt'", "the label 'red' twice"],
+    ),
+    (
+        [*GRID, "--target-type", "multilabel", "--class-labels-file", "empty.csv"],
+        ["--class-labels-file 'empty.csv'", "0 labels"],
+    ),
+    (
+        [*GRID, "--target-type", "multiclass", "--class-labels", "a,b", "--class-labels-file", "twice.txt"],
+        ["--class-labels 'a,b'", "exclude each other"],
+    ),
+    ([*GRID, "--drum-options", "--address x:1"], ["--drum-options", "--address"]),
+    ([*GRID, "--predict-path", "predict"], ["--predict-path 'predict'", "/"]),
+    ([*GRID, "--content-type", "json"], ["--content-type 'json'", "application/json"]),
 ]
 
 
@@ -194,9 +282,11 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     files = {
         "model/custom.py": "def score(data, model, **kwargs):\n    return data\n",
         "model/sample.csv": "a,b\n1,2\n",
+        "model/model-metadata.yaml": "name: mine\ntype: inference\ntargetType: regression\n",
         "bare/custom.py": "def score(data, model, **kwargs):\n    return data\n",
         "rows.csv": "a,b\n1,2\n",
         "empty.csv": "",
+        "twice.txt": "red\ngreen\nred\n",
         "header.csv": "a,b\n\n",
         "broken.toml": "workers = [1,\n",
         "typo.toml": "wokers = [1, 4]\n",
@@ -278,12 +368,67 @@ def test_what_the_io_model_reads_is_no_wrong_variable(
     assert capsys.readouterr().out
 
 
-def test_a_model_as_xgboost_names_it_is_one(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`model.json` is sweeper's description of a trained model, and XGBoost's own usual file name."""
-    (workplace / "hollow" / "model.json").write_text('{"made_by": "somebody"}')
-    command = ["grid", "--code-dir", "hollow", "--data", "rows.csv", "--dry-run"]
+def test_a_model_of_ours_is_trained_where_it_is_missing(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`sweeper grid` is one command: nobody is sent away to train first. What is wrong is still said."""
+    command = ["grid", "--model", "sklearn-regression", "--workers", "1,4", "--server-cpus", "4000"]
     assert main(command) == 2
+    err = capsys.readouterr().err
+    assert "models/sklearn-regression is not trained yet; that comes first" in err
+    assert "4000" in err.splitlines()[-1]
+    assert (workplace / "models" / "sklearn-regression" / "model.pkl").is_file()
+    assert main(command) == 2
+    assert "trained" not in capsys.readouterr().err
+
+
+def test_a_model_of_ours_needs_no_target_type_however_it_is_named(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (workplace / "bare" / "model.json").write_text('{"made_by": "sweeper train"}')
+    assert main(["grid", "--code-dir", "bare", "--data", "rows.csv", "--dry-run"]) == 0
+    assert "compares" in capsys.readouterr().out
+
+
+def test_a_plan_says_to_what_the_gate_is_raised(
+    workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, depth = "DRUM_MAX_CONCURRENT_REQUESTS", "DRUM_MAX_QUEUE_DEPTH"
+    assert main([*GRID, "--workers", "1,4", "--dry-run"]) == 0
+    assert "raised" not in capsys.readouterr().out
+    assert main([*GRID, "--users", "250", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert f"gate         {gate} is raised with the workers from 10, its default, to 16, 32 and 64" in said
+    assert f"{depth} is raised with the users from 100, its default, to 250" in said
+    assert main([*OPTIMIZE, "--workers", "1..64", "--dry-run"]) == 0
+    assert "to 128 at most" in capsys.readouterr().out
+    assert main([*OPTIMIZE, "--workers", "8", "--tune", f"{gate}=4,8", "--dry-run"]) == 0
+    assert "raised" not in capsys.readouterr().out
+    assert main(["scenarios", "stress", "--code-dir", "model", "--dry-run"]) == 0
+    assert f"{depth} is raised" in capsys.readouterr().out
+    monkeypatch.setenv(gate, "12")
+    assert main([*GRID, "--dry-run"]) == 0
+    assert f"{gate} is not raised, because the environment sets it to 12" in capsys.readouterr().out
+
+
+def test_a_model_in_xgboosts_own_format_takes_a_custom_py(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """DRUM has no loader for it; `model.json` is also sweeper's description of a trained model."""
     (workplace / "hollow" / "model.json").write_text('{"learner": {"attributes": {}}, "version": [3, 0, 0]}')
+    command = [
+        "grid",
+        "--code-dir",
+        "hollow",
+        "--target-type",
+        "regression",
+        "--data",
+        "rows.csv",
+        "--dry-run",
+    ]
+    assert main(command) == 2
+    assert "custom.py" in capsys.readouterr().err
+    (workplace / "hollow" / "custom.py").write_text("def load_model(code_dir):\n    return 1\n")
     assert main(command) == 0
     assert "compares" in capsys.readouterr().out
 
@@ -297,17 +442,13 @@ def test_a_folder_of_ones_own_below_models_is_for_code_dir(
     assert "was not made by sweeper train: for a folder of your own give --code-dir models/mine" in said
 
 
-def test_the_kinds_that_can_be_trained_are_known_before_training_is() -> None:
-    assert list(KINDS) == list(ModelKind)
-
-
 def test_an_interrupt_before_the_study_is_there_does_not_promise_one(
     workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(measuring, "run", interrupted)
+    monkeypatch.setattr(start_or_resume, "run", interrupted)
     assert main([*GRID, "--study", "never"]) == 130
     said = capsys.readouterr().err
     assert "nothing has been measured yet" in said and "--study never" not in said
@@ -321,6 +462,6 @@ def test_an_interrupt_says_how_to_go_on_where_the_database_is_gone(
         (workplace / "studies" / "studies.db").write_text("gone")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(measuring, "run", interrupted)
+    monkeypatch.setattr(start_or_resume, "run", interrupted)
     assert main([*GRID, "--study", "lost"]) == 130
     assert "to go on: sweeper grid --study lost" in capsys.readouterr().err

@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.e2e.commands import ALONE, left_behind, start, sweeper, truth
-from tests.e2e.test_interrupts import recorded, wait_until_gone
+from tests.support.commands import ALONE, left_behind, recorded, start, sweeper, truth, wait_until_gone
 
 pytestmark = pytest.mark.e2e
 
@@ -63,7 +62,7 @@ def test_a_confirmation_is_killed_resumed_and_read_again(folder: Path) -> None:
     assert default["latency_ms"]["p50"]["mean"] > 2 * ours["latency_ms"]["p50"]["mean"]
     assert default["closed_rps"] is None  # it was not in the grid
     assert "4 workers do not keep up with that" in seen["sentence"]
-    assert "80 users queueing" in seen["sentence"]
+    assert "the queueing of 80 users" in seen["sentence"]
     assert [candidate["workers"] for candidate in answer["candidates"]] == [2, 8]
 
     study = folder / "studies" / "open"
@@ -83,6 +82,6 @@ def test_a_confirmation_is_killed_resumed_and_read_again(folder: Path) -> None:
 
     again = sweeper("grid", "--study", "open", "--json", cwd=folder)
     assert again.json == answer  # complete: it prints its answer and runs nothing
-    text = sweeper("recommend", "open", cwd=folder).out
+    text = sweeper("recommend", "open", "--verbose", cwd=folder).out
     assert seen["sentence"] in text
     assert "requests/s at random: p50" in text

@@ -18,12 +18,18 @@ from pathlib import Path
 
 import pytest
 
-from sweeper.statistics.sequential import MIN_VALID_BLOCKS
-from tests.e2e.commands import OWN_HOST, environment, left_behind, may_make_namespaces, sweeper, truth
-from tests.e2e.test_interrupts import wait_until_gone
-from tests.postgres import Postgres
+from sweeper.statistics.looks import MIN_VALID_BLOCKS
+from tests.support.commands import (
+    OWN_HOST,
+    environment,
+    left_behind,
+    sweeper,
+    truth,
+    wait_until_gone,
+)
+from tests.support.postgres import Postgres
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.needs("namespaces")]
 
 STUDY = (
     "grid", *truth("--service-ms", 60, "--shape", "plateau:2", "--own-time"),
@@ -89,8 +95,6 @@ class Hosts:
 
 @pytest.fixture
 def hosts(folder: Path, postgres: Postgres) -> Iterator[Hosts]:
-    if not may_make_namespaces():
-        pytest.skip("network namespaces, which stand for hosts, may not be made here")
     made = Hosts(folder, postgres)
     yield made
     for process in made.processes.values():

@@ -12,7 +12,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from tests.e2e.commands import IN_TURNS, left_behind, start, sweeper, truth
+from tests.support.commands import IN_TURNS, left_behind, start, sweeper, truth
 
 pytestmark = pytest.mark.e2e
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.commands import left_behind, start, sweeper
+from tests.support.commands import left_behind, start, sweeper
 
-pytestmark = [pytest.mark.e2e, pytest.mark.drum]
+pytestmark = [pytest.mark.e2e, pytest.mark.needs("drum")]
 
 SLEEPER = """
 import time
@@ -30,7 +30,8 @@ def score(data, model, **kwargs):
     return pd.DataFrame({"Predictions": [0.5] * len(data)})
 """
 ASKED = (
-    "scenarios", "--workload", "io", "--code-dir", "sleeper", "--data", "rows.csv", "--concurrency", "20",
+    "scenarios", "--workload", "io", "--code-dir", "sleeper", "--target-type", "regression",
+    "--data", "rows.csv", "--concurrency", "20",
     "--max-users", "16", "--window", "2s", "--warmup", "1s", "--warmup-cap", "5s", "--drain", "5s",
     "--min-blocks", "2", "--max-blocks", "2", "--study", "both",
 )  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.commands import Finished, left_behind, sweeper, truth
+from tests.support.commands import Finished, left_behind, sweeper, truth
 
 pytestmark = pytest.mark.e2e
 

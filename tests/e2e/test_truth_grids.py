@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.e2e.commands import ALONE, IN_TURNS, left_behind, sweeper, truth
+from tests.support.commands import ALONE, IN_TURNS, left_behind, sweeper, truth
 
 pytestmark = pytest.mark.e2e
 

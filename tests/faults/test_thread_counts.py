@@ -6,11 +6,12 @@ import dataclasses
 
 import pytest
 
-from sweeper.findings import Limits, RunContext
-from sweeper.findings.threads import thread_leak
-from sweeper.records import Configuration, Window
+from sweeper.checks.limits import Limits, RunContext
+from sweeper.checks.pool import thread_leak
+from sweeper.records.configuration import Configuration
+from sweeper.records.run import Window
 from sweeper.statistics.figures import Measurement
-from tests.builders import SAMPLE, log
+from tests.support.builders import SAMPLE, log
 
 
 @pytest.mark.parametrize(

@@ -9,17 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sweeper.checks.accounting import accounting, damaged_log
+from sweeper.checks.limits import RunContext
 from sweeper.errors import LoadError
-from sweeper.findings import RunContext
-from sweeper.findings.validity import accounting, damaged_log
-from sweeper.load.request_log import FINISH, HEADER, LAG, RECORD, SPAWNED, START, read_request_log
-from sweeper.records import Configuration, Finding
+from sweeper.load.request_log import RECORD, read_request_log
+from sweeper.locust_side.wire import FINISH, HEADER, LATE, SPAWNED, START
+from sweeper.records.configuration import Configuration
+from sweeper.records.finding import Finding
 
 USERS, REQUESTS = 10, 400
 
 
 def records() -> np.ndarray:
-    """A closed loop of 10 users, every request finished, with a LAG now and then."""
+    """A closed loop of 10 users, every request finished, with a LATE now and then."""
     chance = np.random.default_rng(5)
     rows: list[tuple[int, int, int, int, int, float]] = [(SPAWNED, 0, 0, USERS, 0, 0.0)]
     due = [(float(chance.random()), START, user, 0) for user in range(USERS)]
@@ -37,8 +39,8 @@ def records() -> np.ndarray:
         else:
             rows.append((FINISH, 0, 200, 2000, request, 1000.0 * (at_s - begun[request])))
             heapq.heappush(due, (at_s + float(chance.random()), START, user, 0))
-        if len(rows) % 7 == 0:
-            rows.append((LAG, 0, 0, 100, 0, at_s))
+            if len(rows) % 7 == 0:
+                rows.append((LATE, 0, 0, 100, request, 0.0))
     return np.array(rows, RECORD)
 
 
@@ -80,7 +82,7 @@ def test_a_torn_log_fails_the_run(tmp_path: Path, cut: Callable[[bytes], bytes])
 
 
 def test_no_record_can_be_lost_unnoticed(tmp_path: Path) -> None:
-    """Every single record but the client's own lag and each user's last finish, which reads as a request that
+    """Every single record but what the client took and each user's last finish, which reads as a request that
     never ended: it stays in the count as censored, so that p99 is printed as a lower bound."""
     last_of_users = set()
     users: dict[int, int] = {}
@@ -88,7 +90,7 @@ def test_no_record_can_be_lost_unnoticed(tmp_path: Path) -> None:
         users[int(row["count"])] = int(row["request"])
     last_of_users = set(users.values())
     for index, row in enumerate(WHOLE):
-        if row["kind"] in (LAG, SPAWNED):
+        if row["kind"] in (LATE, SPAWNED):
             continue
         finding, censored = judged(tmp_path / "raw", HEADER + np.delete(WHOLE, index).tobytes())
         if row["kind"] == FINISH and int(row["request"]) in last_of_users:

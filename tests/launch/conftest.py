@@ -11,9 +11,9 @@ import psutil
 import pytest
 
 from sweeper.launch import CommandLauncher, LaunchedServer, LaunchOptions
-from sweeper.records import Configuration
+from sweeper.records.configuration import Configuration
 
-STAND_IN = Path(__file__).parent / "stand_in.py"
+STAND_IN = Path(__file__).parents[1] / "support" / "programs" / "stand_in.py"
 
 
 @pytest.fixture

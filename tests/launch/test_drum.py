@@ -13,12 +13,12 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from sweeper.errors import PoolNotAppliedError
-from sweeper.launch import DrumLauncher
-from sweeper.observations import PoolStats
-from sweeper.records import Configuration
+from sweeper.launch import DrumLauncher, LaunchOptions
+from sweeper.records.configuration import Configuration
+from sweeper.records.observations import PoolStats
 from sweeper.telemetry import ProcTelemetry
 
-pytestmark = pytest.mark.drum
+pytestmark = pytest.mark.needs("drum")
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def code_dir(tmp_path):
 
 
 def test_released_drum_does_not_apply_the_pool(code_dir, tmp_path):
-    launcher = DrumLauncher(code_dir)
+    launcher = DrumLauncher(code_dir, LaunchOptions(drum_arguments=("--target-type", "regression")))
     server = launcher.start(Configuration(workers=8, processes=2), tmp_path / "server.log")
     try:
         server.wait_ready(60)

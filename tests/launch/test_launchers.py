@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from sweeper.errors import PoolNotAppliedError, UsageError
 from sweeper.launch import CommandLauncher, DrumLauncher, FastApiLauncher, LaunchOptions
 from sweeper.launch import drum as drum_module
-from sweeper.launch.pool import parse_pool_stats
-from sweeper.launch.template import PLACEHOLDERS, parse_template
-from sweeper.observations import PoolStats
-from sweeper.records import Configuration
+from sweeper.launch.launchers import PLACEHOLDERS, parse_template
+from sweeper.launch.server import parse_pool_stats
+from sweeper.records.configuration import Configuration
+from sweeper.records.observations import PoolStats
 
 SMALL = Configuration(workers=2)
 
@@ -105,7 +105,7 @@ def test_drum_is_found_beside_the_interpreter_then_in_the_path(tmp_path, monkeyp
     elsewhere.mkdir()
     interpreter.parent.mkdir()
     monkeypatch.setattr(sys, "executable", str(interpreter))
-    with pytest.raises(UsageError, match=r"pip install 'sweeper\[drum\]'"):
+    with pytest.raises(UsageError, match=r"pip install datarobot-drum"):
         drum_module.find_drum(str(elsewhere))
     for folder in (elsewhere, interpreter.parent):
         shutil.copy("/bin/true", folder / "drum")
@@ -114,7 +114,8 @@ def test_drum_is_found_beside_the_interpreter_then_in_the_path(tmp_path, monkeyp
 
 def test_the_command_line_of_drum(tmp_path, monkeypatch):
     monkeypatch.setattr(drum_module, "find_drum", lambda *_: "/bin/drum")
-    launcher = DrumLauncher(tmp_path, server_type="gunicorn")
+    options = LaunchOptions(drum_arguments=("--target-type", "regression"))
+    launcher = DrumLauncher(tmp_path, options, server_type="gunicorn")
     assert launcher.name == "drum"
     assert launcher.command_line(SMALL, 8123) == [
         *("/bin/drum", "server", "--code-dir", str(tmp_path)),
@@ -211,3 +212,46 @@ def test_a_limit_that_is_no_number_is_left_for_the_server_to_refuse(tmp_path):
     wrong = {"MLOPS_RUNTIME_PARAM_DRUM_UVICORN_KEEP_ALIVE": "soon"}
     launcher = FastApiLauncher(tmp_path, LaunchOptions(environ=wrong)).among(2)
     assert launcher.environment(SMALL)["MLOPS_RUNTIME_PARAM_DRUM_UVICORN_KEEP_ALIVE"] == "soon"
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (
+            "cd app && serve {port}",
+            "'cd' is for a shell, and none reads this command: write sh -c 'cd app && serve {port}'",
+        ),
+        (
+            "serve {port} > log",
+            "'>' is for a shell, and none reads this command: write sh -c 'serve {port} > log'",
+        ),
+        (
+            "serve {port} 2>&1",
+            "'2>&1' is for a shell, and none reads this command: write sh -c 'serve {port} 2>&1'",
+        ),
+        ("true; serve {port} | tee log", "'|' is for a shell"),
+        ("~/serve {port}", "'~/serve' is for a shell"),
+        ("$HOME/serve {port}", "'$HOME/serve' is for a shell"),
+        (
+            "FOO=1 serve {port}",
+            "'FOO=1' sets a variable only in a shell: write env before it, as in env FOO=1 serve {port}",
+        ),
+        ("serve {port} &", "'&' is for a shell, and the server must stay in the foreground: leave it out"),
+    ],
+)
+def test_a_command_as_it_is_typed_in_a_shell(command, sentence):
+    with pytest.raises(UsageError) as caught:
+        CommandLauncher(command)
+    assert str(caught.value).startswith(f"--server-command: {sentence}")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sh -c 'cd app && FOO=1 exec serve {port} > log'",
+        "env FOO=1 serve {port}",
+        "true 'a;b' --u=h/?a=1&b=2 {port}",
+    ],
+)
+def test_what_needs_no_shell_or_has_one(command):
+    assert CommandLauncher(command).command_line(SMALL, 80)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from sweeper.runtime_parameters import POOL_SIZE, SERVER_PROCESSES, SERVER_TYPE, TUNABLE
 from sweeper.server.parameters import KINDS, Choice, Number
+from sweeper.settings.runtime_parameters import POOL_SIZE, SERVER_PROCESSES, SERVER_TYPE, TUNABLE
 
 NOT_SEARCHED = {
     POOL_SIZE,
     SERVER_PROCESSES,
     SERVER_TYPE,
     "DRUM_FASTAPI_ENABLE_DOCS",
+    "DRUM_GUNICORN_GRACEFUL_TIMEOUT",
+    "DRUM_GUNICORN_KEEP_ALIVE",
+    "DRUM_GUNICORN_LOG_LEVEL",
+    "DRUM_WEBSERVER_BACKLOG",
     "DRUM_GUNICORN_WORKER_CLASS",
     "DRUM_WORKER_CONNECTIONS",
     "DRUM_DIRECT_ACCESS_UPSTREAM",
+    "DRUM_FASTAPI_MAX_BODIES_SIZE",
 }
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import http.server
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -14,8 +16,9 @@ import pytest
 from sweeper.errors import LoadError
 from sweeper.load import LocustGenerator
 from sweeper.load.first_answer import first_answer, rows_of
-from sweeper.observations import FirstAnswer
-from tests.truth.process import truth_server
+from sweeper.records.observations import FirstAnswer
+from sweeper.settings.upload import Upload
+from tests.support.truth.process import truth_server
 
 PREDICTIONS = json.dumps({"predictions": [0.25, 0.5]}).encode()
 
@@ -34,7 +37,9 @@ class Answers(http.server.BaseHTTPRequestHandler):
             while not self.wfile.closed:
                 self.wfile.write(b" ")
                 time.sleep(0.05)
+        packed = {"/gzip": gzip.compress(PREDICTIONS), "/no-gzip": PREDICTIONS}
         status, text = {
+            **{path: (200, body) for path, body in packed.items()},
             "/predict/": (200, PREDICTIONS),
             "/list": (200, b"[1, 2]"),
             "/empty": (200, b""),
@@ -44,6 +49,8 @@ class Answers(http.server.BaseHTTPRequestHandler):
             "/at-first": (503 if len(self.seen) < 3 else 200, PREDICTIONS),
         }[self.path]
         self.send_response(status)
+        if self.path in packed:
+            self.send_header("Content-Encoding", "gzip")
         self.end_headers()
         self.wfile.write(text)
 
@@ -81,19 +88,31 @@ def data(tmp_path: Path) -> Path:
     ],
 )
 def test_what_came_in_words(path: str, answer: FirstAnswer, url: str, data: Path) -> None:
-    assert first_answer(url + path, data, 5.0) == answer
+    assert first_answer(url, data, 5.0, Upload(path)) == answer
     assert len(Answers.seen) == 1
-    assert b'name="X"; filename="sample.csv"' in Answers.seen[0]
+    assert b'name="X"; filename="rows.csv"' in Answers.seen[0]
     assert data.read_bytes() in Answers.seen[0]
 
 
+def test_a_server_that_compresses_unasked_is_understood(url: str, data: Path) -> None:
+    """Its size is what the users get."""
+    packed = first_answer(url, data, 5.0, Upload("/gzip"))
+    assert packed.text == 'status 200 ({"predictions": [0.25, 0.5]})'
+    assert (packed.predictions, packed.size_bytes) == (2, len(gzip.compress(PREDICTIONS)))
+    assert first_answer(url, data, 5.0, Upload("/no-gzip")).predictions == 2  # though it says gzip
+
+
 def test_a_refusal_by_chance_is_not_the_last_word(url: str, data: Path) -> None:
-    assert first_answer(f"{url}/at-first", data, 5.0).status == 200
+    assert first_answer(url, data, 5.0, Upload("/at-first")).status == 200
     assert len(Answers.seen) == 3
 
 
 def test_an_answer_that_never_ends_is_too_late(url: str, data: Path) -> None:
-    assert first_answer(f"{url}/drips", data, 0.3) == FirstAnswer(None, "no whole answer within 0.3 s")
+    late = first_answer(url, data, 0.3, Upload("/drips"))
+    assert late.status is None
+    assert re.fullmatch(
+        r"no whole answer within 0\.3 s, only status 200 and \d+ bytes? of a longer one", late.text
+    )
     assert len(Answers.seen) == 1
 
 
@@ -116,10 +135,15 @@ def test_the_users_own_upload_is_what_is_tried(data: Path, tmp_path: Path) -> No
     ("data", "rows"),
     [
         (b"a,b\n1,2\n3,4\n", 2),
-        (b"\xef\xbb\xbfa\r\n1\r\n\r\n2", 2),  # a mark in front, a blank line, no end of line
+        (b"\xef\xbb\xbfa,b\r\n1,2\r\n\r\n3,4", 2),  # a mark in front, a blank line, no end of line
+        (b"a\n1\n\n2\n", 3),  # of a single column, a blank line is a missing value
+        (b"a\n1\n2\n\n", 3),
+        (b"a\r1\r2\r", 2),  # an old Macintosh's lines
+        (b"a;b\n\xe9;1\n", None),  # Latin-1
         (b'a,b\n"one\nand two",2\n', 1),
         (b"a,b\n", 0),
-        (b"a\n" + b"x" * 200_000 + b"\n", None),  # longer than a field may be
+        (b"a\n" + b"x" * 200_000 + b"\n", 1),
+        (b"", None),
     ],
 )
 def test_rows_of_a_csv(data: bytes, rows: int | None) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from sweeper.errors import LoadError, UsageError
-from sweeper.interfaces import LoadGenerator
 from sweeper.load.generator import LocustGenerator
+from sweeper.run.interfaces import LoadGenerator
+from sweeper.settings.upload import Upload
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def test_a_custom_locustfile_decides_its_own_waits(tmp_path: Path) -> None:
 
 
 def test_in_the_open_loop_there_are_no_users(data: Path) -> None:
-    closed = LocustGenerator(users=100, data_path=data, predict_path="/p", request_timeout_s=7.0)
+    closed = LocustGenerator(users=100, data_path=data, upload=Upload("/p"), request_timeout_s=7.0)
     generator: LoadGenerator = closed.open_loop(48.5, seed=3)
     assert generator == replace(closed, users=1, arrivals_per_s=48.5, seed=3)
     assert (generator.users, generator.mean_think_s) == (1, None)
@@ -55,7 +56,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"data_path": "."}, "cannot be read: Is a directory"),
     ({"data_path": "empty.csv"}, r"empty\.csv is empty"),
     ({"data_path": "blank.csv"}, r"blank\.csv is empty"),
-    ({"predict_path": "predict"}, "must start with /, not 'predict'"),
+    ({"upload": Upload("predict")}, "must start with /, not 'predict'"),
     ({"processes": 0}, "processes must be at least 1, not 0"),
     ({"processes": 2}, "2 processes need a user each, and there are 1 users"),
     ({"wait_s": (0.5, 0.1)}, "must be a range from 0 s up, not 0.5 to 0.1 s"),

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,51 +16,12 @@ import psutil
 import pytest
 
 from sweeper.errors import LoadError, UsageError
-from sweeper.interfaces import LoadSession
-from sweeper.load.generator import RECORDER, LocustGenerator
+from sweeper.load.generator import LocustGenerator
 from sweeper.load.session import LocustSession
-from tests.truth.process import truth_server
+from tests.support.load_sessions import CSV, DEADLINE_S, free_port, gone, wait_for, wait_for_end
+from tests.support.truth.process import truth_server
 
-CSV = "a,b\n" + "1.5,2.5\n" * 5000  # 40 kB
 NO_WAIT = (0.0, 0.02)
-DEADLINE_S = 20.0
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    path = tmp_path / "sample.csv"
-    path.write_text(CSV)
-    return path
-
-
-def wait_for(session: LoadSession, started: int = 0, finished: int = 0) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while (progress := session.progress()).started < started or progress.finished < finished:
-        assert time.monotonic() < deadline, f"stuck at {progress}"
-        time.sleep(0.02)
-
-
-def wait_for_end(session: LoadSession) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while session.alive():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def gone(pid: int) -> bool:
-    deadline = time.monotonic() + DEADLINE_S
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def test_counts_and_figures_agree_with_the_server(data: Path, tmp_path: Path) -> None:
@@ -86,8 +46,8 @@ def test_counts_and_figures_agree_with_the_server(data: Path, tmp_path: Path) ->
     assert begin < log.started_s[0]
     assert (np.diff(log.started_s) >= 0).all()
     assert np.nanmax(log.finished_s) < time.monotonic()
-    assert len(log.lag_s) > 5
-    assert (log.lag_s >= 0).all()
+    assert np.isfinite(log.client_late_ms).all()
+    assert (log.client_late_ms >= 0).all() and (log.client_late_ms < log.latency_ms - 19.0).all()
     assert session.requests() is log
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["load.log"]
     # 12 keep-alive connections, apart from those that asked for /stats/
@@ -191,6 +151,27 @@ def test_what_does_not_finish_within_the_drain_is_censored(data: Path, tmp_path:
     assert len(log.started_s) >= received >= (~censored).sum()
 
 
+def test_what_locust_reads_late_is_known_of_each_request(data: Path, tmp_path: Path) -> None:
+    """Four users, four workers, 20 ms each: nothing queues. Now and then locust is stopped for 0.3 s."""
+    with truth_server("--workers", 4, "--service-ms", 20) as server:
+        session = LocustGenerator(4, data, wait_s=(0.0, 0.0)).start(server.base_url, tmp_path / "run")
+        wait_for(session, finished=20)
+        for _ in range(5):
+            os.kill(session.pid, signal.SIGSTOP)
+            time.sleep(0.3)
+            os.kill(session.pid, signal.SIGCONT)
+            wait_for(session, finished=session.progress().finished + 20)
+        session.drain(10.0)
+    log = session.requests()
+    hit = log.latency_ms > 250.0
+    assert 15 <= hit.sum() <= 25
+    # All but those that locust was stopped in the middle of sending.
+    assert (log.client_late_ms[hit] > 200.0).mean() > 0.6
+    assert np.median((log.latency_ms - log.client_late_ms)[hit]) < 60.0
+    assert (log.latency_ms - log.client_late_ms > 19.0).all()
+    assert np.median(log.client_late_ms) < 10.0
+
+
 CUSTOM = """
 import json
 from pathlib import Path
@@ -269,9 +250,13 @@ def test_a_custom_locustfile_runs_unchanged_and_is_recorded(
     Path("mix.py").write_text(CUSTOM)
     Path("locustfile.py").write_text(CUSTOM_BASE)
     Path("recorder.py").write_text("WAIT = 0.01\n")
-    Path("raw_log.py").write_text("raise RuntimeError('not this one')")
+    for ours in ("raw_log", "wire", "standstill", "sweeper", "numpy"):
+        Path(f"{ours}.py").write_text("raise RuntimeError('not this one')")
     Path("locust.py").write_text("raise RuntimeError('this is not locust')")
-    Path("locust.conf").write_text("run-time = 1s\nusers = 77\n")
+    Path("locust.conf").write_text(
+        "run-time = 1s\nusers = 77\nlogfile = own.log\nloglevel = ERROR\ncsv = own\nhtml = own.html\n"
+        "json-file = own.json\n"
+    )
     Path("rows.csv").write_text("a\n1\n")
     with truth_server("--workers", 4, "--service-ms", 5) as server:
         session = LocustGenerator(6, locustfile=Path("mix.py")).start(server.base_url, tmp_path / "run")
@@ -284,12 +269,14 @@ def test_a_custom_locustfile_runs_unchanged_and_is_recorded(
     log = session.requests()
     assert np.isfinite(log.latency_ms).all()
     assert '{"Fast": 3, "Slow": 3}' in (tmp_path / "run" / "load.log").read_text()
+    assert not list(Path().glob("own*"))  # each run would write it anew
     refused = tally["get"] + tally["post"] - len(log.started_s)  # calls that came after the drain
     assert 0 <= refused <= 6
     assert tally["post"] - refused <= truth["truth_received"] <= tally["post"]
     assert abs(int(log.failed.sum()) - tally["failed"]) <= refused
     assert log.failed.sum() > 20
     assert set(log.status) == {200, 404}
+    assert np.isfinite(log.client_late_ms).all()  # of both kinds of clients
     assert 0 < log.failed[log.status == 404].sum() < (log.status == 404).sum()  # Slow's; not Fast's
     assert 0 < log.failed[log.status == 200].sum() < (log.status == 200).sum()
     assert tally["contexts"] == ["mine", "yours"]  # and nothing of ours
@@ -338,6 +325,21 @@ class S(LoadTestShape):
         return 1, 1
 """: "remove the load shape S",
     "import os\nos._exit(3)": "exit code 3",
+    """
+from locust import HttpUser
+class A(HttpUser):
+    tasks, host = [], "http://models/api/v1"
+class B(HttpUser):
+    tasks, host = [], "http://models"
+""": "have hosts with different paths (/api/v1, none): give all the same",
+    """
+from locust import HttpUser, events
+@events.init_command_line_parser.add_listener
+def options(parser):
+    parser.add_argument("--tenant", required=True)
+class U(HttpUser):
+    tasks = []
+""": "the following arguments are required: --tenant; give them with --locust-options",
 }
 
 
@@ -369,6 +371,8 @@ def test_a_locustfile_that_can_be_used_sends_nothing_beforehand(
         "    def t(self): open('sent', 'w')\n"
     )
     LocustGenerator(1, locustfile=Path("mine.py")).check(tmp_path)
+    with pytest.raises(UsageError, match=r"unrecognized arguments: --tenant"):
+        LocustGenerator(1, locustfile=Path("mine.py"), locust_options=("--tenant", "acme")).check(tmp_path)
     LocustGenerator(1, data).check(tmp_path / "absent")  # our own users need no check
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == [
         "locustfile-check.log", "mine.py", "sample.csv",
@@ -452,8 +456,22 @@ def test_locust_does_not_outlive_a_killed_sweeper(data: Path, tmp_path: Path) ->
     assert gone(pid)
 
 
+def test_locust_starts_without_what_it_does_not_need() -> None:
+    look = "import sys, sweeper.locust_side.__main__; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-P", "-c", look], capture_output=True, text=True, check=True)
+    found = {name.partition(".")[0] for name in done.stdout.split()}
+    assert not found & {"numpy", "pandas", "scipy", "pyarrow", "pydantic", "sqlalchemy", "httpx"}
+    ours = {name for name in done.stdout.split() if name.startswith("sweeper.")}
+    assert ours == {
+        "sweeper.version",
+        "sweeper.locust_side",
+        *(f"sweeper.locust_side.{name}" for name in ("__main__", "answer_size", "arrival", "memory_watch")),
+        *(f"sweeper.locust_side.{name}" for name in ("raw_log", "recorder", "wire")),
+    }
+
+
 def test_locust_ends_when_its_log_cannot_be_written() -> None:
-    argv = [sys.executable, "-P", "-m", "locust", "--headless", "-f", str(RECORDER)]
+    argv = [sys.executable, "-P", "-m", "sweeper.locust_side", "--headless"]
     settings = json.dumps({"log_paths": ["/dev/full"], "max_duration_s": 20})
     env = {**os.environ, "SWEEPER_RECORDER": settings}
     done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=DEADLINE_S, check=False)

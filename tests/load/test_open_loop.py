@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 import itertools
 import os
-import random
 import signal
 import time
 from pathlib import Path
@@ -15,25 +14,10 @@ import pytest
 
 from sweeper.load import generator as generating
 from sweeper.load.generator import LocustGenerator
-from sweeper.observations import RequestLog
-from tests.load.test_load import data, free_port, wait_for, wait_for_end
-from tests.truth.process import truth_server
+from tests.support.load_sessions import SEED, as_drawn, drawn_gaps, free_port, wait_for, wait_for_end
+from tests.support.truth.process import truth_server
 
-__all__ = ["data"]
-
-SEED = 5
 STOPPED_S = 1.0
-
-
-def drawn_gaps(rate: float, count: int, seed: int = SEED) -> np.ndarray:
-    chance = random.Random(seed)
-    return np.array([chance.expovariate(rate) for _ in range(count)])
-
-
-def as_drawn(log: RequestLog, rate: float, seed: int = SEED) -> bool:
-    """Every arrival is in the log, at the moment it was drawn for: none left out, none shifted."""
-    gaps = np.diff(log.started_s)
-    return bool(np.allclose(gaps, drawn_gaps(rate, len(gaps) + 1, seed)[1:], atol=1e-6))
 
 
 def in_order(arrivals_s: np.ndarray, slots: int, service_s: float) -> np.ndarray:

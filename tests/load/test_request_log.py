@@ -13,20 +13,14 @@ from hypothesis import strategies as st
 
 from sweeper.errors import LoadError
 from sweeper.load.request_log import (
-    CRASH,
-    ENDED,
-    FINISH,
-    HEADER,
-    LAG,
     RECORD,
-    SPAWNED,
-    START,
-    VERDICT,
     RequestLogFollower,
+    RequestLogsFollower,
     read_request_log,
+    read_request_logs,
 )
-from sweeper.load.request_logs import RequestLogsFollower, read_request_logs
-from sweeper.observations import UserEvents
+from sweeper.locust_side.wire import CRASH, ENDED, FINISH, HEADER, LATE, SPAWNED, START, VERDICT
+from sweeper.records.observations import UserEvents
 
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 Row = tuple[int, int, int, int, int, float]
@@ -75,8 +69,9 @@ def logs(draw: st.DrawFn) -> Expected:
             request = draw(st.sampled_from(sorted(finished)))
             finished[request] = 1 - finished[request]
             log.rows.append((VERDICT, finished[request], 0, 0, request, 0.0))
-        elif step == "L":
-            log.rows.append((LAG, 0, 0, draw(st.integers(0, 10**7)), 0, now))
+        elif step == "L" and finished:
+            request = draw(st.sampled_from(sorted(finished)))
+            log.rows.append((LATE, 0, 0, draw(st.integers(0, 10**7)), request, 0.0))
         elif step == "M":
             log.rows.append((SPAWNED, 0, 0, 100, 0, now))
         elif step in "CE":
@@ -92,9 +87,8 @@ def check(path: Path, expected: Expected, torn: int) -> None:
     np.testing.assert_array_equal(read.status, rows[:, 2])
     np.testing.assert_array_equal(read.response_bytes, rows[:, 3])
     np.testing.assert_array_equal(read.failed, rows[:, 4] != 0)
-    lags = [row for row in expected.rows if row[0] == LAG]
-    np.testing.assert_array_equal(read.lag_at_s, [row[5] for row in lags])
-    np.testing.assert_allclose(read.lag_s, [row[3] / 1e6 for row in lags])
+    late_ms = {row[4]: row[3] / 1000 for row in expected.rows if row[0] == LATE}
+    np.testing.assert_array_equal(read.client_late_ms, [late_ms.get(n, np.nan) for n in range(len(rows))])
     assert read.events == UserEvents(
         crashes=sum(row[0] == CRASH for row in expected.rows),
         ended=sum(row[0] == ENDED for row in expected.rows),
@@ -175,7 +169,7 @@ def test_something_else_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "requests.raw"
     with pytest.raises(LoadError, match="cannot be read: No such file"):
         read_request_log(path)
-    for data in (b"started,finished\n1,2\n", HEADER[:12] + b"\x02" + HEADER[13:], b"x"):
+    for data in (b"started,finished\n1,2\n", HEADER[:12] + b"\x09" + HEADER[13:], b"x"):
         path.write_bytes(data)
         with pytest.raises(LoadError, match="is not a log of requests"):
             read_request_log(path)
@@ -195,14 +189,12 @@ def test_the_logs_of_several_processes_are_one(parts: list[Expected], cut: int, 
     rows = sorted(row for one in whole for row in zip(one.started_s, map(str, one.latency_ms), strict=True))
     assert sorted(zip(log.started_s, map(str, log.latency_ms), strict=True)) == rows
     assert (np.diff(log.started_s) >= 0).all()
-    assert (np.diff(log.lag_at_s) >= 0).all()
     assert (progress.started, progress.failed) == (len(log.started_s), log.failed.sum())
     assert progress.finished == np.isfinite(log.latency_ms).sum()
     assert log.torn_records == whole[0].torn_records
     assert log.overtaken == sum(one.overtaken for one in whole)
-    assert log.lag_process is not None
-    for number, one in enumerate(whole):
-        np.testing.assert_array_equal(np.sort(log.lag_s[log.lag_process == number]), np.sort(one.lag_s))
+    late_ms = np.concatenate([one.client_late_ms for one in whole])
+    np.testing.assert_array_equal(np.sort(log.client_late_ms), np.sort(late_ms))
 
 
 def test_all_users_run_when_those_of_every_process_do(tmp_path: Path) -> None:

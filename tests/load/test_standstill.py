@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -9,9 +10,9 @@ import numpy as np
 import pytest
 
 from sweeper.load.generator import LocustGenerator
-from sweeper.observations import RequestLog
+from sweeper.records.observations import RequestLog
 from sweeper.statistics.own_clock import Pause, own_requests
-from tests.truth.process import truth_server
+from tests.support.truth.process import truth_server
 
 USERS = 40
 WAIT_S = 0.5  # so that all of them together send 80 requests/s
@@ -25,6 +26,62 @@ class Paced(FastHttpUser):
     @task
     def predict(self):
         self.client.post("/predict/", data=b"1,2")
+"""
+
+OWN_PACE = """
+import datetime, json, os, queue, threading, time
+from pathlib import Path
+from time import monotonic, time_ns
+
+import gevent
+from locust import FastHttpUser, events, task
+
+STEP_S = 0.5
+SENT = {}
+
+def by(clock, wait=time.sleep):
+    \"\"\"Sends when it is due by this clock, and makes good what it has missed.\"\"\"
+    def predict(self):
+        self.due_s = STEP_S + (self.due_s if hasattr(self, "due_s") else clock())
+        wait(max(0.0, self.due_s - clock()))
+        self.client.post("/predict/", data=b"1,2")
+        SENT[type(self).__name__] = SENT.get(type(self).__name__, 0) + 1
+    return task(predict)
+
+def timed_out(seconds):
+    with gevent.Timeout(seconds, False):
+        gevent.event.Event().wait()
+
+def from_queue(seconds):
+    try:
+        queue.Queue().get(timeout=seconds)
+    except queue.Empty:
+        pass
+
+def now():
+    return datetime.datetime.now(datetime.timezone.utc).timestamp()
+
+class Time(FastHttpUser):
+    predict = by(time.time)
+
+class Nanoseconds(FastHttpUser):
+    predict = by(lambda: time_ns() / 1e9)
+
+class Monotonic(FastHttpUser):
+    predict = by(monotonic, lambda seconds: threading.Event().wait(seconds))
+
+class PerfCounter(FastHttpUser):
+    predict = by(time.perf_counter, from_queue)
+
+class ClockGettime(FastHttpUser):
+    predict = by(lambda: time.clock_gettime(time.CLOCK_MONOTONIC), timed_out)
+
+class Datetime(FastHttpUser):
+    predict = by(now, lambda seconds: gevent.spawn_later(seconds, int).join())
+
+@events.quitting.add_listener
+def tell(**_):
+    Path(os.environ["SENT"]).write_text(json.dumps(SENT))
 """
 
 
@@ -71,6 +128,23 @@ def test_waits_stand_still_with_the_users(data: Path, tmp_path: Path, own: bool)
     assert len(log.started_s) >= USERS * seconds / WAIT_S * 0.8
     assert np.isfinite(log.latency_ms).all()
     assert (log.latency_ms > 0).all()
+    # However late an answer is read for want of a core: a pause of a second is none of it.
+    assert np.nanmedian(np.sort(log.client_late_ms)[-TURNS:]) < 25.0
+
+
+def test_a_pace_by_any_clock_stands_still_with_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the wall clock each would make good what it has missed: more than twice as many."""
+    monkeypatch.setenv("SENT", str(tmp_path / "sent.json"))
+    locustfile = tmp_path / "own_pace.py"
+    locustfile.write_text(OWN_PACE)
+    log, _ = in_turns(LocustGenerator(24, locustfile=locustfile), tmp_path / "run")
+    sent = json.loads((tmp_path / "sent.json").read_text())
+    seconds = log.started_s[-1] - log.started_s[0]
+    assert set(sent) == {"Time", "Nanoseconds", "Monotonic", "PerfCounter", "ClockGettime", "Datetime"}
+    assert {name: count for name, count in sent.items() if count > 4 * (seconds / 0.5 + 1)} == {}
+    assert {name: count for name, count in sent.items() if count < 4 * seconds / 0.5 * 0.7} == {}
 
 
 def test_nothing_is_sent_or_lost_while_the_users_stand_still(data: Path, tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from guarded import assert_gone, processes_under
 
-from sweeper.processes import managed, tail
+from sweeper.processes import ManagedProcess, tail
+from sweeper.processes import managed_process as managed
 
 IGNORES_TERM = """
 import signal, time
@@ -57,6 +57,16 @@ def wait_for_exit(process) -> int:
         assert time.monotonic() < deadline_s
         time.sleep(0.01)
     return return_code
+
+
+def processes_under(process: ManagedProcess) -> list[psutil.Process]:
+    """What is below its guard."""
+    return psutil.Process(process.guard_pid).children(recursive=True)
+
+
+def assert_gone(processes: list[psutil.Process]) -> None:
+    _, alive = psutil.wait_procs(processes, timeout=10)
+    assert alive == []
 
 
 def test_the_program_gets_its_environment_folder_and_streams(start, tmp_path):

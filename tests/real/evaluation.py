@@ -17,10 +17,11 @@ from typing import Any
 
 from scipy import stats
 
-from sweeper.records import Objective, RunRecord, Verdict
+from sweeper.records.finding import Verdict
+from sweeper.records.run import Objective, RunRecord
 from sweeper.statistics.blocks import BlockModel, Observation, fit
 from sweeper.statistics.covariates import covariates
-from sweeper.statistics.rule import metric
+from sweeper.statistics.criteria import metric
 
 WORSE = 0.05  # a pick that gives up more of the best throughput than this is a wrong one
 MINUTES = 10.0

@@ -12,7 +12,7 @@ from typing import Any
 
 from sweeper.launch import FastApiLauncher, LaunchOptions, place_cores
 from sweeper.load import LocustGenerator
-from sweeper.records import Configuration
+from sweeper.records.configuration import Configuration
 from tests.real import journal
 from tests.real.command import StoppedError, train
 
@@ -61,7 +61,12 @@ def measure(code_dir: Path, workers: int, test: LoadTest) -> dict[str, Any]:
     """One test of one count. `rps` is all that finished, failed or not, by the whole of the time, as locust
     prints it; no warm-up is dropped. `minutes` is wall time from the server's start to its end."""
     placement = place_cores(frozenset(os.sched_getaffinity(0)))
-    launcher = FastApiLauncher(code_dir.resolve(), LaunchOptions(cpus=placement.server))
+    launcher = FastApiLauncher(
+        code_dir.resolve(),
+        LaunchOptions(
+            cpus=placement.server, drum_arguments=("--target-type", "regression"), users=test.users
+        ),
+    )
     load = LocustGenerator(
         users=test.users,
         data_path=code_dir.resolve() / "sample.csv",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sweeper.records import Verdict
+from sweeper.records.finding import Verdict
 from tests.real import evaluation, journal
 from tests.real.evaluation import MINUTES, WORSE, Pooled, Repeat, Studies, Variance
 from tests.real.naive import MEASURED

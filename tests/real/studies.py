@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sweeper.confirmation import split
-from sweeper.records import RunRecord, Verdict
+from sweeper.analysis.confirmation import split
+from sweeper.records.finding import Verdict
+from sweeper.records.run import RunRecord
 from sweeper.store.database import Database
 from tests.real import journal
 from tests.real.command import Ended, StoppedError, sweeper, train

@@ -10,13 +10,14 @@ from typing import Any, ClassVar
 
 import pytest
 
-from sweeper.records import RunRecord, Verdict
-from tests.builders import failed, figures, record, study
+from sweeper.records.finding import Verdict
+from sweeper.records.run import RunRecord
 from tests.real import evaluation, journal, naive
 from tests.real.__main__ import main
 from tests.real.command import Ended, StoppedError
 from tests.real.report import model_part, report
 from tests.real.studies import Task, attempts_s, make_studies, recommendation, summary, tasks
+from tests.support.builders import failed, figures, record, study
 
 TRUTH = {1: [50.0, 50.0], 4: [100.0, 100.0], 8: [98.0, 98.0], 32: [90.0, 90.0]}
 

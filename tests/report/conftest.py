@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulated import GRID, SEARCH, script, simulate
+from tests.support.simulated import GRID, SEARCH, script, simulate
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from sweeper.cli.main import main
+from tests.support.needs import program
 
 WIDE, NARROW = 1440, 360
 LIGHT, DARK = "light", "dark"
@@ -22,14 +22,12 @@ LIGHT, DARK = "light", "dark"
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Chrome]:
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    assert chromium and driver, "needs Debian's chromium and chromium-driver (.ci/run installs them)"
     options = ChromeOptions()
-    options.binary_location = chromium
+    options.binary_location = program("chromium")
     for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    chrome = Chrome(options=options, service=ChromeService(executable_path=driver))
+    chrome = Chrome(options=options, service=ChromeService(executable_path=program("chromedriver")))
     try:
         yield chrome
     finally:

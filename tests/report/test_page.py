@@ -5,39 +5,41 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from plotly.offline import get_plotlyjs
+from plotly.offline import get_plotlyjs_version
 
-from sweeper.cli.loading import recorded
 from sweeper.cli.main import main
-from sweeper.cli.reporting import material
-from sweeper.cli.where import Where
-from sweeper.records import Finding, Objective, Severity, Verdict
-from sweeper.report.html.material import Material
-from sweeper.report.html.page import page
-from sweeper.study_settings import GridSettings
-from tests.builders import failed, finding, record
-from tests.recorded import drawn, keep
-from tests.report.reading import Page
-from tests.simulated import GRID, script, simulate
+from sweeper.cli.report import material
+from sweeper.records.finding import Finding, Severity, Verdict
+from sweeper.records.run import Objective
+from sweeper.report.html.page import LIBRARY, page
+from sweeper.report.html.page_data import RecommendationData
+from sweeper.settings.command_settings import GridSettings
+from sweeper.study.loading import recorded
+from sweeper.study.where import Where
+from tests.support.builders import failed, finding, record
+from tests.support.page_reading import Page
+from tests.support.recorded import drawn, keep
+from tests.support.simulated import GRID, script, simulate
 
 ORDER = ["answer", "basis", "picture", "why", "latency", "series", "confirmation", "runs", "environment"]
 HOSTILE = '</script><script>alert(1)</script><img src=x onerror=alert(1)> & "quoted" ]]> <!--'
-CONTENT = 1_500_000
+LARGEST = 1_500_000
 
 
-def made(folder: Path, study: str) -> Material:
+def made(folder: Path, study: str) -> RecommendationData:
     where = Where.from_flags(study, str(folder), None)
     return material(recorded(where), where)
 
 
 @pytest.fixture(scope="module")
-def read(studies: Path) -> Callable[[str], tuple[Material, Page, str]]:
-    known: dict[str, tuple[Material, Page, str]] = {}
+def read(studies: Path) -> Callable[[str], tuple[RecommendationData, Page, str]]:
+    known: dict[str, tuple[RecommendationData, Page, str]] = {}
 
-    def look(study: str) -> tuple[Material, Page, str]:
+    def look(study: str) -> tuple[RecommendationData, Page, str]:
         if study not in known:
             found = made(studies, study)
             text = page(found)
@@ -47,14 +49,14 @@ def read(studies: Path) -> Callable[[str], tuple[Material, Page, str]]:
     return look
 
 
-def test_the_sections_stand_in_order(read: Callable[[str], tuple[Material, Page, str]]) -> None:
+def test_the_sections_stand_in_order(read: Callable[[str], tuple[RecommendationData, Page, str]]) -> None:
     assert list(read("checkout")[1].sections) == ORDER
     searched = list(read("joint")[1].sections)
     assert searched == [*ORDER[:7], "search", *ORDER[7:]]
 
 
 def test_the_answer_comes_first_with_the_line_to_paste(
-    read: Callable[[str], tuple[Material, Page, str]],
+    read: Callable[[str], tuple[RecommendationData, Page, str]],
 ) -> None:
     found, seen, _ = read("checkout")
     text = seen.sections["answer"]
@@ -71,7 +73,9 @@ def test_the_answer_comes_first_with_the_line_to_paste(
 
 
 @pytest.mark.parametrize("study", ["checkout", "joint", "under-way"])
-def test_every_run_is_in_the_table(study: str, read: Callable[[str], tuple[Material, Page, str]]) -> None:
+def test_every_run_is_in_the_table(
+    study: str, read: Callable[[str], tuple[RecommendationData, Page, str]]
+) -> None:
     found, seen, _ = read(study)
     assert seen.column("runs-table", "run") == [r.plan.run_id for r in found.records]
     assert seen.column("runs-table", "verdict") == [r.verdict.value for r in found.records]
@@ -85,7 +89,7 @@ def test_every_run_is_in_the_table(study: str, read: Callable[[str], tuple[Mater
 
 
 def test_every_single_run_is_a_point_of_the_picture(
-    read: Callable[[str], tuple[Material, Page, str]],
+    read: Callable[[str], tuple[RecommendationData, Page, str]],
 ) -> None:
     found, seen, _ = read("checkout")
     drawing = seen.drawings["throughput"]
@@ -107,7 +111,7 @@ def test_every_single_run_is_a_point_of_the_picture(
 
 
 def test_what_the_pictures_show_is_there_in_words_and_as_tables(
-    read: Callable[[str], tuple[Material, Page, str]],
+    read: Callable[[str], tuple[RecommendationData, Page, str]],
 ) -> None:
     for study in ("checkout", "joint"):
         _, seen, _ = read(study)
@@ -123,7 +127,9 @@ def test_what_the_pictures_show_is_there_in_words_and_as_tables(
     assert "8 workers" in read("checkout")[1].pictures["figure-throughput"]
 
 
-def test_the_warm_up_is_marked_and_dropped(read: Callable[[str], tuple[Material, Page, str]]) -> None:
+def test_the_warm_up_is_marked_and_dropped(
+    read: Callable[[str], tuple[RecommendationData, Page, str]],
+) -> None:
     found, seen, _ = read("checkout")
     own = [r for r in found.decisive if r.configuration.workers == 8]
     drawing = seen.drawings["series-run-2"]
@@ -135,7 +141,9 @@ def test_the_warm_up_is_marked_and_dropped(read: Callable[[str], tuple[Material,
     assert "warm-up, dropped" in str(drawing["layout"]["annotations"])
 
 
-def test_a_search_shows_front_and_importances(read: Callable[[str], tuple[Material, Page, str]]) -> None:
+def test_a_search_shows_front_and_importances(
+    read: Callable[[str], tuple[RecommendationData, Page, str]],
+) -> None:
     found, seen, _ = read("joint")
     searched = found.recommendation.search
     assert searched is not None
@@ -148,7 +156,7 @@ def test_a_search_shows_front_and_importances(read: Callable[[str], tuple[Materi
 
 
 def test_a_search_for_the_lowest_p99_has_a_front_and_its_throughput(
-    read: Callable[[str], tuple[Material, Page, str]],
+    read: Callable[[str], tuple[RecommendationData, Page, str]],
 ) -> None:
     found = read("joint")[0]
     searched = found.recommendation.search
@@ -164,7 +172,7 @@ def test_a_search_for_the_lowest_p99_has_a_front_and_its_throughput(
     assert seen.column("trials-table", "requests/s") == [f"{t.rps:,.1f}" for t in searched.trials]
 
 
-def test_a_study_under_way_says_so(read: Callable[[str], tuple[Material, Page, str]]) -> None:
+def test_a_study_under_way_says_so(read: Callable[[str], tuple[RecommendationData, Page, str]]) -> None:
     found, seen, _ = read("under-way")
     assert not found.recommendation.complete
     assert "This study is under way" in seen.sections["answer"]
@@ -172,7 +180,7 @@ def test_a_study_under_way_says_so(read: Callable[[str], tuple[Material, Page, s
 
 
 def test_nothing_is_fetched_and_nothing_but_our_scripts_may_run(
-    read: Callable[[str], tuple[Material, Page, str]],
+    read: Callable[[str], tuple[RecommendationData, Page, str]],
 ) -> None:
     _, seen, text = read("checkout")
     assert all(address.startswith("#") or address == "data:," for address in seen.addresses)
@@ -184,13 +192,19 @@ def test_nothing_is_fetched_and_nothing_but_our_scripts_may_run(
 
 
 @pytest.mark.parametrize("study", ["checkout", "joint", "under-way"])
-def test_the_page_is_small_besides_the_library(
-    study: str, read: Callable[[str], tuple[Material, Page, str]]
+def test_the_page_is_small(study: str, read: Callable[[str], tuple[RecommendationData, Page, str]]) -> None:
+    assert len(read(study)[2].encode()) < LARGEST
+
+
+def test_the_library_is_of_the_version_that_draws() -> None:
+    """How it is replaced: docs/developing/tests.md."""
+    library = (files("sweeper.report.html") / LIBRARY).read_text("utf-8")
+    assert f"plotly.js (basic - minified) v{get_plotlyjs_version()}\n" in library[:200]
+
+
+def test_every_text_from_outside_is_escaped(
+    read: Callable[[str], tuple[RecommendationData, Page, str]],
 ) -> None:
-    assert len(read(study)[2].encode()) - len(get_plotlyjs().encode()) < CONTENT
-
-
-def test_every_text_from_outside_is_escaped(read: Callable[[str], tuple[Material, Page, str]]) -> None:
     found, plain, _ = read("checkout")
     remark = Finding(HOSTILE, Severity.WARNING, HOSTILE)
     recommendation = dataclasses.replace(
@@ -261,15 +275,12 @@ def test_runs_of_other_hosts_are_named_where_their_requests_are_not_here(
     )
     two = {"alpha": {"cpu_model": "A"}, "beta": {"cpu_model": "B"}}
     seen = Page(page(dataclasses.replace(again, records=records, environments=two)))
-    assert (
-        f"The raw requests of {len(away)} runs (made on beta) are not on this machine"
-        in seen.sections["latency"]
-    )
+    assert ") (made on beta) are not on this machine" in seen.sections["latency"]
     assert seen.column("runs-table", "host").count("beta") == len(away)
     assert "Host alpha:" in seen.sections["environment"] and "Host beta:" in seen.sections["environment"]
     shutil.rmtree(tmp_path / "checkout" / "runs")
     none = Page(page(made(tmp_path, "checkout")))
-    assert "The raw requests of 22 runs are not on this machine" in none.sections["latency"]
+    assert f"The raw requests of {len(again.records)} runs (" in none.sections["latency"]
     assert "series" not in none.sections and "throughput" in none.drawings
 
 

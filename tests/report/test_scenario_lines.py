@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from sweeper.report.scenarios import no_expectation, stress_line
-from sweeper.scenarios.stress import Limit, Step, Stressed
-from sweeper.scenarios.terms import Scenario, ServerKind, Workload
-from tests.scenarios.terms import terms
+from sweeper.analysis.scenarios.stress import Limit, Step, Stressed
+from sweeper.records.scenarios import Scenario, ServerKind, Workload
+from sweeper.report.text.scenarios import no_expectation, stress_line
+from tests.support.scenario_terms import terms
 
 GOOD = Step(8, None, "", 140.0, 300.0, 0.0)
 BAD = Step(16, Limit.ERRORS, "12.0% of the requests failed", 150.0, 900.0, 0.12)

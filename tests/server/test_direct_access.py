@@ -16,14 +16,18 @@ from sweeper.cli.wiring import SystemClock
 from sweeper.launch import FastApiLauncher, LaunchOptions
 from sweeper.launch.ports import free_port
 from sweeper.load import LocustGenerator
-from sweeper.records import Configuration, RunPlan, Verdict
+from sweeper.records.configuration import Configuration
+from sweeper.records.finding import Verdict
+from sweeper.records.run import RunPlan
+from sweeper.run.under_load import Parts, RunSettings
 from sweeper.telemetry import ProcTelemetry
-from sweeper.under_load import Parts, RunSettings
-from tests.one_run import execute_run
-from tests.server.folders import csv, light, rows
-from tests.server.running import LIMIT_S, Running, environment, running, until
+from tests.support.code_folders import csv, light, rows
+from tests.support.one_run import execute_run
+from tests.support.server_process import LIMIT_S, Running, environment, running, until
 
 CALLERS = 120  # more than there are workers, and than httpx has connections by itself
+GATE = {"DRUM_MAX_CONCURRENT_REQUESTS": 2 * CALLERS, "DRUM_MAX_QUEUE_DEPTH": 2 * CALLERS}
+"""The first gate is before every route that may be slow, this one, too."""
 
 
 class Upstream(http.server.ThreadingHTTPServer):
@@ -100,7 +104,7 @@ def upstream() -> Iterator[Upstream]:
 @pytest.fixture(scope="module")
 def proxy(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One worker, so that whatever takes a thread of the pool stands in the way of everything else."""
-    parameters = {"DRUM_DIRECT_ACCESS_UPSTREAM": upstream.url, "DRUM_FASTAPI_EXECUTOR_WORKERS": 1}
+    parameters = {"DRUM_DIRECT_ACCESS_UPSTREAM": upstream.url, "DRUM_FASTAPI_EXECUTOR_WORKERS": 1, **GATE}
     code_dir = light(tmp_path_factory.mktemp("direct") / "code")
     with running(code_dir, free_port(), **parameters) as server:
         yield server
@@ -175,8 +179,11 @@ def test_a_load_of_predictions_and_direct_access_is_measured(
     monkeypatch.chdir(tmp_path)
     Path("rows.csv").write_bytes(csv(rows(2)))
     Path("mixed.py").write_text(MIXED)
-    options = LaunchOptions(environ=environment({"DRUM_DIRECT_ACCESS_UPSTREAM": upstream.url}))
-    launcher = FastApiLauncher(light(tmp_path / "code"), options)
+    gate = {name: str(value) for name, value in GATE.items()}
+    options = LaunchOptions(environ=environment({"DRUM_DIRECT_ACCESS_UPSTREAM": upstream.url, **gate}))
+    code_dir = light(tmp_path / "code")
+    (code_dir / "model-metadata.yaml").write_text("name: light\ntype: inference\ntargetType: regression\n")
+    launcher = FastApiLauncher(code_dir, options)
     load = LocustGenerator(20, locustfile=Path("mixed.py"))
     settings = RunSettings(window_s=2.0, warmup_s=1.0, warmup_cap_s=1.0, host_cores=os.cpu_count() or 1)
     before = upstream.served

@@ -188,9 +188,9 @@ def test_cancelling_exactly_when_the_place_was_given(bench):
         made = bench(1)
         held, gone, last = made.ask("held"), made.ask("gone"), made.ask("last")
         await until(lambda: made.begun == ["held"])
-        made.executor._pass_place_on()  # as when "held" ended: "gone" has the place, and does not know yet
+        made.executor._places.give_back()  # as when "held" ended: "gone" has the place, and does not know yet
         gone.cancel()
-        made.executor._set_pending(made.executor._pending + 1)  # "held" is still there
+        made.executor._places.taken += 1  # "held" is still there
         await asyncio.wait([gone])
         made.gate.set()
         assert gone.cancelled()
@@ -369,6 +369,120 @@ def test_after_shut_down_a_request_fails_and_leaves_no_place_taken(bench):
         with pytest.raises(RuntimeError):
             await made.executor.run(lambda: None)
         assert made.counts()["pending"] == 0
+
+    run(main())
+
+
+# --- what follows a result ---------------------------------------------------------------------------------
+
+
+def names_of(result: list[str]) -> None:
+    result.append(threading.current_thread().name)
+
+
+def test_then_keeps_the_thread_and_the_place_until_the_rest_is_done(bench):
+    async def main() -> None:
+        made = bench(1)
+        seen: list[str] = []
+
+        def then(result: str) -> Callable[[], None]:
+            names_of(seen)
+
+            def rest() -> None:
+                names_of(seen)
+                assert made.gate.wait(LIMIT_S)
+                seen.append(f"rest of {result}")
+
+            return rest
+
+        assert await made.executor.run(lambda: "first", then) == "first"  # before the rest has ended
+        after = made.ask("after")
+        await turns()
+        assert made.counts() == {
+            "pending": 1, "running": 1, "completed": 0, "rejected": 0, "max_concurrency": 1,
+        }  # fmt: skip
+        assert made.begun == []
+        made.gate.set()
+        assert await after == "after"
+        assert seen == ["drum-predict-0", "drum-predict-0", "rest of first"]
+        await until(lambda: made.counts()["pending"] == 0)
+        assert made.counts()["completed"] == 2
+
+    run(main())
+
+
+def test_then_may_have_nothing_to_do(bench):
+    async def main() -> None:
+        made = bench(1)
+        assert await made.executor.run(lambda: 3, lambda result: None) == 3
+        assert (made.counts()["pending"], made.counts()["completed"]) == (0, 1)
+
+    run(main())
+
+
+def test_the_function_fails_and_then_is_not_asked(bench):
+    async def main() -> None:
+        made = bench(1)
+        asked: list[object] = []
+
+        def fail() -> None:
+            raise ValueError("bad")
+
+        with pytest.raises(ValueError, match="bad"):
+            await made.executor.run(fail, asked.append)
+        assert asked == []
+        assert made.counts()["pending"] == 0
+
+    run(main())
+
+
+def test_then_itself_fails_and_its_error_is_the_answer(bench):
+    def fail(result: object) -> None:
+        raise ValueError("bad")
+
+    async def main() -> None:
+        made = bench(1)
+        with pytest.raises(ValueError, match="bad"):
+            await made.executor.run(lambda: 1, fail)
+        assert await made.executor.run(lambda: 2) == 2
+
+    run(main())
+
+
+@pytest.mark.parametrize("raised", [ValueError("bad"), SystemExit(3), GeneratorExit()])
+def test_a_rest_that_raises_gives_thread_and_place_back(bench, raised):
+    def rest() -> None:
+        raise raised
+
+    async def main() -> None:
+        made = bench(1)
+        for _ in range(3):
+            assert await made.executor.run(lambda: 1, lambda result: rest) == 1
+        assert await made.executor.run(lambda: threading.current_thread().name) == "drum-predict-0"
+        await until(lambda: made.counts()["pending"] == 0)
+        assert (made.counts()["running"], made.counts()["completed"]) == (0, 4)
+
+    run(main())
+
+
+def test_the_rest_is_done_even_when_the_caller_is_gone(bench):
+    """What it has to close is closed, and the place comes back only then."""
+
+    async def main() -> None:
+        made = bench(1)
+        done: list[object] = []
+
+        def then(result: object) -> Callable[[], None]:
+            return lambda: done.append(result)
+
+        gone = asyncio.get_running_loop().create_task(made.executor.run(made.held("gone"), then))
+        await until(lambda: made.begun == ["gone"])
+        gone.cancel()
+        await asyncio.wait([gone])
+        assert made.counts()["pending"] == 1
+        made.gate.set()
+        await until(lambda: made.counts()["pending"] == 0)
+        assert done == ["gone"]
 
     run(main())
 

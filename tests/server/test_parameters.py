@@ -14,10 +14,15 @@ from sweeper.server.parameters import KINDS, PREFIX, Number, Parameters, Switch,
 WORKERS = "DRUM_FASTAPI_EXECUTOR_WORKERS"
 NUMBERS = {name: kind for name, kind in KINDS.items() if isinstance(kind, Number)}
 FIELDS = {
+    "DRUM_MAX_CONCURRENT_REQUESTS": "max_concurrent_requests",
+    "DRUM_MAX_QUEUE_DEPTH": "max_queue_depth",
+    "DRUM_BACKPRESSURE_TIMEOUT": "backpressure_timeout_s",
+    "DRUM_WEBSERVER_BACKLOG": "backlog",
     "DRUM_FASTAPI_EXECUTOR_WORKERS": "executor_workers",
     "DRUM_FASTAPI_EXECUTOR_QUEUE_DEPTH": "executor_queue_depth",
     "DRUM_FASTAPI_EXECUTOR_QUEUE_TIMEOUT": "executor_queue_timeout_s",
     "DRUM_FASTAPI_MAX_UPLOAD_SIZE": "max_upload_bytes",
+    "DRUM_FASTAPI_MAX_BODIES_SIZE": "max_bodies_bytes",
     "DRUM_FASTAPI_ENABLE_DOCS": "enable_docs",
     "DRUM_UVICORN_LOOP": "uvicorn_loop",
     "DRUM_UVICORN_KEEP_ALIVE": "uvicorn_keep_alive_s",
@@ -28,7 +33,12 @@ FIELDS = {
     "CUSTOM_MODEL_WORKERS": "processes",
     "DRUM_DIRECT_ACCESS_UPSTREAM": "direct_access_upstream",
 }
-NO_FIELD = {"DRUM_SERVER_TYPE", "DRUM_GUNICORN_WORKER_CLASS", "DRUM_WORKER_CONNECTIONS"}
+INSTEAD = {
+    "DRUM_GUNICORN_KEEP_ALIVE": "DRUM_UVICORN_KEEP_ALIVE",
+    "DRUM_GUNICORN_GRACEFUL_TIMEOUT": "DRUM_UVICORN_GRACEFUL_TIMEOUT",
+    "DRUM_GUNICORN_LOG_LEVEL": "DRUM_UVICORN_LOG_LEVEL",
+}
+NO_FIELD = {"DRUM_SERVER_TYPE", "DRUM_GUNICORN_WORKER_CLASS", "DRUM_WORKER_CONNECTIONS", *INSTEAD}
 
 
 def as_json(name: str, payload: object) -> dict[str, str]:
@@ -50,7 +60,7 @@ def refusal(environ: dict[str, str], workers: int | None = None) -> str:
 
 def test_every_parameter_has_a_field_or_none_for_this_server():
     assert set(FIELDS) | NO_FIELD == set(KINDS)
-    assert set(FIELDS.values()) == set(Parameters.__slots__)
+    assert {*FIELDS.values(), "warnings"} == set(Parameters.__slots__)
 
 
 def test_defaults():
@@ -58,8 +68,12 @@ def test_defaults():
         executor_workers=4,
         executor_queue_depth=40,
         executor_queue_timeout_s=30.0,
+        max_concurrent_requests=10,
+        max_queue_depth=100,
+        backpressure_timeout_s=30.0,
         max_upload_bytes=104_857_600,
         enable_docs=False,
+        backlog=2048,
         uvicorn_loop="auto",
         uvicorn_keep_alive_s=5.0,
         uvicorn_graceful_timeout_s=None,
@@ -68,6 +82,7 @@ def test_defaults():
         client_request_timeout_s=120.0,
         processes=1,
         direct_access_upstream=None,
+        warnings=(),
     )
 
 
@@ -93,6 +108,10 @@ def test_a_given_depth_stays_with_any_pool():
         ("DRUM_FASTAPI_EXECUTOR_WORKERS", " 8.0 ", 8.0, 8),
         ("DRUM_FASTAPI_EXECUTOR_QUEUE_DEPTH", "3", 3, 3),
         ("DRUM_FASTAPI_EXECUTOR_QUEUE_TIMEOUT", "0.5", 0.5, 0.5),
+        ("DRUM_MAX_CONCURRENT_REQUESTS", "16", 16, 16),
+        ("DRUM_MAX_QUEUE_DEPTH", "200", 200.0, 200),
+        ("DRUM_BACKPRESSURE_TIMEOUT", "0.5", 0.5, 0.5),
+        ("DRUM_WEBSERVER_BACKLOG", "64", 64, 64),
         ("DRUM_FASTAPI_MAX_UPLOAD_SIZE", "1000", 1000, 1000),
         ("DRUM_FASTAPI_ENABLE_DOCS", "True", True, True),
         ("DRUM_FASTAPI_ENABLE_DOCS", "0", False, False),
@@ -126,9 +145,27 @@ def test_gunicorns_own_parameters_change_nothing_here(name, value):
     assert read_parameters({name: value}) == Parameters()
 
 
-def test_server_type():
-    assert read_parameters(as_json("DRUM_SERVER_TYPE", "fastapi")) == Parameters()
-    assert "'gunicorn'" in refusal({PREFIX + "DRUM_SERVER_TYPE": "gunicorn"})
+@pytest.mark.parametrize("name", ["fastapi", "uvicorn"])
+def test_this_is_the_server_of_both_names(name):
+    assert read_parameters(as_json("DRUM_SERVER_TYPE", name)) == Parameters()
+    assert read_parameters({"DRUM_SERVER_TYPE": name}) == Parameters()
+
+
+@pytest.mark.parametrize("name", ["flask", "gunicorn", "werkzeug"])
+def test_the_other_servers_are_not_played(name):
+    sentence = refusal({PREFIX + "DRUM_SERVER_TYPE": name})
+    assert sentence.startswith(f"DRUM_SERVER_TYPE is '{name}', but this is the fastapi server")
+
+
+@pytest.mark.parametrize(("other", "name"), INSTEAD.items())
+def test_gunicorns_value_is_taken_where_uvicorns_is_not_set_and_it_is_said(other, name):
+    value = "warning" if name.endswith("LEVEL") else "7"
+    found = read_parameters({other: value})
+    assert getattr(found, FIELDS[name]) == (value if value == "warning" else 7.0)
+    assert found.warnings == (f"{other} is taken for {name}, which is not set.",)
+    both = read_parameters({other: value, name: "error" if value == "warning" else "9"})
+    assert getattr(both, FIELDS[name]) == ("error" if value == "warning" else 9.0)
+    assert both.warnings == ()
 
 
 # --- precedence --------------------------------------------------------------------------------------------
@@ -173,7 +210,12 @@ def test_a_bad_value_that_is_beaten_by_the_command_line_is_still_refused():
         ("DRUM_UVICORN_LIMIT_CONCURRENCY", "0", "a whole number from 1 to 1000000"),
         ("DRUM_UVICORN_LOG_LEVEL", "INFO", "one of critical, error, warning, info, debug, trace"),
         ("CUSTOM_MODEL_WORKERS", "200", "a whole number from 1 to 199"),
-        ("DRUM_SERVER_TYPE", "flask", "one of fastapi, gunicorn, werkzeug"),
+        ("DRUM_SERVER_TYPE", "django", "one of fastapi, uvicorn, flask, gunicorn, werkzeug"),
+        ("DRUM_MAX_CONCURRENT_REQUESTS", "0", "a whole number from 1 to 1000000"),
+        ("DRUM_MAX_QUEUE_DEPTH", "0", "a whole number from 1 to 1000000"),
+        ("DRUM_BACKPRESSURE_TIMEOUT", "-1", "a number from 0 to 86400"),
+        ("DRUM_WEBSERVER_BACKLOG", "10001", "a whole number from 1 to 10000"),
+        ("DRUM_GUNICORN_KEEP_ALIVE", "long", "a number from 0 to 86400"),
         ("DRUM_GUNICORN_WORKER_CLASS", "eventlet", "one of sync, gevent"),
         ("DRUM_DIRECT_ACCESS_UPSTREAM", "127.0.0.1:9000", "a URL such as http://127.0.0.1:9000"),
         ("DRUM_DIRECT_ACCESS_UPSTREAM", "http://h/a?b", "a URL such as http://127.0.0.1:9000"),
@@ -218,6 +260,9 @@ def test_the_json_form_belongs_to_the_prefixed_variable():
         ("DRUM_FASTAPI_EXECUTOR_WORKER", f"did you mean {WORKERS}?"),
         ("MLOPS_RUNTIME_PARAM_DRUM_FASTAPI_EXECUTER_WORKERS", f"did you mean {WORKERS}?"),
         ("DRUM_UVICORN_KEEPALIVE", "did you mean DRUM_UVICORN_KEEP_ALIVE?"),
+        ("DRUM_MAX_CONCURENT_REQUESTS", "did you mean DRUM_MAX_CONCURRENT_REQUESTS?"),
+        ("DRUM_BACKPRESSURE_TIME_OUT", "did you mean DRUM_BACKPRESSURE_TIMEOUT?"),
+        ("DRUM_WEBSERVER_BACKLOGS", "did you mean DRUM_WEBSERVER_BACKLOG?"),
         (
             "MLOPS_RUNTIME_PARAM_DRUM_UVICORN_XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX",
             "known are DRUM_SERVER_TYPE, ",
@@ -228,6 +273,31 @@ def test_an_unknown_parameter_is_refused(variable, hint):
     sentence = refusal({variable: "4"})
     assert sentence.startswith(f"{variable} is not a runtime parameter of this server; ")
     assert hint in sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "on", "off"),
+    [
+        ("DRUM_RATE_LIMIT_ENABLED", "true", "false"),
+        ("DRUM_CORS_ENABLED", "1", "0"),
+        ("DRUM_CORS_ORIGINS", "*", ""),
+        ("DRUM_SSL_ENABLED", "True", "False"),
+        ("DRUM_SSL_CERTFILE", "/cert.pem", ""),
+        ("DRUM_UVICORN_MAX_REQUESTS", "1000", "0"),
+        ("DRUM_GUNICORN_MAX_REQUESTS", "1000", "0"),
+    ],
+)
+def test_parts_of_the_plan_that_are_not_here_are_refused_when_they_are_switched_on(name, on, off):
+    payload = {"true": True, "false": False, "True": True, "False": False}
+    for variable in (name, PREFIX + name):
+        assert refusal({variable: on}) == (
+            f"{variable} is {on!r}, but this server has nothing of the kind; leave it out."
+        )
+        assert read_parameters({variable: off}) == Parameters()
+    in_json = json.dumps({"type": "any", "payload": payload.get(on, on)})
+    assert refusal({PREFIX + name: in_json}).startswith(f"{PREFIX}{name} is ")
+    in_json = json.dumps({"type": "any", "payload": payload.get(off, off)})
+    assert read_parameters({PREFIX + name: in_json}) == Parameters()
 
 
 @pytest.mark.parametrize("workers", [0, -1, 1025])

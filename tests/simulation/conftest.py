@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 import pytest
 
-Table = list[dict[str, str]]
+from tests.support.simulation.fixtures import Table
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.simulation.comparisons import Machine, Pairs, lowered, one_pair, pairs
-from tests.simulation.conftest import Table
-from tests.simulation.studies import SHAPES
+from tests.support.simulation.comparisons import Machine, Pairs, lowered, one_pair, pairs
+from tests.support.simulation.fixtures import Table
+from tests.support.simulation.studies import SHAPES
 
 PEAK, EQUAL, PLATEAU = SHAPES["peak at 8"], SHAPES["all equal"], SHAPES["plateau from 4"]
 EIGHT = 2  # its position

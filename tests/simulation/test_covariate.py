@@ -1,7 +1,7 @@
 """What the host's speed as a covariate wins, and what it may spoil.
 
 Within a block the host's speed differs from run to run by 6.5%, throughput follows it with a slope of 1.3,
-and the rest is 2%: about what was measured (protocol.md, section 3a). The probe reads that speed to 0.3%.
+and the rest is 2%: about what was measured. The probe reads that speed to 0.3%.
 Run with -s for the table.
 """
 
@@ -13,10 +13,20 @@ import math
 import numpy as np
 import pytest
 
-from sweeper.records import RunFigures
-from tests.simulation.answers import Truth, check, good_enough, summary
-from tests.simulation.conftest import Table
-from tests.simulation.studies import RULE, SHAPES, STUDIES, WORKERS, Host, Levels, Measure, figures_of, study
+from sweeper.records.run import RunFigures
+from tests.support.simulation.answers import Truth, check, good_enough, summary
+from tests.support.simulation.fixtures import Table
+from tests.support.simulation.studies import (
+    RULE,
+    SHAPES,
+    STUDIES,
+    WORKERS,
+    Host,
+    Levels,
+    Measure,
+    figures_of,
+    study,
+)
 
 SLOPE = 1.3
 REST = 0.02

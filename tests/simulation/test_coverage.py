@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from sweeper.answers import Candidate, Interval
-from sweeper.records import RunFigures
+from sweeper.records.answer import Candidate, Interval
+from sweeper.records.run import RunFigures
 from sweeper.statistics.candidates import candidate
-from sweeper.statistics.decision import Standing, State
-from tests.simulation.conftest import Table
-from tests.simulation.studies import (
+from sweeper.statistics.criteria import CandidateState
+from sweeper.statistics.standing import Standing
+from tests.support.simulation.fixtures import Table
+from tests.support.simulation.studies import (
     ALL,
     RULE,
     SHAPES,
@@ -31,7 +32,7 @@ from tests.simulation.studies import (
     figures_of,
     study,
 )
-from tests.simulation.windows import Latencies, Stock, stock
+from tests.support.simulation.windows import Latencies, Stock, stock
 
 EQUAL = SHAPES["all equal"]
 KINDS = {"a slow wave": Latencies(), "slow spells": Latencies(restart=0.01, wave=0.04, spells=3.0)}
@@ -146,7 +147,7 @@ def test_after_a_fixed_number_of_blocks(windows: tuple[str, Stock], blocks: int,
         measure = drawn(simulated, EQUAL, Host(rng))
         records = [record for number in range(1, blocks + 1) for record in block(measure, number, {})]
         for position, configuration in enumerate(ALL):
-            standing = Standing(configuration, State.UNSETTLED)
+            standing = Standing(configuration, CandidateState.UNSETTLED)
             printed = candidate(standing, records, None, RULE.confidence)
             seen.add(position, printed, EQUAL, simulated)
     table.append(seen.row(f"{name}: {blocks} blocks"))

@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 import pytest
 
-from sweeper.observations import PoolStats
-from sweeper.records import RunFigures, Window
+from sweeper.records.observations import PoolStats
+from sweeper.records.run import RunFigures, Window
 from sweeper.statistics.figures import Measurement, run_figures
-from tests.builders import SAMPLE, log
-from tests.simulation.conftest import Table
-from tests.simulation.queueing import ClosedNetwork, simulated
+from tests.support.builders import SAMPLE, log
+from tests.support.simulation.fixtures import Table
+from tests.support.simulation.queueing import ClosedNetwork, simulated
 
 USERS, RATE = 100, 25.0
 WINDOW = Window(60.0, 1260.0)

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from sweeper.answers import Trial
-from sweeper.records import Configuration, Objective
-from sweeper.search import rounds
-from sweeper.space import Space
-from sweeper.statistics.decision import Rule
+from sweeper.records.answer import Trial
+from sweeper.records.configuration import Configuration, Space
+from sweeper.records.run import Objective
+from sweeper.statistics.criteria import Rule
 from sweeper.statistics.search import FALSE_STOPS
-from tests.simulation.conftest import Table
-from tests.simulation.searches import (
+from sweeper.study import search_rounds as rounds
+from tests.support.simulation.fixtures import Table
+from tests.support.simulation.searches import (
     SURFACES,
     Bench,
     Level,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeper.records import Configuration
+from sweeper.records.configuration import Configuration
 from sweeper.statistics.blocks import BlockModel, Observation, fit
 
 RNG = np.random.default_rng

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sweeper.records import Configuration
+from sweeper.records.configuration import Configuration
 from sweeper.statistics.blocks import Observation, fit
 from sweeper.statistics.covariates import adjusted
 

@@ -1,4 +1,4 @@
-"""The rule of protocol.md, section 3, to the letter."""
+"""The rule of the decision, to the letter."""
 
 from __future__ import annotations
 
@@ -10,20 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeper.records import Configuration, Objective, RunRecord, Verdict
-from sweeper.statistics.decision import Decision, Rule, State, decide
-from tests.builders import configurations, failed, figures, finding, record, study
+from sweeper.records.configuration import Configuration
+from sweeper.records.finding import Verdict
+from sweeper.records.run import Objective, RunRecord
+from sweeper.statistics.criteria import CandidateState, Rule
+from sweeper.statistics.decision import Decision, decide
+from sweeper.statistics.spending import levels
+from tests.support.builders import configurations, failed, figures, finding, record, study
+from tests.support.decisions import around, exact, p99_study, runs, standing_of
 
-A, E, U = State.ACCEPTABLE, State.EXCLUDED, State.UNSETTLED
+A, E, U = CandidateState.ACCEPTABLE, CandidateState.EXCLUDED, CandidateState.UNSETTLED
 RULE = Rule()
-QUIET = (1.0, 1.001, 0.999, 1.0005)  # four blocks, one run varies by 0.1%
 LOUD = (1.0, 1.1, 0.92, 1.04)
-
-
-def around(level: float, noise: tuple[float, ...] = QUIET) -> list[float]:
-    """Four runs around `level`; each level takes the noise in another order, so that it is not a block's."""
-    turn = round(level) % len(noise)
-    return [level * factor for factor in noise[turn:] + noise[:turn]]
 
 
 def judged(records: list[RunRecord], rule: Rule = RULE, **options: object) -> Decision:
@@ -31,7 +29,7 @@ def judged(records: list[RunRecord], rule: Rule = RULE, **options: object) -> De
     return decide(records, sorted(workers), rule, **options)  # type: ignore[arg-type]
 
 
-def states(decision: Decision) -> dict[int, State]:
+def states(decision: Decision) -> dict[int, CandidateState]:
     return {s.configuration.workers: s.state for s in decision.standings}
 
 
@@ -47,7 +45,7 @@ def states(decision: Decision) -> dict[int, State]:
         ({1: 100, 4: 130, 8: 140}, 8, [E, E, A]),  # not within it
     ],
 )
-def test_clear_shapes(levels: dict[int, float], answer: int, expected: list[State]) -> None:
+def test_clear_shapes(levels: dict[int, float], answer: int, expected: list[CandidateState]) -> None:
     decision = judged(study({workers: around(level) for workers, level in levels.items()}))
     assert decision.answer == Configuration(answer)
     assert decision.settled
@@ -79,12 +77,20 @@ def test_noise_settles_nothing() -> None:
 @pytest.mark.parametrize("looks", [(2,), (3, 5, 7, 10)])
 def test_gaps_and_slo_share_one_budget(slo: float | None, looks: tuple[int, ...]) -> None:
     rule = Rule(looks=looks, slo_p99_ms=slo)
-    spent = 0.0
-    for elimination, times in ((False, len(looks)), (True, 1)):
-        spent += times * rule.gap_error(elimination=elimination)
-        if slo is not None:
-            spent += times * 5 * rule.slo_error(5, elimination=elimination)
-    assert spent == pytest.approx(0.05)
+    last, budget = looks[-1], 0.05 * 0.9 / 1.05  # the rest is the early look's, and for shares handed on
+    halves = 1 if slo is None else 0.5
+    assert rule.level(1.0, last) == pytest.approx(levels(budget * halves, looks)[-1])
+    assert rule.level(0.25, looks[0]) == pytest.approx(levels(budget * halves / 4, looks)[0])
+    assert rule.slo_level(5, last) == pytest.approx(levels(budget / 2 / 5, looks)[-1])
+    assert rule.level(1.0, 2, elimination=True) == pytest.approx(0.005 * halves)
+    assert rule.slo_level(5, 2, elimination=True) == pytest.approx(0.0005)
+
+
+def test_the_level_is_that_of_the_last_look_made() -> None:
+    rule = Rule(looks=(3, 5, 7, 10))
+    by_block = [rule.level(1.0, after) for after in range(1, 13)]
+    assert len(set(by_block)) == 4 and by_block == sorted(by_block)
+    assert by_block[0] == by_block[3] < by_block[4] == by_block[5]
 
 
 def test_the_margin_is_on_the_log_scale() -> None:
@@ -104,17 +110,6 @@ def test_blocks_cancel_the_drift_of_the_host() -> None:
     plain = {w: around(level) for w, level in levels.items()}
     drifting = {w: [v * d for v, d in zip(values, drift, strict=True)] for w, values in plain.items()}
     assert states(judged(study(drifting))) == states(judged(study(plain))) == {1: E, 4: A, 8: A}
-
-
-# --- latency as the objective --------------------------------------------------------------------------
-
-
-def p99_study(p99: dict[int, float], **changes: float) -> list[RunRecord]:
-    return [
-        record(w, block, figures(p99_ms=level, max_concurrency=w, pool_workers=w, **changes))
-        for w, base in p99.items()
-        for block, level in enumerate(around(base), start=1)
-    ]
 
 
 def test_for_p99_less_is_better() -> None:
@@ -143,20 +138,17 @@ def test_a_censored_p99_flatters_and_so_proves_nothing() -> None:
     assert judged(records, rule).answer == Configuration(1)
     decision = judged(censored, rule)
     assert states(decision)[1] is U
-    assert "lower bound" in decision.standing(Configuration(1)).why
+    assert "lower bound" in standing_of(decision, Configuration(1)).why
     # ... and it does not shut out another one by looking better than it is.
     worse = judged([*[r for r in censored if r.configuration.workers == 1], *p99_study({4: 600})], rule)
     assert states(worse)[4] is U
-
-
-# --- service level -------------------------------------------------------------------------------------
 
 
 def test_the_upper_p99_limit_must_be_within_the_slo() -> None:
     rule = Rule(slo_p99_ms=650.0)
     decision = judged(p99_study({1: 600, 4: 700}), rule)
     assert states(decision) == {1: A, 4: E}
-    assert "700 ms is above 650 ms" in decision.standing(Configuration(4)).why
+    assert "700 ms is above 650 ms" in standing_of(decision, Configuration(4)).why
     noisy = [
         record(w, block, figures(p99_ms=p99, max_concurrency=w, pool_workers=w))
         for w, values in {1: (600, 640, 560, 660), 4: (300, 301, 299, 300)}.items()
@@ -182,7 +174,7 @@ def test_a_censored_tail_can_break_an_slo_but_not_keep_it() -> None:
     ]
     decision = judged(records, rule)
     assert states(decision) == {1: U, 4: E}
-    assert "at least" in decision.standing(Configuration(1)).why
+    assert "at least" in standing_of(decision, Configuration(1)).why
 
 
 def test_only_one_within_the_slo_can_shut_out_a_slower_one() -> None:
@@ -208,9 +200,6 @@ def test_with_an_slo_the_answer_is_the_smallest_within_it() -> None:
     assert states(decision) == {1: E, 4: A, 8: E}
 
 
-# --- errors and dead servers ---------------------------------------------------------------------------
-
-
 def test_errors_over_the_limit_exclude() -> None:
     records = study({1: around(100), 4: around(140)})
     failing = [
@@ -221,7 +210,7 @@ def test_errors_over_the_limit_exclude() -> None:
     ]
     decision = judged(failing)
     assert states(decision) == {1: A, 4: E}
-    assert "1.4% of its requests failed" in decision.standing(Configuration(4)).why
+    assert "1.4% of its requests failed" in standing_of(decision, Configuration(4)).why
     assert judged(failing, Rule(max_error_rate=0.02)).answer == Configuration(4)
 
 
@@ -251,7 +240,7 @@ def test_a_server_that_died_under_load_is_excluded_for_good() -> None:
     records = study({1: around(100), 4: around(140)})
     decision = judged([*records, failed(4, 5, "server-died")])
     assert states(decision) == {1: A, 4: E}
-    assert "died under load in 1 of its 5 runs" in decision.standing(Configuration(4)).why
+    assert "died under load in 1 of its 5 runs" in standing_of(decision, Configuration(4)).why
 
 
 @pytest.mark.parametrize("code", ["server-did-not-start", "no-requests"])
@@ -272,19 +261,16 @@ def test_errors_in_suspect_runs_exclude_when_no_run_is_valid() -> None:
     records = study({1: around(100), 4: around(140)})
     twice = judged([*records, failing(1, "errors", "client-saturated"), failing(2, "errors", "littles-law")])
     assert states(twice)[8] is E
-    assert "66.7% of its requests failed" in twice.standing(Configuration(8)).why
+    assert "66.7% of its requests failed" in standing_of(twice, Configuration(8)).why
     assert states(judged([*records, failing(1, "errors", "steal")]))[8] is U
-    assert states(judged([*records, failing(1, "errors", "steal"), failing(2, "steal")]))[8] is U
+    assert states(judged([*records, failing(1, "errors", "steal"), failing(2, "steal")]))[8] is E
 
 
 def test_what_was_never_measured_leaves_the_answer_open() -> None:
     records = study({1: around(100), 4: around(140)})
     decision = decide(records, configurations(1, 4, 8), RULE)
     assert states(decision) == {1: E, 4: U, 8: U}
-    assert decision.standing(Configuration(8)).why == "not run"
-
-
-# --- which runs count ----------------------------------------------------------------------------------
+    assert standing_of(decision, Configuration(8)).why == "not run"
 
 
 @pytest.mark.parametrize("verdict", [Verdict.SUSPECT, Verdict.FAILED])
@@ -292,7 +278,7 @@ def test_only_valid_runs_decide(verdict: Verdict) -> None:
     records = study({1: around(100), 4: around(140)})
     extra = [
         record(1, block, figures(rps=10_000.0), verdict=verdict, findings=[finding("steal")])
-        for block in (5, 6, 7)
+        for block in (2, 3, 4)
     ]
     assert judged([*records, *extra]) == judged(records)
 
@@ -304,7 +290,7 @@ def test_all_suspect() -> None:
     decision = judged(records)
     assert decision.answer is None
     assert states(decision) == {1: U, 4: U}
-    assert decision.standing(Configuration(1)).why == "no valid run (steal)"
+    assert standing_of(decision, Configuration(1)).why == "no valid run (steal)"
 
 
 def test_no_records_and_one_configuration() -> None:
@@ -331,19 +317,6 @@ def test_the_elimination_look_is_stricter() -> None:
     planned, early = judged(records, rule), judged(records, rule, elimination=True)
     low, strict = planned.standings[0].gap_low, early.standings[0].gap_low
     assert low is not None and strict is not None and low > strict
-
-
-# --- blocks needed -------------------------------------------------------------------------------------
-
-
-def exact(levels: dict[int, float], deviation: float, blocks: int) -> list[RunRecord]:
-    """Runs whose estimates are `levels` and whose residual deviation is `deviation`, exactly."""
-    errors = np.random.default_rng(3).normal(0, 1, (len(levels), blocks))
-    errors -= errors.mean(axis=1, keepdims=True)
-    errors -= errors.mean(axis=0)
-    freedom = (len(levels) - 1) * (blocks - 1)
-    errors *= deviation / math.sqrt((errors**2).sum() / freedom)
-    return study({w: list(level * np.exp(errors[i])) for i, (w, level) in enumerate(levels.items())})
 
 
 @pytest.mark.parametrize("deviation", [0.02, 0.03, 0.05])
@@ -382,30 +355,6 @@ def test_blocks_needed_is_none_where_noise_is_not_the_obstacle() -> None:
     at_the_edge = judged(records)
     assert not at_the_edge.settled
     assert at_the_edge.blocks_needed is None
-
-
-# --- never a crash -------------------------------------------------------------------------------------
-
-runs = st.builds(
-    record,
-    workers=st.sampled_from([1, 4, 8]),
-    block=st.integers(1, 4),
-    run=st.builds(
-        lambda rps, p99, bad, censored: dataclasses.replace(
-            figures(rps=rps, p99_ms=p99, failed=min(bad, round(rps * 10))),
-            latency=dataclasses.replace(figures(p99_ms=p99).latency, censored=censored),
-        ),
-        st.sampled_from([0.0, 1e-6, 100.0, 140.0, 1e6]),
-        st.sampled_from([0.0, 1e-3, 400.0, 1e9]),
-        st.integers(0, 3000),
-        st.integers(0, 1),
-    ),
-    verdict=st.sampled_from([Verdict.VALID, Verdict.VALID, Verdict.SUSPECT, Verdict.FAILED]),
-    findings=st.lists(
-        st.sampled_from([finding("server-died"), finding("steal"), finding("server-did-not-start")]),
-        max_size=1,
-    ),
-)
 
 
 @given(

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeper.observations import PoolStats, RequestLog, TelemetrySample
-from sweeper.records import Window
+from sweeper.records.observations import PoolStats, RequestLog, TelemetrySample
+from sweeper.records.run import Window
 from sweeper.statistics.figures import Measurement, completed_in, edges, latencies, run_figures
-from tests.builders import SAMPLE, log
+from tests.support.builders import SAMPLE, log
 
 NAN = math.nan
 WINDOW = Window(10.0, 20.0)
@@ -134,40 +134,67 @@ def test_counters_are_differences_per_completed_request() -> None:
     assert (figures.max_concurrency, figures.pool_workers) == (3, 4)
 
 
+def test_what_becomes_of_a_quota() -> None:
+    """Two cores are busy for 50 ms of each of 100 periods, then both stand still for 50 ms."""
+    under = {"cgroup_quota_cores": 1.0, "cgroup_period_s": 0.1}
+    first = sample(
+        10.0, cgroup_throttled_periods=3, cgroup_throttled_s=1.0, cgroup_periods=20, cgroup_cpu_s=50.0,
+        cgroup_client_cpu_s=1.0, cgroup_sweeper_cpu_s=2.0, **under,
+    )  # fmt: skip
+    last = sample(
+        20.0, cgroup_throttled_periods=103, cgroup_throttled_s=11.0, cgroup_periods=120, cgroup_cpu_s=60.0,
+        cgroup_client_cpu_s=2.0, cgroup_sweeper_cpu_s=2.5, server_user_cpu_s=8.0, **under,
+    )  # fmt: skip
+    figures = run_figures(measured(log([11.0, 12.0], 100.0), (first, last)))
+    assert figures is not None
+    assert (figures.throttled_share, figures.throttled_ms_per_request) == (1.0, 5000.0)
+    assert figures.quota_lasts_ms == pytest.approx(50.0)
+    assert (figures.quota_cores, figures.quota_period_ms) == (1.0, 100.0)
+    assert figures.load_in_quota_cores == pytest.approx(0.1)
+    assert figures.others_in_quota_cores == pytest.approx((10 - 8 - 1 - 0.5) / 10)
+
+
 def test_what_the_machine_does_not_say_is_unavailable_not_zero() -> None:
     figures = run_figures(measured(log([11.0], 100.0)))
     assert figures is not None
     for name in (
-        "run_delay_ms_per_request", "client_cpu_cores", "client_lag_p99_ms", "host_switches_per_s",
+        "run_delay_ms_per_request", "client_cpu_cores", "host_switches_per_s",
         "host_steal_share", "host_pressure_share", "throttled_periods", "other_cpu_cores", "max_concurrency",
-        "pool_workers",
+        "pool_workers", "quota_cores", "throttled_share", "throttled_ms_per_request", "quota_lasts_ms",
+        "load_in_quota_cores", "others_in_quota_cores",
     ):  # fmt: skip
         assert getattr(figures, name) is None, name
 
 
-def test_lag_is_taken_over_the_window_only() -> None:
+def test_what_the_load_generator_took_of_the_latencies_in_the_window() -> None:
+    """Half of two latencies. Of a third it is not known, and two requests are not of the window."""
     requests = dataclasses.replace(
-        log([11.0], 100.0),
-        lag_at_s=np.array([9.0, 10.0, 19.0, 20.0]),
-        lag_s=np.array([9.0, 0.001, 0.002, 9.0]),
+        log([9.0, 11.0, 12.0, 13.0, 20.5], 100.0),
+        client_late_ms=np.array([99.0, 50.0, 50.0, np.nan, 99.0]),
+    )
+    figures = run_figures(dataclasses.replace(measured(requests), users=3))
+    assert figures is not None
+    assert (figures.client_late_p50_ms, figures.client_late_p99_ms) == (50.0, 50.0)
+    assert figures.latency_without_client is not None
+    assert figures.latency_without_client.mean_ms == pytest.approx((50 + 50 + 100) / 3)
+    assert figures.latency_without_client.p50_ms == 50.0
+    cycle_s = 10.0 * 3 / 3  # three users, three requests in ten seconds
+    assert figures.client_share_of_cycle == pytest.approx(0.05 / cycle_s)
+
+
+def test_of_fewer_than_half_the_requests_it_says_nothing() -> None:
+    requests = dataclasses.replace(
+        log([11.0, 12.0, 13.0], 100.0), client_late_ms=np.array([5.0, np.nan, np.nan])
     )
     figures = run_figures(measured(requests))
     assert figures is not None
-    assert figures.client_lag_p99_ms == pytest.approx(2.0)
+    assert figures.client_late_p50_ms is None and figures.latency_without_client is None
 
 
-def test_lag_is_that_of_the_worst_process() -> None:
-    """One in fifty processes is late one time in ten: the p99 over all of them would not see it."""
-    number = np.arange(5000)
-    requests = dataclasses.replace(
-        log([11.0], 100.0),
-        lag_at_s=np.full(5000, 15.0),
-        lag_s=np.where(number % 500 == 7, 9.0, 0.001),
-        lag_process=number % 50,
-    )
-    figures = run_figures(measured(requests))
+def test_without_users_there_is_no_cycle() -> None:
+    figures = run_figures(measured(log([11.0], 100.0)))
     assert figures is not None
-    assert figures.client_lag_p99_ms == pytest.approx(9000.0)
+    assert figures.client_late_p50_ms == 1.0 and figures.client_share_of_cycle is None
 
 
 def test_the_busiest_of_the_clients_processes() -> None:

@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from sweeper.observations import SpeedLog
-from sweeper.records import Window
+from sweeper.records.observations import SpeedLog
+from sweeper.records.run import Window
 from sweeper.statistics.host_speed import LEAST_VISITS, host_speed, probe_cpu_cores
 
 WINDOW = Window(100.0, 110.0)

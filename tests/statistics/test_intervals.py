@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from sweeper.statistics.intervals import (
     by_block,
     contrast_quantile,
-    look_error,
     one_sided_lower,
     one_sided_upper,
     over_runs,
@@ -79,15 +78,6 @@ def test_one_sided_limits_without_ground() -> None:
     for values in ([], [5.0], [0.0, 5.0]):
         assert one_sided_upper(values, 0.05) == math.inf
         assert one_sided_lower(values, 0.05) == 0.0
-
-
-@pytest.mark.parametrize("looks", [1, 2, 4, 9])
-@pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999])
-def test_the_looks_share_the_budget(looks: int, confidence: float) -> None:
-    spent = look_error(confidence, looks, elimination=True) + looks * look_error(
-        confidence, looks, elimination=False
-    )
-    assert spent == pytest.approx(1 - confidence)
 
 
 def test_contrast_quantiles() -> None:

@@ -9,16 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeper.observations import RequestLog, SpeedLog
-from sweeper.statistics.own_clock import (
-    Pause,
-    growth,
-    own_requests,
-    own_sample,
-    own_speed,
-    paused_s,
-)
-from tests.builders import SAMPLE
+from sweeper.records.observations import RequestLog, SpeedLog
+from sweeper.statistics.own_clock import Pause, growth, own_requests, own_sample, own_speed, paused_s
+from tests.support.builders import SAMPLE
 
 PAUSES = (Pause(10.0, 15.0), Pause(16.0, 18.5))
 
@@ -31,9 +24,7 @@ def on_the_wall(own_s: np.ndarray, pauses: tuple[Pause, ...]) -> np.ndarray:
     return wall_s
 
 
-def log_of(
-    started_s: np.ndarray, finished_s: np.ndarray, lag_at_s: np.ndarray, due_s: np.ndarray
-) -> RequestLog:
+def log_of(started_s: np.ndarray, finished_s: np.ndarray, arrived_s: np.ndarray) -> RequestLog:
     count = len(started_s)
     return RequestLog(
         started_s=started_s,
@@ -41,8 +32,7 @@ def log_of(
         status=np.full(count, 200),
         response_bytes=np.full(count, 10),
         failed=np.zeros(count, dtype=bool),
-        lag_at_s=lag_at_s,
-        lag_s=lag_at_s - due_s,
+        client_late_ms=1000.0 * (finished_s - arrived_s),
     )
 
 
@@ -64,18 +54,18 @@ def test_cut_out_again_the_pauses_leave_no_trace(
         pauses.append(Pause(now_s + runs_s, now_s + runs_s + stands_s))
         now_s = pauses[-1].end_s
     started, latency = (np.array(column) for column in zip(*sorted(requests), strict=True))
-    own = log_of(started, started + latency, started, started - 0.004)
+    own = log_of(started, started + latency, started + latency / 2)
     wall = log_of(
-        *(on_the_wall(a, tuple(pauses)) for a in (started, started + latency, started, started - 0.004))
+        *(on_the_wall(a, tuple(pauses)) for a in (started, started + latency, started + latency / 2))
     )
     back = own_requests(wall, pauses)
-    for name in ("started_s", "latency_ms", "lag_at_s", "lag_s"):
+    for name in ("started_s", "latency_ms", "client_late_ms"):
         assert getattr(back, name) == pytest.approx(getattr(own, name), abs=1e-6), name
 
 
 def test_a_request_that_never_finished_stays_so() -> None:
     moments = np.array([9.0, 17.0])
-    log = log_of(moments, np.array([np.nan, 19.0]), moments, moments)
+    log = log_of(moments, np.array([np.nan, 19.0]), moments)
     own = own_requests(log, PAUSES)
     assert np.isnan(own.latency_ms[0])
     assert own.latency_ms[1] == pytest.approx(500.0)

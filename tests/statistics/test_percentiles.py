@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeper.statistics.percentiles import latency_figures, percentile
+from sweeper.statistics.figures import latency_figures, percentile
 
 latencies = st.lists(st.floats(0.001, 1e6), min_size=1, max_size=300)
 shares = st.integers(1, 1000).map(lambda thousandths: thousandths / 1000)

@@ -8,11 +8,13 @@ import math
 import numpy as np
 import pytest
 
-from sweeper.answers import Trial
-from sweeper.records import Configuration, Objective, RunFigures, RunPlan, RunRecord, Severity, Verdict
-from sweeper.statistics.rule import Rule
+from sweeper.records.answer import Trial
+from sweeper.records.configuration import Configuration
+from sweeper.records.finding import Severity, Verdict
+from sweeper.records.run import Objective, RunFigures, RunPlan, RunRecord
+from sweeper.statistics.criteria import Rule
 from sweeper.statistics.search import finalists, front, trials
-from tests.builders import figures, finding
+from tests.support.builders import figures, finding
 
 FOUR = Configuration(4)
 BOTH = (Objective.THROUGHPUT, Objective.P99)

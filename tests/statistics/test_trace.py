@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeper.records import Window
-from sweeper.statistics.percentiles import percentile
+from sweeper.records.run import Window
+from sweeper.statistics.figures import percentile
 from sweeper.statistics.trace import MOST_BINS, SHARES, bin_edges, quantiles, trace
 
 WINDOW = Window(103.0, 113.0)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sweeper.answers import Interval
-from sweeper.records import Configuration
+from sweeper.records.answer import Interval
+from sweeper.records.configuration import Configuration
 from sweeper.statistics.blocks import Observation, fit
 from sweeper.statistics.two_studies import (
     Level,
-    Series,
+    StudySeries,
     blocks_to_tell,
     ratio,
     ratio_in_these_hours,
@@ -75,7 +75,7 @@ def test_other_hours_count_undivided() -> None:
 
 def test_on_a_quiet_host_they_add_nothing() -> None:
     a, b = (series(drawn(50, {ONE: 0.0, FOUR: 0.0, EIGHT: 0.0}, seed)) for seed in (7, 8))
-    quiet = [Series(one.means, one.model, one.blocks, 0.0) for one in (a, b)]
+    quiet = [StudySeries(one.means, one.model, one.blocks, 0.0) for one in (a, b)]
     mean, _, high = limits(ratio(*quiet, FOUR, LEVEL))
     noise = [one.model.residual_deviation for one in quiet]
     assert math.log(high / mean) == pytest.approx(1.97 * math.hypot(*noise) / math.sqrt(50), rel=0.02)
@@ -117,12 +117,12 @@ def test_figures_that_never_vary_have_limits_of_their_own() -> None:
 
 def test_how_many_blocks_it_would_take() -> None:
     a, b = (series(drawn(4, {ONE: 0.0, FOUR: 0.0, EIGHT: 0.0}, seed, 0.05)) for seed in (15, 16))
-    a, b = (Series(one.means, one.model, one.blocks, 0.0) for one in (a, b))
+    a, b = (StudySeries(one.means, one.model, one.blocks, 0.0) for one in (a, b))
     needed = blocks_to_tell(a, b, 0.03, LEVEL)
     assert needed is not None
     noise = math.hypot(*(one.model.residual_deviation for one in (a, b)))
     assert needed == pytest.approx((1.97 * noise / 0.03) ** 2, rel=0.1)
-    loud = [Series(one.means, one.model, one.blocks, 0.05) for one in (a, b)]
+    loud = [StudySeries(one.means, one.model, one.blocks, 0.05) for one in (a, b)]
     assert blocks_to_tell(*loud, 0.03, LEVEL) is None
     beside = relative_blocks_to_tell(a, b, 0.03, LEVEL)
     assert beside == pytest.approx(2 * needed, rel=0.1)

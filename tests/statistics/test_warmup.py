@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
-from sweeper.observations import RequestLog
+from sweeper.records.observations import RequestLog
 from sweeper.statistics.warmup import BATCH, binned, drift, is_steady, mser5, settled_from
-from tests.builders import log
+from tests.support.builders import log
 
 RNG = np.random.default_rng
 

@@ -1,3 +1,5 @@
+"""The database: studies, settings and runs, kept and read back."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -15,14 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeper.errors import StoreError
-from sweeper.records import Finding, RunRecord, Severity
+from sweeper.records.finding import Finding, Severity
+from sweeper.records.run import RunRecord
 from sweeper.store.codec import findings_from_json, findings_to_json
 from sweeper.store.database import Database, StoredStudy
-from tests.builders import record
-from tests.store.strategies import records
-
-ROOT = Path(__file__).parents[2]
-STUDY = StoredStudy("s", "2026-01-01T00:00:00Z", {"users": 5, "window": "10s"}, {"cores": 2}, False)
+from tests.support.builders import record
+from tests.support.stored import ROOT, STUDY
+from tests.support.strategies import records
 
 
 def at(folder: Path, name: str = "studies.db") -> str:

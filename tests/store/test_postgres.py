@@ -14,19 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeper.errors import StoreError
-from sweeper.records import RunRecord
-from sweeper.store.address import normalised
+from sweeper.records.run import RunRecord
 from sweeper.store.database import Database
-from tests.builders import record
-from tests.postgres import PASSWORD, Postgres
-from tests.store.strategies import records
-from tests.store.test_database import ROOT, STUDY
+from sweeper.store.database_url import normalised
+from tests.support.builders import record
+from tests.support.postgres import PASSWORD, Postgres
+from tests.support.stored import ROOT, STUDY, name_of
+from tests.support.strategies import records
 
 _numbers = itertools.count()
-
-
-def name_of(url: str) -> str:
-    return url.rpartition("/")[2]
 
 
 @pytest.fixture(scope="module")

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import optuna
 
-from sweeper.answers import Recommendation
-from sweeper.search.optuna_log import OptunaLog
-from sweeper.shared_optimization import run_shared_optimization, shared_optimization_so_far
-from sweeper.store.claim_table import shared
+from sweeper.records.answer import Recommendation
+from sweeper.store.claims import shared
 from sweeper.store.database import Database
-from sweeper.store.shared_study_store import SharedStudyStore
-from tests.fakes import Watching, World
-from tests.store.test_database import STUDY
-from tests.test_optimization import optimized, peak, planned
-from tests.test_shared_study import host
+from sweeper.store.study_store import SharedStudyStore
+from sweeper.study.optimization import answer_of_search, run_shared_optimization
+from sweeper.study.optuna_log import OptunaLog
+from tests.support.fakes import Watching, World
+from tests.support.optimizations import optimized, peak, planned
+from tests.support.shared_studies import host
+from tests.support.stored import STUDY
 
 
 def test_two_hosts_search_and_optuna_shows_what_both_tried(postgres_url: str, tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_two_hosts_search_and_optuna_shows_what_both_tried(postgres_url: str, tm
     database = Database(postgres_url, create=False)
     seen = shared(database, "study")
     database.close()
-    assert answers["a"] == answers["b"] == shared_optimization_so_far(plan, seen)
+    assert answers["a"] == answers["b"] == answer_of_search(plan, seen)
     assert {record.host for record in seen.records} == {"a", "b"}
     assert len({record.plan.run_id for record in seen.records}) == len(seen.records)
 

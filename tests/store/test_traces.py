@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import sweeper
+import sweeper.records.run
 from sweeper.errors import StoreError
 from sweeper.store.database import Database
-from sweeper.store.tables import read_columns
-from sweeper.store.traces import read_traces
-from tests.builders import failed
-from tests.simulated import GRID, script, simulate
+from sweeper.store.parquet import read_columns, read_traces
+from tests.support.builders import failed
+from tests.support.simulated import GRID, script, simulate
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +21,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return simulate(tmp_path_factory.mktemp("studies"), "checkout", GRID, script(), "2026-01-01T10:00:00Z")
 
 
-def records(folder: Path) -> tuple[sweeper.records.RunRecord, ...]:
+def records(folder: Path) -> tuple[sweeper.records.run.RunRecord, ...]:
     database = Database(f"sqlite:///{folder.parent / 'studies.db'}", create=False)
     try:
         return database.runs(folder.name)

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-SUBJECT = Path(__file__).parent / "subject.py"
+SUBJECT = Path(__file__).parents[1] / "support" / "programs" / "subject.py"
 
 
 class Subject:

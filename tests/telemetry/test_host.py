@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import re
+from pathlib import Path
 
 import psutil
 import pytest
@@ -14,50 +15,21 @@ import pytest
 from sweeper.errors import UsageError
 from sweeper.telemetry import KernelSupport, ProcTelemetry, host_fingerprint, kernel_support, require_proc
 from sweeper.telemetry.cgroup import (
-    CpuThrottling,
+    CpuBudget,
+    Throttling,
     cpu_quota_cores,
     memory_left_bytes,
     memory_limit_bytes,
 )
+from sweeper.telemetry.procfs import parse_host_stat
+from tests.support.kernel_files import BARE, FULL, STAT, cgroups
 
-STAT = "77 (python) S 1 1 1 0 -1 64 0 0 0 0 7 3 0 0 20 0 1 0 500 1000 50 0\n"
-STATUS = "Name:\tpython\nVmHWM:\t400 kB\nvoluntary_ctxt_switches:\t4\nnonvoluntary_ctxt_switches:\t2\n"
-BARE = {
-    "self/stat": STAT,
-    "self/status": STATUS,
-    "77/stat": STAT,
-    "77/task/77/stat": STAT,
-    "77/task/77/status": STATUS,
-}
-FULL = BARE | {
-    "stat": "cpu  100 0 50 900 7 1 2 30 0 0\nctxt 5000\n",
-    "pressure/cpu": "some avg10=0.00 avg60=0.00 avg300=0.00 total=2500000\n",
-    "self/schedstat": "1 2 3\n",
-    "self/task/77/children": "",
-    "77/task/77/schedstat": "900 4000000000 3\n",
-    "77/task/77/children": "",
-}
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
-
-
-def cgroups(tmp_path, pid: str = "77") -> dict[str, str]:
-    """A version 2 group with a quota above it."""
-    return {
-        f"{pid}/cgroup": "0::/system/job\n",
-        f"{pid}/mountinfo": f"41 31 0:38 / {tmp_path}/cg rw - cgroup2 cgroup2 rw\n",
-        "cg/system/cpu.max": "150000 100000\n",
-        "cg/system/cpu.stat": "usage_usec 9\nnr_throttled 4\nthrottled_usec 250000\n",
-        "cg/system/memory.max": "max\n",
-        "cg/system/job/cpu.max": "max 100000\n",
-        "cg/system/job/cpu.stat": "usage_usec 9\nnr_throttled 1\nthrottled_usec 500000\n",
-        "cg/system/job/memory.max": "2147483648\n",
-        "cg/cpu.stat": "usage_usec 9\n",
-    }
 
 
 def test_what_a_bare_kernel_lacks_is_unavailable_and_not_zero(write_files):
     proc = write_files(BARE)
-    assert kernel_support(proc) == KernelSupport(False, False, False, False, False)
+    assert kernel_support(proc) == KernelSupport(False, False, False)
     sample = ProcTelemetry(proc).attach(77, 0).sample()
     assert (sample.server_voluntary_switches, sample.server_involuntary_switches) == (4, 2)
     unavailable = [name for name, value in dataclasses.asdict(sample).items() if value is None]
@@ -72,12 +44,18 @@ def test_what_a_bare_kernel_lacks_is_unavailable_and_not_zero(write_files):
         "cgroup_throttled_periods",
         "cgroup_throttled_s",
         "client_process_cpu_s",
+        "cgroup_periods",
+        "cgroup_quota_cores",
+        "cgroup_period_s",
+        "cgroup_cpu_s",
+        "cgroup_client_cpu_s",
+        "cgroup_sweeper_cpu_s",
     ]
 
 
 def test_a_full_kernel(write_files, tmp_path):
     proc = write_files(FULL | cgroups(tmp_path) | cgroups(tmp_path, "self"))
-    assert kernel_support(proc) == KernelSupport(True, True, True, True, True)
+    assert kernel_support(proc) == KernelSupport(True, True, True)
     sample = ProcTelemetry(proc, now_s=iter([10.0, 12.0]).__next__).attach(77, 0).sample()
     assert sample.at_s == 11.0
     assert sample.server_user_cpu_s == pytest.approx(7 * TICK_S)
@@ -117,8 +95,10 @@ def test_the_running_kernel():
     sample = ProcTelemetry().attach(os.getpid(), os.getpid()).sample()
     assert (sample.server_run_delay_s is not None) == support.schedstat
     assert (sample.host_cpu_pressure_s is not None) == support.pressure
-    assert (sample.host_steal_s is not None) == support.steal
-    assert (sample.cgroup_throttled_periods is not None) == support.throttling
+    steal_ticks = parse_host_stat(Path("/proc/stat").read_text()).steal_ticks
+    assert (sample.host_steal_s is not None) == (steal_ticks is not None)
+    periods = CpuBudget(Path("/proc"), "self").throttling().periods
+    assert (sample.cgroup_throttled_periods is not None) == (periods is not None)
     assert sample.host_busy_cpu_s <= sum(psutil.cpu_times()) + 1
 
 
@@ -126,8 +106,25 @@ def test_limits_and_throttling_of_version_2(write_files, tmp_path):
     proc = write_files(cgroups(tmp_path))
     assert cpu_quota_cores(proc, 77) == 1.5
     assert memory_limit_bytes(proc, 77) == 2 << 30
-    throttling = CpuThrottling(proc, 77).read()
-    assert (throttling.periods, throttling.seconds) == (5, 0.75)
+    budget = CpuBudget(proc, 77)
+    assert budget.throttling() == Throttling(5, 0.75, elapsed_periods=20)
+    assert (budget.quota_cores(), budget.period_s(), budget.used_s()) == (1.5, 0.1, 9e-6)
+    assert budget.elapsed_periods() == 20
+
+
+def test_whom_a_quota_covers(write_files, tmp_path):
+    """A process in the group above is under it, one of another group is not."""
+    beside = {
+        "78/cgroup": "0::/system/other\n",
+        "79/cgroup": "0::/user\n",
+        **{f"{pid}/mountinfo": f"41 31 0:38 / {tmp_path}/cg rw - cgroup2 cgroup2 rw\n" for pid in (78, 79)},
+    }
+    proc = write_files(cgroups(tmp_path) | beside)
+    budget = CpuBudget(proc, 77)
+    assert [budget.covers(pid) for pid in (77, 78, 79, 80)] == [True, True, False, False]
+    (tmp_path / "cg/system/cpu.max").write_text("max 100000\n")
+    assert not budget.covers(77)
+    assert (budget.quota_cores(), budget.period_s(), budget.used_s()) == (None, None, None)
 
 
 def test_the_memory_that_a_limit_leaves(write_files, tmp_path):
@@ -158,6 +155,7 @@ def test_limits_and_throttling_of_version_1_in_a_container(write_files, tmp_path
             f"33 1 0:31 / {tmp_path}/unified rw - cgroup2 cgroup2 rw\n",
             "cpu/cpu.cfs_quota_us": "200000\n",
             "cpu/cpu.cfs_period_us": "100000\n",
+            "cpu/cpuacct.usage": "7000000000\n",
             "cpu/cpu.stat": "nr_periods 9\nnr_throttled 2\nthrottled_time 3000000000\n",
             "cpu/inner/cpu.cfs_quota_us": "-1\n",
             "cpu/inner/cpu.cfs_period_us": "100000\n",
@@ -167,8 +165,25 @@ def test_limits_and_throttling_of_version_1_in_a_container(write_files, tmp_path
     )
     assert cpu_quota_cores(proc, 77) == 2.0
     assert memory_limit_bytes(proc, 77) is None
-    throttling = CpuThrottling(proc, 77).read()
-    assert (throttling.periods, throttling.seconds) == (2, 3.0)
+    budget = CpuBudget(proc, 77)
+    assert budget.throttling() == Throttling(2, 3.0, elapsed_periods=9)
+    assert (budget.period_s(), budget.used_s()) == (0.1, 7.0)
+
+
+def test_cpu_counted_for_another_group_is_not_that_of_the_quota(write_files, tmp_path):
+    """Version 1 may have the two in hierarchies of their own, and the process in unlike groups of them."""
+    files = {
+        "77/cgroup": "3:cpuacct:/user\n2:cpu:/job\n",
+        "77/mountinfo": f"31 1 0:29 / {tmp_path}/cpu rw - cgroup cgroup rw,cpu\n"
+        f"32 1 0:30 / {tmp_path}/cpuacct rw - cgroup cgroup rw,cpuacct\n",
+        "cpu/job/cpu.cfs_quota_us": "100000\n",
+        "cpu/job/cpu.cfs_period_us": "100000\n",
+        "cpuacct/user/cpuacct.usage": "7000000000\n",
+        "cpuacct/job/cpuacct.usage": "5000000000\n",
+    }
+    assert CpuBudget(write_files(files), 77).used_s() is None
+    files["77/cgroup"] = "3:cpuacct:/job\n2:cpu:/job\n"
+    assert CpuBudget(write_files(files), 77).used_s() == 5.0
 
 
 @pytest.mark.parametrize("path", ["/elsewhere", "/../../other", "/dockerab"])

@@ -11,11 +11,11 @@ import pytest
 
 from sweeper.cli.main import main
 from sweeper.errors import UsageError
-from sweeper.machine.facts import Busy, MachineFacts
-from sweeper.telemetry.host_noise import probe_host
+from sweeper.records.machine import Busy, MachineFacts
+from sweeper.telemetry.host_speed import probe_host
 from sweeper.telemetry.machine import look_around, machine_facts
-from tests.telemetry.test_host import BARE, FULL, cgroups
-from tests.test_measuring_lock import hold
+from tests.support.kernel_files import BARE, FULL, cgroups
+from tests.support.measuring import hold
 
 CPU = "sys/devices/system/cpu"
 
@@ -127,7 +127,7 @@ def test_a_study_that_measures_is_not_disturbed(capsys):
     assert f"another sweeper (pid {holder.pid}) is measuring" in noise["seen"]
 
 
-@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core is all there is")
+@pytest.mark.needs("two cores")
 def test_a_study_warns_before_it_starts(tmp_path, monkeypatch, capsys):
     """Of servers that end at once, since only what comes before them matters."""
     monkeypatch.chdir(tmp_path)

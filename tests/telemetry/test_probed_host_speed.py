@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from sweeper.records import Window
+from sweeper.records.run import Window
 from sweeper.statistics.host_speed import host_speed, probe_cpu_cores
-from sweeper.telemetry.probed_host_speed import LOG, ProbedHostSpeed, RunningSpeedProbe, read_speed_log
+from sweeper.telemetry.host_speed import LOG, ProbedHostSpeed, RunningSpeedProbe, read_speed_log
 
 LONG_S = 30.0
 

@@ -50,6 +50,7 @@ class Pidstat:
         self.process.stdout.close()
 
 
+@pytest.mark.needs("pidstat")
 def test_agrees_with_pidstat(subject):
     subject.tell("threads 8")
     probe = ProcTelemetry().attach(subject.pid, 0)

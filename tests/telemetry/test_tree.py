@@ -11,9 +11,8 @@ import psutil
 import pytest
 
 from sweeper.telemetry import ProcTelemetry
-from sweeper.telemetry.files import FileBudget, TaskFiles
-from sweeper.telemetry.threads import TaskSources
-from sweeper.telemetry.tree import ProcessTree
+from sweeper.telemetry.process_threads import FileBudget, TaskFiles, TaskSources
+from sweeper.telemetry.process_tree import ProcessTree
 
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 

@@ -4,28 +4,38 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
-from sweeper.answers import Confirmed, Interval
-from sweeper.report.html.material import Material
-from sweeper.report.html.parts import Cell, Figure, Figures, Section, Table, Text, cells, number
-from sweeper.report.html.positions import Positions
-from sweeper.report.html.style import BLUE, VERMILION, drawing, log_axis, points
-from sweeper.report.text import milliseconds
+from sweeper.records.answer import Confirmed, Interval
+from sweeper.records.finding import FindingCode
+from sweeper.records.wording import capitalised, three_digits
+from sweeper.report.html.drawing import BLUE, VERMILION, Positions, drawing, log_axis, points
+from sweeper.report.html.elements import (
+    Figure,
+    Figures,
+    Section,
+    Table,
+    TableCell,
+    Text,
+    cells,
+    limited,
+    number,
+)
+from sweeper.report.html.page_data import RecommendationData
 
 NAMES = ("p99", "p95", "p50")
 
 
-def confirmation(material: Material) -> Section | None:
-    found = material.recommendation.confirmation
+def confirmation(data: RecommendationData) -> Section | None:
+    found = data.recommendation.confirmation
     title = "Open against closed loop"
     if found is None:
-        return Section("confirmation", "Open loop", title, (Text(_why_not(material), "note"),))
+        return Section("confirmation", "Open loop", title, (Text(_why_not(data), "note"),))
     lead = (
         "Users who wait for their answer hide a queue from those who would have come. Here requests arrive "
         f"at random, {found.arrivals_per_s:.1f} a second ({found.share:.0%} of the answer's throughput), "
         "whatever becomes of those before. It is a check beside the answer and never changes it: where it "
         "speaks for another count, go by the kind of load that is more like yours."
     )
-    positions = Positions([*material.configurations, *(one.configuration for one in found.configurations)])
+    positions = Positions([*data.configurations, *(one.configuration for one in found.configurations)])
     figure = _figure(found.configurations, positions)
     parts = (Text(found.sentence), Text(lead, "note"))
     return Section(
@@ -33,13 +43,15 @@ def confirmation(material: Material) -> Section | None:
     )
 
 
-def _why_not(material: Material) -> str:
-    said = next((f.message for f in material.recommendation.findings if f.code == "not-confirmed"), None)
+def _why_not(data: RecommendationData) -> str:
+    said = next(
+        (f.message for f in data.recommendation.findings if f.code == FindingCode.NOT_CONFIRMED), None
+    )
     if said is not None:
-        return f"{said[:1].upper()}{said[1:]}."
-    if not material.recommendation.complete:
+        return f"{capitalised(said)}."
+    if not data.recommendation.complete:
         return "The answer is confirmed with requests that arrive at random once the study is finished."
-    if material.answer is None:
+    if data.answer is None:
         return "Without an answer there is nothing to confirm with requests that arrive at random."
     return "The answer was not confirmed with requests that arrive at random (--no-confirm, or --quick)."
 
@@ -105,18 +117,18 @@ def _figure(seen: tuple[Confirmed, ...], positions: Positions) -> Figure | None:
 
 def _in_words(one: Confirmed, name: str, positions: Positions) -> str:
     closed = one.closed_latency_ms.get(name)
-    against = "" if closed is None else f" against {milliseconds(closed.mean)} ms"
+    against = "" if closed is None else f" against {three_digits(closed.mean)} ms"
     who = positions.names.full(one.configuration)
-    return f"{who}, {name} {milliseconds(one.latency_ms[name].mean)} ms{against}"
+    return f"{who}, {name} {three_digits(one.latency_ms[name].mean)} ms{against}"
 
 
-def _range(interval: Interval) -> Cell:
-    text = milliseconds(interval.mean)
+def _range(interval: Interval) -> TableCell:
+    text = three_digits(interval.mean)
     if interval.low is not None and interval.high is not None:
-        text += f" ({milliseconds(interval.low)} to {milliseconds(interval.high)})"
-    return number(interval.mean, text)
+        text += f" ({three_digits(interval.low)} to {three_digits(interval.high)})"
+    return limited(interval, text)
 
 
-def _mean(one: Confirmed, name: str) -> Cell:
+def _mean(one: Confirmed, name: str) -> TableCell:
     closed = one.closed_latency_ms.get(name)
-    return number(closed.mean, milliseconds(closed.mean)) if closed is not None else number(None, None)
+    return number(None if closed is None else closed.mean, three_digits)

@@ -1,4 +1,4 @@
-"""Where it was measured, and how to measure it again."""
+"""Where the study was measured, and how to repeat it."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ from typing import Any
 
 import tomli_w
 
-from sweeper.report.html.material import AnyMaterial
-from sweeper.report.html.parts import Code, Folded, Part, Section, Table, Text, listed
+from sweeper.report.html.elements import Code, Element, Folded, Section, Table, Text, listed
+from sweeper.report.html.page_data import PageData
 
 SCALES = {"memory_bytes": "memory", "memory_limit_bytes": "memory limit"}
-TABLES = ("hashes", "variables", "placement")
+TABLES = ("hashes", "variables", "placement", "server_limits", "remote")
 APART = ("packages", *TABLES)
 
 
-def environment(material: AnyMaterial) -> Section:
-    parts: list[Part] = [
-        Code(material.repeat, "To repeat the study under a new name"),
+def environment(data: PageData) -> Section:
+    parts: list[Element] = [
+        Code(data.repeat, "To repeat the study under a new name"),
         Text(
-            f"Begun {_moment(material.created_at)}, reported {_moment(material.made_at)} by sweeper "
-            f"{material.version}.",
+            f"Begun {_moment(data.created_at)}, reported {_moment(data.made_at)} by sweeper {data.version}.",
             "note",
         ),
     ]
-    for host, found in material.environments.items():
+    for host, found in data.environments.items():
         if host:
             parts.append(Text(f"Host {host}:"))
         parts.append(_machine(found, host))
@@ -37,17 +36,17 @@ def environment(material: AnyMaterial) -> Section:
                     (listed(f"packages-{host}", rows, ("package", "version")),),
                 )
             )
-    parts.append(Folded("Settings", (Code(tomli_w.dumps(dict(material.settings)).strip(), "study.toml"),)))
+    parts.append(Folded("Settings", (Code(tomli_w.dumps(dict(data.settings)).strip(), "study.toml"),)))
     return Section("environment", "Environment", "The environment, and how to repeat it", tuple(parts))
 
 
 def _machine(found: Mapping[str, Any], host: str) -> Table:
-    rows = [(_name(key), _value(key, value)) for key, value in found.items() if key not in APART]
+    rows = [(_name(key), _fact(key, value)) for key, value in found.items() if key not in APART]
     for key in TABLES:
         part = found.get(key)
         if isinstance(part, Mapping):
             rows += [
-                (f"{key}: {name if key == 'variables' else _name(name)}", _value(name, value))
+                (f"{key}: {name if key == 'variables' else _name(name)}", _fact(name, value))
                 for name, value in part.items()
             ]
     return listed(f"machine-{host}", rows, ("what", "value"))
@@ -57,7 +56,7 @@ def _name(key: str) -> str:
     return SCALES.get(key, str(key)).replace("_", " ")
 
 
-def _value(key: str, value: Any) -> str:
+def _fact(key: str, value: Any) -> str:
     if value is None:
         return "not set or unavailable"
     if key in SCALES and isinstance(value, int | float):

@@ -8,13 +8,23 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from sweeper.records import Configuration, FloatArray
-from sweeper.report.html.material import Material
-from sweeper.report.html.parts import Cell, Figure, Figures, Part, Section, Table, Text, cells, number
-from sweeper.report.html.positions import Positions
-from sweeper.report.html.style import DASHES, SERIES, drawing, level, log_axis, points
-from sweeper.report.text import milliseconds
-from sweeper.traces import RunTrace
+from sweeper.records.configuration import Configuration
+from sweeper.records.observations import RunTrace
+from sweeper.records.run import FloatArray
+from sweeper.records.wording import counted, limit_ms, plural, three_digits
+from sweeper.report.html.drawing import DASHES, SERIES, Positions, drawing, level, log_axis, points
+from sweeper.report.html.elements import (
+    Element,
+    Figure,
+    Figures,
+    Section,
+    Table,
+    TableCell,
+    Text,
+    cells,
+    number,
+)
+from sweeper.report.html.page_data import RecommendationData
 
 MOST_LINES = 7
 """As many as there are colours; the others can be switched on in the legend."""
@@ -26,95 +36,104 @@ TAIL = (0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """The latencies of one configuration: at each share the geometric mean over its runs, NaN where not all
-    of them reach that far."""
+    """The latencies of the valid runs of one configuration."""
 
     configuration: Configuration
     runs: int
+    """How many."""
     shares: FloatArray
+    """Shape (points,): shares of the requests, 0 to 1, ascending."""
     mean: FloatArray
+    """Shape (points,): ms within which that share was answered, the geometric mean over the runs; NaN where
+    not all of them reach that far."""
     never_finished: int
+    """Requests of all runs."""
 
     def at(self, share: float) -> float | None:
         value = float(self.mean[int(np.argmin(np.abs(self.shares - share)))])
         return value if np.isfinite(value) else None
 
 
-def latency(material: Material) -> Section | None:
-    found = [d for c in material.configurations if (d := _distribution(c, material)) is not None]
+def latency(data: RecommendationData) -> Section | None:
+    found = [d for c in data.configurations if (d := _distribution(c, data)) is not None]
     if not found:
-        return None if not material.decisive else Section(
-            "latency", "Latency", "Latency distributions", (Text(absence(material) or NO_VALID_RUN, "note"),)
+        return None if not data.decisive else Section(
+            "latency", "Latency", "Latency distributions", (Text(absence(data) or NO_VALID_RUN, "note"),)
         )  # fmt: skip
-    positions = Positions(material.configurations)
-    parts: list[Part] = [
+    positions = Positions(data.configurations)
+    parts: list[Element] = [
         Text(
             "Latencies of the requests started in the windows of the valid runs. Each line is the geometric "
             "mean over the runs of one configuration, so that every run counts alike."
         ),
-        Figures((_ecdf(found, positions, material), _tail(found, positions, material))),
+        Figures((_ecdf(found, positions, data), _tail(found, positions, data))),
     ]
     never = sum(d.never_finished for d in found)
     if never:
         parts.append(
             Text(
-                f"{never:,} request{'' if never == 1 else 's'} never finished, and "
-                f"{'counts' if never == 1 else 'count'} as slower than all others.",
+                f"{never:,} {plural(never, 'request')} never finished, and "
+                f"{plural(never, 'counts', 'count')} as slower than all others.",
                 "note",
             )
         )
-    said = absence(material)
+    said = absence(data)
     if said:
         parts.append(Text(said, "note"))
     return Section("latency", "Latency", "Latency distributions", tuple(parts))
 
 
-def absence(material: Material) -> str:
+NAMED = 20  # runs
+
+
+def absence(data: RecommendationData) -> str:
     """What is not drawn because its raw requests cannot be read here."""
-    if not material.absent:
+    if not data.absent:
         return ""
-    count = len(material.absent)
-    hosts = sorted({r.host for r in material.records if r.plan.run_id in material.absent and r.host})
+    hosts = sorted({r.host for r in data.records if r.plan.run_id in data.absent and r.host})
     where = f" (made on {', '.join(hosts)})" if hosts else ""
-    first = next(iter(material.absent.values()))
+    first = next(iter(data.absent.values()))
+    some = ", ".join(list(data.absent)[:NAMED]) + (", …" if len(data.absent) > NAMED else "")
     return (
-        f"The raw requests of {count} run{'' if count == 1 else 's'}{where} are not on this machine or "
-        "cannot be read, so that the pictures are without them: copy those runs' folders to runs/ in this "
-        f"study's folder and make the report again. The first: {first}."
+        f"The raw requests of {counted(len(data.absent), 'run')} ({some}){where} are not on this machine or "
+        f"cannot be read, so that the pictures are without them: {data.bringing}. The first: {first}."
     )
 
 
-def _distribution(configuration: Configuration, material: Material) -> Distribution | None:
-    ids = [record.plan.run_id for record in material.runs_of(configuration)]
-    own: list[RunTrace] = [material.traces[run_id] for run_id in ids if run_id in material.traces]
+def _distribution(configuration: Configuration, data: RecommendationData) -> Distribution | None:
+    ids = [record.plan.run_id for record in data.runs_of(configuration)]
+    own: list[RunTrace] = [data.traces[run_id] for run_id in ids if run_id in data.traces]
     if not own or not any(trace.requests for trace in own):
         return None
     stack = np.vstack([trace.latency_ms for trace in own])
+    mean = np.exp(np.log(np.maximum(stack, LEAST_MS)).mean(axis=0))
+    if not np.isfinite(mean).any():
+        return None
     return Distribution(
         configuration=configuration,
         runs=len(own),
         shares=own[0].shares,
-        mean=np.exp(np.log(np.maximum(stack, LEAST_MS)).mean(axis=0)),
+        mean=mean,
         never_finished=sum(trace.never_finished for trace in own),
     )
 
 
-def _first(found: Sequence[Distribution], material: Material) -> set[Configuration]:
+def _first(found: Sequence[Distribution], data: RecommendationData) -> set[Configuration]:
     """Those shown at once: the answer, the reference, then the others in order."""
-    wanted = [c for c in (material.answer, material.reference) if c is not None]
+    wanted = [c for c in (data.answer, data.reference) if c is not None]
     ranked = [*wanted, *(d.configuration for d in found if d.configuration not in wanted)]
     return set(ranked[:MOST_LINES])
 
 
 def _lines(
-    found: Sequence[Distribution], positions: Positions, material: Material, *, tail: bool
+    found: Sequence[Distribution], positions: Positions, data: RecommendationData, *, tail: bool
 ) -> list[go.Scatter]:
-    shown = _first(found, material)
+    shown = _first(found, data)
     traces = []
     for index, one in enumerate(found):
         known = np.isfinite(one.mean)
         shares, values = one.shares[known], one.mean[known]
-        is_answer = one.configuration == material.answer
+        is_answer = one.configuration == data.answer
         beyond = points(1 - shares, 5)
         percent = [f"{share * 100:.6g}%" for share in shares]
         traces.append(
@@ -138,12 +157,12 @@ def _lines(
     return traces
 
 
-def _ecdf(found: Sequence[Distribution], positions: Positions, material: Material) -> Figure:
+def _ecdf(found: Sequence[Distribution], positions: Positions, data: RecommendationData) -> Figure:
     return Figure(
         name="ecdf",
         title="Answered within",
         drawing=drawing(
-            _lines(found, positions, material, tail=False),
+            _lines(found, positions, data, tail=False),
             x=log_axis("latency (ms, log scale)", _reach(found)),
             y={"title": {"text": "share of requests (%)"}, "range": [0, 101]},
             height=400,
@@ -153,13 +172,13 @@ def _ecdf(found: Sequence[Distribution], positions: Positions, material: Materia
     )
 
 
-def _tail(found: Sequence[Distribution], positions: Positions, material: Material) -> Figure:
+def _tail(found: Sequence[Distribution], positions: Positions, data: RecommendationData) -> Figure:
     reached = [float(d.shares[np.isfinite(d.mean)].max(initial=0.5)) for d in found]
     ticks = [share for share in TAIL if share <= max(reached) + 1e-9]
     beyond = max(1 - max(reached), 1e-7)
-    traces = _lines(found, positions, material, tail=True)
-    if material.slo_p99_ms is not None:
-        traces.append(level(material.slo_p99_ms, f"SLO of p99: {material.slo_p99_ms:g} ms", (1.0, beyond)))
+    traces = _lines(found, positions, data, tail=True)
+    if data.slo_p99_ms is not None:
+        traces.append(level(data.slo_p99_ms, f"SLO of p99: {limit_ms(data.slo_p99_ms)}", (1.0, beyond)))
     return Figure(
         name="tail",
         title="The slowest",
@@ -186,7 +205,7 @@ def _reach(found: Sequence[Distribution]) -> list[float]:
 
 def _in_words(found: Sequence[Distribution], positions: Positions, share: float) -> str:
     said = [
-        f"{positions.names.full(d.configuration)} {milliseconds(value)} ms"
+        f"{positions.names.full(d.configuration)} {three_digits(value)} ms"
         for d in found
         if (value := d.at(share)) is not None
     ]
@@ -202,10 +221,9 @@ def _table(
         rows.append(
             (
                 *cells(positions.names.short(one.configuration)),
-                Cell(str(one.runs), one.runs),
-                *(number(value, None if value is None else milliseconds(value)) for value in values),
+                TableCell(str(one.runs), one.runs),
+                *(number(value, three_digits) for value in values),
             )
         )
-    kind = "workers" if positions.by_count else "configuration"
-    columns = (kind, "runs", *(f"p{share * 100:.5g} ms" for share in shares))
+    columns = (positions.heading, "runs", *(f"p{share * 100:.5g} ms" for share in shares))
     return Table(name, columns, tuple(rows), right=frozenset(range(1, len(columns))))

@@ -11,32 +11,31 @@ from typing import Any
 
 from jinja2 import Environment, FunctionLoader
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
-from sweeper.report.html.answer import answer
-from sweeper.report.html.basis import basis
+from sweeper.records.visible import visible, visible_in_json
+from sweeper.report.html.answer import answer, hypotheses
+from sweeper.report.html.candidates import basis
+from sweeper.report.html.causes import causes
 from sweeper.report.html.confirmation import confirmation
+from sweeper.report.html.drawing import IN_THE_DARK, templates
+from sweeper.report.html.elements import Element, Figure, Figures, Folded, Section
 from sweeper.report.html.environment import environment
-from sweeper.report.html.hypotheses import hypotheses
 from sweeper.report.html.latency import latency
-from sweeper.report.html.loads import loads
-from sweeper.report.html.material import Compared, Material
-from sweeper.report.html.parts import Figure, Figures, Folded, Part, Section
-from sweeper.report.html.picture import picture
-from sweeper.report.html.runs import runs
+from sweeper.report.html.page_data import RecommendationData, ScenarioData
+from sweeper.report.html.runs import over_time, runs
+from sweeper.report.html.scenarios import loads, stress
 from sweeper.report.html.search import search
-from sweeper.report.html.series import series
-from sweeper.report.html.stress import stress
-from sweeper.report.html.style import IN_THE_DARK, templates
-from sweeper.report.html.why import why
+from sweeper.report.html.throughput import picture
 
+LIBRARY = "plotly/plotly-basic.min.js"
+"""plotly.js with scatter and bar traces only, which is all that is drawn: a quarter of the whole library."""
 SECTIONS = (
     answer,
     basis,
     picture,
-    why,
+    causes,
     latency,
-    series,
+    over_time,
     confirmation,
     search,
     runs,
@@ -46,15 +45,21 @@ SECTIONS = (
 OF_SCENARIOS = (hypotheses, loads, stress, runs, environment)
 
 
-def page(material: Material | Compared) -> str:
+def page(data: RecommendationData | ScenarioData) -> str:
     """The whole file. Every text in it is escaped, and its scripts are the only ones a browser may run."""
-    sections = sections_of(material)
+    sections = sections_of(data)
     figures = {figure.name: figure.drawing for section in sections for figure in _figures(section.parts)}
-    library, script = _script(get_plotlyjs()), _script(_file("page.js"))
-    jinja = Environment(autoescape=True, loader=FunctionLoader(_file), trim_blocks=True, lstrip_blocks=True)
+    library, script = _script(_file(LIBRARY)), _script(_file("page.js"))
+    jinja = Environment(
+        autoescape=True,
+        loader=FunctionLoader(_file),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: visible(value) if type(value) is str else value,
+    )
     return jinja.get_template("page.html").render(
-        material=material,
-        study=material.study,
+        data=data,
+        study=data.study,
         sections=sections,
         css=Markup(_file("page.css")),
         library=library,
@@ -65,14 +70,14 @@ def page(material: Material | Compared) -> str:
     )
 
 
-def sections_of(material: Material | Compared) -> tuple[Section, ...]:
+def sections_of(data: RecommendationData | ScenarioData) -> tuple[Section, ...]:
     """Those that have something to show."""
-    if isinstance(material, Compared):
-        return tuple(section for make in OF_SCENARIOS if (section := make(material)) is not None)
-    return tuple(section for make in SECTIONS if (section := make(material)) is not None)
+    if isinstance(data, ScenarioData):
+        return tuple(section for make in OF_SCENARIOS if (section := make(data)) is not None)
+    return tuple(section for make in SECTIONS if (section := make(data)) is not None)
 
 
-def _figures(parts: tuple[Part, ...]) -> Iterator[Figure]:
+def _figures(parts: tuple[Element, ...]) -> Iterator[Figure]:
     for part in parts:
         if isinstance(part, Figures):
             yield from part.figures
@@ -100,4 +105,4 @@ def _json(value: Any) -> Markup:
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     for character, escape in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")):
         text = text.replace(character, escape)
-    return Markup(text)
+    return Markup(visible_in_json(text))

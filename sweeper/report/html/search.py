@@ -4,38 +4,47 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 
-from sweeper.answers import Search, Trial
-from sweeper.records import Configuration, Objective
-from sweeper.report.html.material import Material
-from sweeper.report.html.parts import Cell, Figure, Figures, Part, Section, Table, Text, cells, number
-from sweeper.report.html.positions import short, thinned
-from sweeper.report.html.style import BLUE, GREEN, GREY, SKY, VERMILION, drawing, points
-from sweeper.report.text import milliseconds
-from sweeper.report.trials import UNITS, figure, objectives_shown, remark, search_lines
-from sweeper.space import values_of
+from sweeper.records.answer import Search, Trial
+from sweeper.records.configuration import values_of
+from sweeper.records.run import Objective
+from sweeper.records.wording import three_digits
+from sweeper.report.html.drawing import BLUE, GREEN, GREY, SKY, VERMILION, drawing, points, short, thinned
+from sweeper.report.html.elements import (
+    Element,
+    Figure,
+    Figures,
+    Section,
+    Table,
+    TableCell,
+    Text,
+    cells,
+    number,
+)
+from sweeper.report.html.page_data import RecommendationData
+from sweeper.report.text.search import UNITS, figure, objectives_shown, remark, search_lines
 
 Kinds = Sequence[tuple[str, str, str, list[Trial]]]
 
 
-def search(material: Material) -> Section | None:
-    found = material.recommendation.search
+def search(data: RecommendationData) -> Section | None:
+    found = data.recommendation.search
     if found is None:
         return None
-    parts: list[Part] = [Text(line) for line in search_lines(material.recommendation)]
+    parts: list[Element] = [Text(line) for line in search_lines(data.recommendation)]
     measured = [trial for trial in found.trials if trial.values]
     if measured:
         figures = [
-            *([front] if (front := _front(measured, found, material)) is not None else []),
-            *([matter] if (matter := _importances(material)) is not None else []),
-            *_slices(measured, found, material),
+            *([front] if (front := _front(measured, found, data)) is not None else []),
+            *([matter] if (matter := _importances(data)) is not None else []),
+            *_slices(measured, found, data),
         ]
         parts.append(Figures(tuple(figures)))
-        if not material.importances:
+        if not data.importances:
             parts.append(Text(_no_importances(measured), "note"))
     parts.append(_table(found))
     parts.append(
@@ -48,7 +57,7 @@ def search(material: Material) -> Section | None:
     return Section("search", "Search", "The search", tuple(parts))
 
 
-def _kinds(trials: Sequence[Trial], found: Search, material: Material) -> Kinds:
+def _kinds(trials: Sequence[Trial], found: Search, data: RecommendationData) -> Kinds:
     """Name, colour and symbol for: the answer, finalists, given up, other trials."""
     kinds: dict[str, tuple[str, str, list[Trial]]] = {
         "another trial": (SKY, "circle", []),
@@ -59,7 +68,7 @@ def _kinds(trials: Sequence[Trial], found: Search, material: Material) -> Kinds:
     for trial in trials:
         name = (
             "the answer"
-            if trial.configuration == material.answer
+            if trial.configuration == data.answer
             else "a finalist"
             if trial.configuration in found.finalists
             else "given up early"
@@ -83,7 +92,7 @@ def _dots(kinds: Kinds, x: Any, y: Any, unit: str) -> list[go.Scatter]:
     ]  # fmt: skip
 
 
-def _front(measured: Sequence[Trial], found: Search, material: Material) -> Figure | None:
+def _front(measured: Sequence[Trial], found: Search, data: RecommendationData) -> Figure | None:
     known = [trial for trial in measured if trial.rps is not None and trial.p99_ms is not None]
     if not known:
         return None
@@ -97,21 +106,21 @@ def _front(measured: Sequence[Trial], found: Search, material: Material) -> Figu
             hoverinfo="skip",
         ),
         *_dots(
-            _kinds(known, found, material), lambda trial: trial.rps, lambda trial: trial.p99_ms,
+            _kinds(known, found, data), lambda trial: trial.rps, lambda trial: trial.p99_ms,
             "%{x:,.4g} requests/s, p99 %{y:,.4g} ms",
         ),
     ]  # fmt: skip
     rows = tuple(
         (
-            Cell(str(t.number), t.number),
+            TableCell(str(t.number), t.number),
             *cells(t.configuration.label),
-            number(t.rps, f"{t.rps or 0.0:.1f}"),
-            number(t.p99_ms, milliseconds(t.p99_ms or 0.0)),
+            number(t.rps, ".1f"),
+            number(t.p99_ms, three_digits),
         )
         for t in front
     )
     said = ", ".join(
-        f"{t.configuration.label} with {t.rps or 0.0:.1f} requests/s at {milliseconds(t.p99_ms or 0.0)} ms"
+        f"{t.configuration.label} with {t.rps or 0.0:.1f} requests/s at {three_digits(t.p99_ms or 0.0)} ms"
         for t in front
     )
     return Figure(
@@ -144,17 +153,17 @@ def _unbeaten(trials: Sequence[Trial]) -> set[int]:
     }
 
 
-def _importances(material: Material) -> Figure | None:
-    if not material.importances:
+def _importances(data: RecommendationData) -> Figure | None:
+    if not data.importances:
         return None
-    names = list(next(iter(material.importances.values())))
+    names = list(next(iter(data.importances.values())))
     colours = {Objective.THROUGHPUT: (BLUE, ""), Objective.P99: (VERMILION, "/")}
     traces = []
-    for objective, shares in material.importances.items():
+    for objective, shares in data.importances.items():
         colour, pattern = colours[objective]
         traces.append(
             go.Bar(
-                y=[html.escape(_title(name)) for name in reversed(names)],
+                y=[html.escape(short(name)) for name in reversed(names)],
                 x=points([shares[name] * 100 for name in reversed(names)]),
                 orientation="h", name=objective.value,
                 marker={"color": colour, "pattern": {"shape": pattern, "fgcolor": "#ffffff"}},
@@ -162,17 +171,17 @@ def _importances(material: Material) -> Figure | None:
             )
         )  # fmt: skip
     said = "; ".join(
-        f"{objective.value}: " + ", ".join(f"{_title(name)} {share:.0%}" for name, share in shares.items())
-        for objective, shares in material.importances.items()
+        f"{objective.value}: " + ", ".join(f"{short(name)} {share:.0%}" for name, share in shares.items())
+        for objective, shares in data.importances.items()
     )
     rows = tuple(
         (
-            *cells(_title(name)),
-            *(number(shares[name], f"{shares[name]:.0%}") for shares in material.importances.values()),
+            *cells(short(name)),
+            *(number(shares[name], ".0%") for shares in data.importances.values()),
         )
         for name in names
     )
-    columns = ("parameter", *(objective.value for objective in material.importances))
+    columns = ("parameter", *(objective.value for objective in data.importances))
     return Figure(
         name="importances",
         title="Which parameters matter",
@@ -181,7 +190,7 @@ def _importances(material: Material) -> Figure | None:
             x={"title": {"text": "share of the variation (%)"}, "range": [0, 100]},
             y={},
             height=220 + 40 * len(names),
-            legend=len(material.importances) > 1,
+            legend=len(data.importances) > 1,
             barmode="group",
         ),
         says=f"Importance of the parameters, as shares of the variation. {said}.",
@@ -196,11 +205,11 @@ def _no_importances(measured: Sequence[Trial]) -> str:
     return "Too few trials have figures to say which parameters matter."
 
 
-def _slices(measured: Sequence[Trial], found: Search, material: Material) -> list[Figure]:
+def _slices(measured: Sequence[Trial], found: Search, data: RecommendationData) -> list[Figure]:
     """The first objective against each parameter."""
     objective = found.objectives[0]
     unit = UNITS[objective]
-    kinds = _kinds(measured, found, material)
+    kinds = _kinds(measured, found, data)
     return [_slice(name, values, kinds, unit, len(measured)) for name, values in _open(measured).items()]
 
 
@@ -208,10 +217,10 @@ def _slice(name: str, values: Sequence[int | str], kinds: Kinds, unit: str, tria
     places = _places(values)
 
     def x(trial: Trial) -> float:
-        return places[_of(trial.configuration)[name]]
+        return places[values_of(trial.configuration)[name]]
 
     shown = [values[i] for i in thinned([places[value] for value in values])]
-    title = _title(name)
+    title = short(name)
     return Figure(
         name=f"slice-{short(name).replace(' ', '-')}",
         title=f"{unit} by {title}",
@@ -242,7 +251,7 @@ def _open(trials: Sequence[Trial]) -> dict[str, list[int | str]]:
     """The parameters that are not the same for all trials, with the values tried."""
     seen: dict[str, set[int | str]] = {}
     for trial in trials:
-        for name, value in _of(trial.configuration).items():
+        for name, value in values_of(trial.configuration).items():
             seen.setdefault(name, set()).add(value)
     return {
         name: sorted(values, key=lambda value: (isinstance(value, str), value))
@@ -251,28 +260,19 @@ def _open(trials: Sequence[Trial]) -> dict[str, list[int | str]]:
     }
 
 
-def _of(configuration: Configuration) -> Mapping[str, int | str]:
-    return values_of(configuration)
-
-
-def _title(name: str) -> str:
-    return short(name)
-
-
 def _table(found: Search) -> Table:
     tried = [trial for trial in found.trials if trial.runs]
     rows = []
     shown = objectives_shown(found)
     for trial in tried:
-        errors = trial.error_rate
         rows.append(
             (
-                Cell(str(trial.number), trial.number),
+                TableCell(str(trial.number), trial.number),
                 *cells(trial.configuration.label),
-                Cell(str(trial.runs), trial.runs),
-                *(_figure(trial.figure(objective), objective) for objective in shown),
-                number(errors, None if errors is None else f"{errors:.1%}"),
-                Cell(remark(trial, found)),
+                TableCell(str(trial.runs), trial.runs),
+                *(_figure(trial, objective) for objective in shown),
+                number(trial.error_rate, ".1%"),
+                TableCell(remark(trial, found)),
             )
         )
     units = (UNITS[objective] for objective in shown)
@@ -281,5 +281,5 @@ def _table(found: Search) -> Table:
     return Table("trials-table", columns, tuple(rows), right=numbers, sortable=True)
 
 
-def _figure(value: float | None, objective: Objective) -> Cell:
-    return number(value, None if value is None else figure(value, objective))
+def _figure(trial: Trial, objective: Objective) -> TableCell:
+    return number(trial.figure(objective), lambda value: figure(value, objective))

@@ -1,0 +1,1 @@
+"""From records to answers: the recommendation and its reason, causes, comparisons. Pure."""

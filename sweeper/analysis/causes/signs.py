@@ -1,0 +1,163 @@
+"""Signs of oversubscription and of lock hand-offs, for findings and for the sentences of the cause."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sweeper.analysis.causes.differences import Cores, Differences, Shown
+from sweeper.checks.limits import Limits
+from sweeper.records import wording as say
+from sweeper.records.configuration import Configuration
+from sweeper.records.finding import Finding, FindingCode, Severity
+from sweeper.records.wording import Names
+
+CPU = "cpu_ms_per_request"
+SWITCHES = "voluntary_switches_per_request"
+
+
+def waits_for_cores(seen: Differences, few: Configuration, many: Configuration, limits: Limits) -> bool:
+    """The share of their time that runnable threads wait for a core: high, and higher than with `few`."""
+    low, high = (seen.shown[c].means.get("waiting_share") for c in (few, many))
+    return (
+        low is not None
+        and high is not None
+        and high >= limits.waiting_share
+        and high - low >= limits.waiting_share_rise
+        and seen.rises("waiting_share", few, many, 1.0)
+    )
+
+
+def loses_throughput(seen: Differences, few: Configuration, many: Configuration, limits: Limits) -> bool:
+    return seen.falls("rps", few, many, 1 - limits.throughput_falls)
+
+
+def gains_throughput(seen: Differences, few: Configuration, many: Configuration, limits: Limits) -> bool:
+    return seen.rises("rps", few, many, 1 / (1 - limits.throughput_falls))
+
+
+def dearer(seen: Differences, few: Configuration, many: Configuration, limits: Limits) -> bool:
+    return seen.rises(CPU, few, many, limits.cpu_rises)
+
+
+def hands_over(seen: Differences, few: Configuration, many: Configuration, limits: Limits) -> bool:
+    """A request costs more CPU and more voluntary switches, and what that buys is nothing: throughput
+    falls, or it stands still with cores to spare."""
+    if not dearer(seen, few, many, limits) or not seen.rises(SWITCHES, few, many, limits.switches_rise):
+        return False
+    if loses_throughput(seen, few, many, limits):
+        return True
+    stands = not gains_throughput(seen, few, many, limits)
+    return stands and leaves_idle(seen.shown[many], seen.cores, limits)
+
+
+def leaves_idle(shown: Shown, cores: Cores, limits: Limits) -> bool:
+    idle = shown.idle_cores
+    return idle is not None and cores.count is not None and idle >= limits.cores_idle * cores.count
+
+
+def keeps_busy(shown: Shown, cores: Cores, limits: Limits) -> bool:
+    idle = shown.idle_cores
+    return idle is not None and cores.count is not None and idle <= (1 - limits.cores_contended) * cores.count
+
+
+def full(shown: Shown) -> bool:
+    """Every worker was taken all the time: at least as many requests in the server as workers."""
+    inside, at_once = shown.means.get("requests_in_server"), shown.max_concurrency
+    return (
+        inside is not None
+        and inside >= shown.threads
+        and (at_once is None or at_once >= shown.configuration.workers)
+    )
+
+
+def oversubscribed(seen: Differences, limits: Limits) -> Finding | None:
+    """Runnable threads wait for a core: much of their time, and the more the more workers there are."""
+    known = [c for c, shown in seen.shown.items() if "waiting_share" in shown.means]
+    if len(known) < 2:
+        return None
+    fewest, most = known[0], known[-1]
+    if not waits_for_cores(seen, fewest, most, limits):
+        return None
+    share = {c: seen.shown[c].means["waiting_share"] for c in (fewest, most)}
+    names = Names(seen.shown)
+    return Finding(
+        FindingCode.OVERSUBSCRIBED,
+        Severity.INFO,
+        f"with {names.full(most)} the server's threads wait for a core {share[most]:.0%} of the time that "
+        f"they could run, with {names.full(fewest)} {share[fewest]:.0%}: more workers than the cores can run "
+        "only wait; use fewer, or give the server more cores",
+        {"most": most.label, "share": share[most], "fewest": fewest.label, "share_fewest": share[fewest]},
+    )
+
+
+def gil_bound(seen: Differences, limits: Limits) -> Finding | None:
+    """CPU and voluntary switches per request rise with workers while throughput falls or cores idle.
+
+    Held against the best count and, where throughput only stands still, against the fewest workers
+    that give no less than the most.
+    """
+    rps = {c: shown.means["rps"] for c, shown in seen.shown.items() if "rps" in shown.means}
+    if len(rps) < 2:
+        return None
+    most, best = max(rps), max(rps, key=lambda configuration: rps[configuration])
+    level = next(c for c in rps if rps[c] >= (1 - limits.throughput_falls) * rps[most])
+    few = next((c for c in (best, level) if c < most and hands_over(seen, c, most, limits)), None)
+    if few is None:
+        return None
+    cost, switches, rate = (seen.ratio(name, most, few) for name in (CPU, SWITCHES, "rps"))
+    assert cost is not None and switches is not None and rate is not None
+    idle = seen.shown[most].idle_cores
+    meanwhile = (
+        f"throughput falls by {1 - rate.mean:.0%}"
+        if loses_throughput(seen, few, most, limits)
+        else f"throughput stands still and {idle or 0.0:.1f} cores are idle"
+    )
+    names = Names(seen.shown)
+    return Finding(
+        FindingCode.GIL_BOUND,
+        Severity.INFO,
+        f"from {names.full(few)} to {names.full(most)} a request costs {cost.mean - 1:.0%} more CPU and "
+        f"{switches.mean:.1f} times the voluntary switches, while {meanwhile}: the threads hand one lock "
+        "(the GIL) to each other instead of working; fewer workers, or more processes, do more",
+        {
+            "best": few.label,
+            "most": most.label,
+            "cpu_ratio": cost.mean,
+            "switches_ratio": switches.mean,
+            "rps_ratio": rate.mean,
+            "idle_cores": idle,
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Viewpoint:
+    """The differences as seen from one configuration."""
+
+    seen: Differences
+    centre: Configuration  # what the others are held against
+    answered: bool  # it is the study's answer
+    limits: Limits
+    names: say.Names
+
+    def at(self, configuration: Configuration) -> Shown:
+        return self.seen.shown[configuration]
+
+    def mean(self, name: str, configuration: Configuration) -> float:
+        return self.seen.shown[configuration].means[name]
+
+    def rate(self, configurations: Sequence[Configuration]) -> str:
+        return say.rates([self.mean("rps", c) for c in configurations])
+
+    def instead(self, configurations: Sequence[Configuration]) -> str:
+        """`60 instead of 66 requests/s`."""
+        return f"{self.rate(configurations).removesuffix(say.PER_S)} instead of {self.rate([self.centre])}"
+
+    def rises(self, name: str, configuration: Configuration, by: float) -> bool:
+        """From the centre to `configuration`, by that factor and beyond noise."""
+        return self.seen.rises(name, self.centre, configuration, by)
+
+    def held_ms(self, configuration: Configuration) -> float:
+        """How long a request keeps its worker, where every worker is taken: threads ÷ throughput."""
+        return self.at(configuration).threads * 1000.0 / self.mean("rps", configuration)

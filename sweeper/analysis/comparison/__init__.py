@@ -1,0 +1,1 @@
+"""Two recorded studies against each other."""

@@ -1,0 +1,38 @@
+"""The file of settings that `--config` or SWEEPER_CONFIG names."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from sweeper.errors import UsageError
+from sweeper.settings.combine import ENVIRONMENT_PREFIX
+
+
+def settings_file(flag: str | None) -> tuple[Mapping[str, object], str]:
+    """What it holds, and its name for messages; nothing where none is named. Raises UsageError for what
+    cannot be read."""
+    name = flag or os.environ.get(f"{ENVIRONMENT_PREFIX}CONFIG")
+    if not name:
+        return {}, ""
+    file = Path(name)
+    if file.is_file() and zipfile.is_zipfile(file):
+        return _of_a_packed_study(file), str(file)
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8")), str(file)
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not text"
+        raise UsageError(f"--config '{file}' cannot be read: {why}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"--config '{file}' is not valid TOML: {error}") from None
+
+
+def _of_a_packed_study(file: Path) -> Mapping[str, object]:
+    from sweeper.store.packed_study import read
+    from sweeper.study.where import nothing_lost
+
+    with nothing_lost():
+        return read(file).study.settings

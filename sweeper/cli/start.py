@@ -1,0 +1,24 @@
+"""Where `sweeper` begins: a Ctrl-C is heeded before the rest is imported, which takes its time."""
+
+from __future__ import annotations
+
+import sys
+
+from sweeper.cli import interrupts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+
+def run() -> NoReturn:
+    """Entry point."""
+    interrupts.leave_at_once()
+    from sweeper.cli.main import main
+    from sweeper.cli.streams import make_safe
+
+    make_safe()
+    interrupts.unwind()
+    code = main(sys.argv[1:])
+    interrupts.leave_with(code)
+    sys.exit(code)

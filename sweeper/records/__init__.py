@@ -1,0 +1,1 @@
+"""The nouns of the project as frozen records, with the unit in each name."""

@@ -1,0 +1,1 @@
+"""Answers as JSON objects for machines; keys are only ever added."""

@@ -1,0 +1,1 @@
+"""A study as text: tables and sentences for a terminal."""

@@ -1,0 +1,297 @@
+"""The recommendation in words, and its candidates as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from rich.table import Table
+
+from sweeper.records.answer import (
+    BlocksMade,
+    Candidate,
+    Confirmed,
+    HostSpeedUse,
+    Interval,
+    Recommendation,
+    Status,
+)
+from sweeper.records.configuration import Configuration
+from sweeper.records.finding import Finding, Severity
+from sweeper.records.run import Objective
+from sweeper.records.wording import Names, and_join, counted, duration, factors, three_digits
+from sweeper.report.formats import runtime_parameters
+from sweeper.report.text import economics
+from sweeper.report.text.tables import FEWEST_BLOCKS, run_counts, share, varied, with_limits
+from sweeper.statistics.foresight import FORESEEABLE_BLOCKS
+from sweeper.statistics.looks import MIN_VALID_BLOCKS
+
+LEFT_OUT_IF_BRIEF = {"p50 ms", "p95 ms", "CPU ms/req", "switches/req", "throttled ms/req"}
+
+
+def headline(recommendation: Recommendation) -> str:
+    status = recommendation.status
+    if status is Status.RECOMMENDED:
+        return f"Recommended: {_settings(recommendation)}"
+    if status is Status.PROVISIONAL:
+        return f"Provisional: {_settings(recommendation)}"
+    return {Status.INCONCLUSIVE: "No recommendation", Status.INFEASIBLE: "No worker count will do"}[status]
+
+
+def _settings(recommendation: Recommendation) -> str:
+    """The runtime parameters to set, with the native threads, which are an environment variable beside them;
+    for a server of somebody's own, whose parameters nobody knows, in words."""
+    answer = recommendation.configuration
+    if answer is not None and recommendation.own_server:
+        tuned = [f"{name}={value}" for name, value in answer.parameters]
+        threads = recommendation.sets_model_threads
+        return ", ".join([factors(answer, processes=answer.processes != 1, model_threads=threads), *tuned])
+    parameters = [f"{name}={value}" for name, value in runtime_parameters(recommendation).items()]
+    if answer is not None:
+        parameters.append(f"OMP_NUM_THREADS={answer.model_threads}")
+    return " ".join(parameters)
+
+
+def basis(recommendation: Recommendation) -> str:
+    """What the answer rests on, in one line."""
+    runs = sum(candidate.runs for candidate in recommendation.candidates)
+    parts = [
+        f"{counted(runs, 'valid run')} in {counted(recommendation.blocks, 'valid block')}"
+        f"{left_out(recommendation)}"
+    ]
+    if recommendation.residual_deviation is not None:
+        parts.append(f"the noise of one run is {recommendation.residual_deviation:.1%} within its block")
+        parts += _host_speed(recommendation.host_speed)
+    parts.append(f"{duration(recommendation.elapsed_s)} of measuring")
+    return "Rests on: " + ", ".join(parts) + "."
+
+
+def blocks_line(made: BlocksMade | None) -> tuple[str, ...]:
+    """Which way the runs of a block were made, and why."""
+    if made is None:
+        return ()
+    if made.trial is not None:
+        return (f"Blocks: {made.why}.",)
+    return (f"Blocks: {'in turns' if made.in_turns else 'one after another'} ({made.why}).",)
+
+
+def remote_line(recommendation: Recommendation) -> str | None:
+    """What cannot be known of a server that is not among our processes; None for others."""
+    if not recommendation.remote:
+        return None
+    return (
+        "Server: CPU, memory and context switches of the server are unavailable, because a command restarts "
+        "it and its processes are not here; causes that need them are not looked for."
+    )
+
+
+def left_out(recommendation: Recommendation) -> str:
+    """The runs that do not count, as a part of a sentence; empty where there are none."""
+    suspect = sum(candidate.suspect_runs for candidate in recommendation.candidates)
+    failed = sum(candidate.failed_runs for candidate in recommendation.candidates)
+    counts = [f"{count} {kind}" for count, kind in ((suspect, "suspect"), (failed, "failed")) if count]
+    return f", {and_join(counts)} left out" if counts else ""
+
+
+def outlook(recommendation: Recommendation) -> str:
+    """How far a study under way is from its decision, in one line."""
+    names = Names(c.configuration for c in recommendation.candidates)
+    matter = recommendation.open_candidates
+    if not matter:
+        opened = any(c.state == "unsettled" for c in recommendation.candidates)
+        settled = "All that matters is settled" if opened else "Every value is settled"
+        few = recommendation.blocks < MIN_VALID_BLOCKS
+        return f"{settled}; an answer takes {MIN_VALID_BLOCKS} valid blocks." if few else f"{settled}."
+    left = [c.configuration for c in matter]
+    text = f"{names.all(left)} {names.verb_of_all(left, 'is', 'are')} not settled yet"
+    if recommendation.blocks < 2:
+        return f"{text}: it takes two blocks to know the noise."
+    obstacles = [f"{names.short(c.configuration)}: {c.why}" for c in matter if c.why]
+    if obstacles:
+        return f"{text} ({'; '.join(obstacles)})."
+    if recommendation.blocks_needed is None:
+        return f"{text}, and at this noise it would take more than {FORESEEABLE_BLOCKS} blocks."
+    more = max(1, recommendation.blocks_needed - recommendation.blocks)
+    return f"{text}: about {counted(more, 'block')} more, if the figures stay as they are."
+
+
+def _host_speed(use: HostSpeedUse | None) -> list[str]:
+    if use is None:
+        return []
+    if not use.used:
+        return [f"changes of the host's speed are left in ({use.why})"]
+    cost = "" if use.probe_cpu_cores is None else f", which used {use.probe_cpu_cores:.2f} cores"
+    return [
+        f"{use.deviation_without:.1%} before changes of the host's speed were taken out "
+        f"({use.slope:.1f}% for each 1% of the probe's{cost})"
+    ]
+
+
+def why(recommendation: Recommendation) -> str | None:
+    """The cause in one paragraph; without an answer, what the runs look like."""
+    cause = recommendation.cause
+    if cause is None:
+        return None
+    return f"{'Why' if cause.answered else 'The picture'}: {cause.summary}"
+
+
+def findings_lines(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """Errors and warnings first, one line each."""
+    return tuple(f"{f.severity.value}: {f.code}: {f.message}" for f in severest_first(findings))
+
+
+def severest_first(findings: Iterable[Finding]) -> list[Finding]:
+    order = list(reversed(Severity))  # declared from the mildest on
+    return sorted(findings, key=lambda finding: order.index(finding.severity))
+
+
+def confirmation_lines(recommendation: Recommendation) -> tuple[str, ...]:
+    """What the open-loop runs say, and their figures beside the closed-loop ones; nothing without them."""
+    confirmation = recommendation.confirmation
+    if confirmation is None:
+        return ()
+    width = max(len(one.configuration.label) for one in confirmation.configurations)
+    return (
+        f"Open loop: {confirmation.sentence}",
+        *(_confirmed_line(one, confirmation.arrivals_per_s, width) for one in confirmation.configurations),
+    )
+
+
+def _confirmed_line(one: Confirmed, arrivals_per_s: float, width: int) -> str:
+    name = f"  {one.configuration.label:<{width}} {arrivals_per_s:8.1f} requests/s at random: "
+    if not one.latency_ms:
+        return f"{name}no figures ({', '.join(one.codes) or 'no finding says why'})"
+    opened = "   ".join(
+        f"{key} {'≥ ' if key == 'p99' and one.p99_is_lower_bound else ''}"
+        f"{with_limits(interval, three_digits)}"
+        for key in ("p50", "p95", "p99")
+        if (interval := one.latency_ms.get(key)) is not None
+    )
+    closed = "   ".join(
+        f"{key} {three_digits(interval.mean)}"
+        for key in ("p50", "p95", "p99")
+        if (interval := one.closed_latency_ms.get(key)) is not None
+    )
+    return f"{name}{opened} ms" + (f";   closed loop {closed} ms" if closed else "")
+
+
+def candidates_table(recommendation: Recommendation, *, brief: bool = False) -> Table:
+    """One row per configuration; intervals are of the geometric mean over blocks. The `brief` one fits 100
+    columns."""
+    table = Table(
+        title=f"{recommendation.study}: {counted(recommendation.blocks, 'valid block')}",
+        title_justify="left",
+        caption=(
+            f"±: {recommendation.confidence:.0%} interval over blocks, from {FEWEST_BLOCKS} blocks on. "
+            f"behind: {behind_means(recommendation.objective)}, with limits"
+        ),
+        caption_justify="left",
+        box=None,
+        pad_edge=False,
+    )
+    parts = varied([candidate.configuration for candidate in recommendation.candidates])
+    columns = (
+        *parts,
+        "runs",
+        "requests/s",
+        "behind",
+        "p50 ms",
+        "p95 ms",
+        "p99 ms",
+        "errors",
+        "CPU ms/req",
+        "switches/req",
+        *(["throttled ms/req"] if was_throttled(recommendation.candidates) else []),
+        *economics.columns(recommendation),
+        "",
+    )
+    shown = [place for place, name in enumerate(columns) if not (brief and name in LEFT_OUT_IF_BRIEF)]
+    for place in shown:
+        name = columns[place]
+        table.add_column(name, justify="left" if name == "" else "right", no_wrap=True)
+    for candidate in recommendation.candidates:
+        cells = _cells(candidate, recommendation, parts)
+        table.add_row(*(cells[place] for place in shown))
+    return table
+
+
+def _cells(
+    candidate: Candidate,
+    recommendation: Recommendation,
+    parts: dict[str, Callable[[Configuration], object]],
+) -> tuple[str, ...]:
+    # Before the end there is none: what looks best after a block nobody planned to look at is no answer.
+    chosen = recommendation.complete and candidate.configuration == recommendation.configuration
+    p99 = _latency(candidate, "p99")
+    if p99 != "-" and candidate.p99_is_lower_bound:
+        p99 = f"≥ {p99}"
+    unknown = "unavailable" if recommendation.remote else "-"
+    switches = candidate.voluntary_switches_per_request
+    involuntary = candidate.involuntary_switches_per_request
+    first, *rest = (str(part(candidate.configuration)) for part in parts.values())
+    return (
+        ("→ " if chosen else "") + first,
+        *rest,
+        run_counts(candidate.runs, candidate.suspect_runs, candidate.failed_runs),
+        half_width(candidate.rps, candidate.blocks),
+        behind(candidate.relative_to_best),
+        _latency(candidate, "p50"),
+        _latency(candidate, "p95"),
+        p99,
+        share(candidate.error_rate),
+        _number(candidate.cpu_ms_per_request, 1, unknown),
+        _number(None if switches is None or involuntary is None else switches + involuntary, 1, unknown),
+        *(
+            [_number(candidate.throttled_ms_per_request, 1)]
+            if was_throttled(recommendation.candidates)
+            else []
+        ),
+        *economics.cells(candidate, recommendation),
+        "the answer" if chosen else state_word(candidate),
+    )
+
+
+def was_throttled(candidates: Iterable[Candidate]) -> bool:
+    """Whether a CPU quota ran out in any of their runs: without that, nobody wants to read of it."""
+    return any(candidate.throttled_share for candidate in candidates)
+
+
+def state_word(candidate: Candidate) -> str:
+    """What a look has shown of it."""
+    if candidate.state == "unmeasured":
+        return "could not be measured"
+    if candidate.eliminated_after is not None:
+        return f"dropped after block {candidate.eliminated_after}"
+    return {"acceptable": "as good", "excluded": "excluded", "unsettled": "unsettled"}[candidate.state]
+
+
+def half_width(interval: Interval | None, blocks: int) -> str:
+    if interval is None:
+        return "-"
+    if interval.low is None or interval.high is None or blocks < FEWEST_BLOCKS:
+        return f"{interval.mean:.1f}"
+    return f"{interval.mean:.1f} ±{max(interval.high - interval.mean, interval.mean - interval.low):.1f}"
+
+
+def behind(interval: Interval | None) -> str:
+    """0.12 (0.08 to 0.17) as `12% (8..17)`: an unknown upper end is open."""
+    if interval is None or interval.low is None:
+        return "-"
+    high = "?" if interval.high is None else f"{interval.high * 100:.0f}"
+    return f"{interval.mean:.0%} ({interval.low * 100:.0f}..{high})"
+
+
+def behind_means(objective: Objective) -> str:
+    return (
+        "by how much throughput is below that of the best other value"
+        if objective is Objective.THROUGHPUT
+        else "by how much the p99 of the best other value is lower"
+    )
+
+
+def _latency(candidate: Candidate, name: str) -> str:
+    interval = candidate.latency_ms.get(name)
+    return "-" if interval is None else three_digits(interval.mean)
+
+
+def _number(value: float | None, digits: int, unknown: str = "-") -> str:
+    return unknown if value is None else f"{value:,.{digits}f}"

@@ -1,0 +1,297 @@
+"""The loaded part of a run: all users on, warm-up, window, drain, with /proc sampled all the way.
+
+It goes in steps of half a second. Between two of them the run can be put aside, and does not notice: all its
+moments are on its own clock (statistics/own_clock.py), which stands still meanwhile. With each step it yields
+whether it has a window by now, and is sent whether to take it, so that runs side by side have theirs in the
+same seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+
+from sweeper.errors import LoadError
+from sweeper.records.finding import Finding, FindingCode, Severity
+from sweeper.records.observations import RequestLog, TelemetrySample
+from sweeper.records.run import Objective, RunPlan, Window
+from sweeper.records.wording import last_line
+from sweeper.run.active_run import ActiveRun
+from sweeper.run.interfaces import (
+    Clock,
+    HostSpeed,
+    Launcher,
+    LoadGenerator,
+    LoadProgress,
+    LoadSession,
+    RunningServer,
+    Telemetry,
+    TelemetryProbe,
+)
+from sweeper.statistics.own_clock import own_requests
+from sweeper.statistics.warmup import is_steady
+
+USERS_ON_TIMEOUT_S = 15.0
+POLL_S = 0.05
+STEP_S = 0.5
+
+
+class RunState(StrEnum):
+    STARTING = "starting"
+    TRYING = "trying with one user whether it waits for something outside"
+    WARMING_UP = "warming up"
+    MEASURING = "measuring"
+    DRAINING = "draining"
+    STOPPING = "stopping"
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """How long each phase of a run may take, and what the checks need to know."""
+
+    window_s: float = 10.0  # the measured part
+    warmup_s: float = 3.0  # at least, with all users on, before the window
+    warmup_cap_s: float = 20.0  # at most: from then on a window need not be steady
+    drain_s: float = 30.0  # at most, for the requests in flight after the window
+    start_timeout_s: float = 120.0  # at most, until the server is ready
+    max_error_rate: float = 0.01  # failed ÷ all requests, from 0 to 1
+    objective: Objective = Objective.THROUGHPUT  # of several, the one that a late client spoils first
+    cores_shared: bool = True  # server and load generator on the same cores
+    host_cores: int = 1  # that can be used on this machine
+    interleave: bool = True  # the runs of a block take turns, step by step (interleave.py)
+    try_turns: bool = False  # before that, the first of them tries whether they may (turns_trial.py)
+    load_processes: int = 1  # of the load generator
+    load_elsewhere: bool = False  # the load generator is on other hosts
+    quota_cores: float | None = None  # CPU quota that every server is to have; None: none, or not known
+    restart_s: float = 0.0  # foreseen, until a server that is restarted by a command is there
+    load_cores: int | None = None  # that only the load generator uses; None: it has none of its own
+
+    @property
+    def answer_timeout_s(self) -> float:
+        """A server that needs longer for one request, and nothing else to do, has no answer in the window."""
+        return self.warmup_cap_s + self.window_s
+
+    @property
+    def expected_s(self) -> float:
+        """A first guess of a run's length, before any has been timed."""
+        return self.warmup_s + self.window_s + 6.0 + self.restart_s
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The outside things a run is made of."""
+
+    launcher: Launcher
+    load: LoadGenerator
+    telemetry: Telemetry
+    clock: Clock
+    host_speed: HostSpeed | None = None  # None: the covariate is not measured
+    servers: Mapping[str, Launcher] = field(default_factory=dict)  # of scenarios, by the server's name
+
+    def among(self, runs: int) -> Parts:
+        """The same for one of so many runs that take turns."""
+        return replace(
+            self,
+            launcher=self.launcher.among(runs),
+            load=self.load.among(runs),
+            servers={name: launcher.among(runs) for name, launcher in self.servers.items()},
+        )
+
+    def of(self, plan: RunPlan) -> Parts:
+        """Those of one run: its server, its users, or its arrivals."""
+        if plan.case is not None:
+            load = self.load.with_users(plan.case.users)
+            return replace(self, launcher=self.servers[plan.case.server], load=load)
+        if plan.arrivals_per_s is not None:
+            # The round is the seed: the configurations of one round see the same arrivals.
+            return replace(self, load=self.load.open_loop(plan.arrivals_per_s, seed=plan.block))
+        return self
+
+
+class RunFailed(Exception):
+    """`finding` says why."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.message)
+        self.finding = finding
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What came of the load. All moments are on the run's own clock."""
+
+    requests: RequestLog
+    window: Window
+    steady: bool  # the warm-up ended before the window
+    users_on_s: float  # when every user had started a request
+    ended_s: float  # after the drain
+
+
+def under_load(
+    settings: RunSettings,
+    parts: Parts,
+    server: RunningServer,
+    directory: Path,
+    active: ActiveRun,
+    state: Callable[[RunState], None],
+) -> Generator[bool, bool, Loaded]:
+    """Yields wherever the run can be put aside; returns what came of the load."""
+    session = parts.load.start(server.base_url, directory)
+    try:
+        active.probe = _attach(parts.telemetry, server, session)
+        active.session = session
+        state(RunState.WARMING_UP)
+        users_on_s = _users_on(server, session, parts)
+        if settings.interleave and server.stands_still:
+            active.quota = active.probe.quota_periods()
+        yield False
+        window, steady = yield from _hold(
+            settings, active, server, session, parts.load.users, users_on_s, state
+        )
+        state(RunState.DRAINING)
+        session.drain(settings.drain_s)
+        ended_s = active.now_s()
+        _check_alive(server, None)
+        active.requests = own_requests(session.requests(), active.pauses)
+    finally:
+        session.kill()
+    return Loaded(active.requests, window, steady, users_on_s, ended_s)
+
+
+def _attach(telemetry: Telemetry, server: RunningServer, session: LoadSession) -> TelemetryProbe:
+    try:
+        return telemetry.attach(server.pid, session.pid)
+    except ProcessLookupError:
+        _check_alive(server, session)
+        raise _server_died(server) from None
+
+
+def _users_on(server: RunningServer, session: LoadSession, parts: Parts) -> float:
+    """Wait until every user has started a request (or, with slow starters, at least one has)."""
+    clock = parts.clock
+    deadline_s = clock.monotonic_s() + USERS_ON_TIMEOUT_S
+    while True:
+        _check_alive(server, session)
+        started = _progress(session, parts.load.users).started
+        now_s = clock.monotonic_s()
+        if started >= parts.load.users:
+            return now_s
+        if now_s >= deadline_s:
+            if started == 0:
+                raise LoadError(
+                    f"no user started a request within {USERS_ON_TIMEOUT_S:g} s: shorten the locust file's "
+                    "on_start and first wait, and send with self.client of HttpUser or FastHttpUser; its log "
+                    f"ends with: {last_line(session.log_tail(5))}"
+                )
+            return now_s
+        clock.sleep(POLL_S)
+
+
+def _hold(
+    settings: RunSettings,
+    active: ActiveRun,
+    server: RunningServer,
+    session: LoadSession,
+    users: int,
+    users_on_s: float,
+    state: Callable[[RunState], None],
+) -> Generator[bool, bool, tuple[Window, bool]]:
+    """Keep the load on, sampling every `STEP_S`, until the last `window_s` seconds are steady and wanted.
+
+    The window is the tail of the series, from sample to sample, so that /proc is exact at its edges. It
+    can be taken from when MSER-5 puts the end of the warm-up before it; at the warm-up cap it can be taken as
+    it is, and is not called steady.
+    """
+    ticks = max(2, round(settings.window_s / STEP_S))
+    tick_s = settings.window_s / ticks
+    earliest = math.ceil(settings.warmup_s / tick_s) + ticks
+    latest = max(earliest, math.ceil(settings.warmup_cap_s / tick_s) + ticks)
+    _sample(active, server)
+    steady, wanted, tick = False, False, 0
+    while not wanted:
+        tick += 1
+        active.clock.sleep(max(0.0, users_on_s + tick * tick_s - active.now_s()))
+        _check_alive(server, session)
+        _progress(session, users)
+        _sample(active, server)
+        active.end_turn(users_on_s + tick * tick_s)
+        state(RunState.WARMING_UP if tick <= earliest - ticks else RunState.MEASURING)
+        if not steady and tick >= earliest:
+            log = own_requests(session.requests(), active.pauses)
+            steady = _steady(log, users_on_s, _tail(active.samples, ticks))
+        wanted = yield steady or tick >= latest
+    return _tail(active.samples, ticks), steady
+
+
+def _tail(samples: Sequence[TelemetrySample], ticks: int) -> Window:
+    return Window(samples[-1 - ticks].at_s, samples[-1].at_s)
+
+
+def _steady(log: RequestLog, users_on_s: float, window: Window) -> bool:
+    """Whether the warm-up ended before the window, as far as the log goes by now."""
+    finished = log.finished_s[np.isfinite(log.latency_ms)]
+    logged_to_s = min(window.end_s, float(finished.max(initial=users_on_s)))
+    return is_steady(log, users_on_s, window.start_s, logged_to_s)
+
+
+def _sample(active: ActiveRun, server: RunningServer) -> None:
+    try:
+        active.sample()
+    except ProcessLookupError:
+        raise _server_died(server) from None
+
+
+def _progress(session: LoadSession, users: int) -> LoadProgress:
+    """Raises LoadError where nobody is left to send anything."""
+    progress = session.progress()
+    if progress.ended >= users:
+        crash = session.requests().events.first_crash
+        why = f"the first exception: {crash}" if crash else "none with an exception"
+        raise LoadError(f"all {users} users of the locust file ended by themselves ({why})")
+    return progress
+
+
+def _check_alive(server: RunningServer, session: LoadSession | None) -> None:
+    if not server.alive():
+        raise _server_died(server)
+    if session is not None and not session.alive():
+        raise LoadError(
+            f"the load generator ended early; its log ends with: {last_line(session.log_tail(5))}"
+        )
+
+
+def out_of_memory(server: RunningServer) -> RunFailed | None:
+    """None where the kernel has killed nothing of it, or does not tell."""
+    killed = server.memory_kills()
+    if not killed:
+        return None
+    return RunFailed(
+        Finding(
+            FindingCode.OUT_OF_MEMORY,
+            Severity.ERROR,
+            "the kernel killed the server, or a process of it, for want of memory: give it more "
+            "(--memory-limit, or that of its container), fewer workers or fewer processes",
+            {"killed": killed},
+        )
+    )
+
+
+def _server_died(server: RunningServer) -> RunFailed:
+    for_memory = out_of_memory(server)
+    if for_memory is not None:
+        return for_memory
+    words = last_line(server.log_tail(5))
+    return RunFailed(
+        Finding(
+            FindingCode.SERVER_DIED,
+            Severity.ERROR,
+            f"the server died under load; its log ends with: {words}; see the run's server.log, and free "
+            "memory or use fewer users if the kernel killed it",
+            {"log": words},
+        )
+    )

@@ -1,1 +1,0 @@
-"""What to run next: the grid's blocks."""

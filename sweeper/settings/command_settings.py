@@ -1,0 +1,298 @@
+"""The settings of each command: what it adds to those that all share, or has in another form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator, Field
+
+from sweeper.records.configuration import (
+    DRUMS_DEFAULT,
+    MODEL_THREADS,
+    PROCESSES,
+    WORKERS,
+    Choices,
+    Configuration,
+    Dimension,
+    Space,
+)
+from sweeper.records.run import Objective
+from sweeper.records.scenarios import Scenario, ServerKind, Workload
+from sweeper.settings.command_line_option import LOAD, RULE, TARGET, TIME, Option
+from sweeper.settings.common_settings import StudySettings
+from sweeper.settings.economics_settings import OF_ECONOMICS
+from sweeper.settings.model_settings import DEFAULT_MODEL
+from sweeper.settings.notation import (
+    MOST_USERS,
+    AsList,
+    AsText,
+    Blocks,
+    Duration,
+    ProcessCount,
+    ProcessesSpan,
+    ThreadCount,
+    ThreadsSpan,
+    UserCount,
+    WorkerCount,
+    WorkersSpan,
+    counts,
+    lasting,
+    parameters,
+    whole,
+    words,
+    written,
+)
+from sweeper.settings.remote_settings import OF_A_REMOTE_SERVER
+
+IO_MODEL = "io-bound"
+SAME_THREADS = Option("Native threads per prediction (OMP_NUM_THREADS and kin).", TARGET, "N")
+
+
+class GridSettings(StudySettings):
+    """`sweeper grid`: worker counts, each with every other setting alike."""
+
+    COMMAND = "grid"
+
+    workers: Annotated[
+        tuple[WorkerCount, ...],
+        BeforeValidator(counts),
+        Field(
+            min_length=2,
+            max_length=32,
+            description="2 to 32 different worker counts from 1 to 1024, such as 1,4,8,16,32",
+        ),
+        Option("Worker counts to compare.", TARGET, "LIST"),
+    ] = (1, 4, 8, 16, 32)
+    model_threads: Annotated[ThreadCount, SAME_THREADS] = 1
+    objective: Annotated[
+        Objective, Field(description="throughput or p99"), Option("throughput or p99.", RULE, "NAME")
+    ] = Objective.THROUGHPUT
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        return (self.objective,)
+
+    @property
+    def reference(self) -> Configuration:
+        return Configuration(DRUMS_DEFAULT.workers, self.model_threads)
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        return (MODEL_THREADS,) if self.model_threads != 1 else ()
+
+    @property
+    def configurations(self) -> tuple[Configuration, ...]:
+        return tuple(Configuration(workers, self.model_threads) for workers in self.workers)
+
+
+class OptimizeSettings(StudySettings):
+    """`sweeper optimize`: a space to search, how long, and how the finalists are told apart."""
+
+    COMMAND = "optimize"
+
+    workers: Annotated[
+        WorkersSpan,
+        Field(description="a range such as 1..64, or worker counts such as 1,4,8, from 1 to 1024"),
+        Option("Worker counts to search: a range or a list.", TARGET, "SPAN"),
+    ] = Choices.between(1, 64)
+    model_threads: Annotated[
+        ThreadsSpan,
+        Field(description="a number, a range such as 1..4, or numbers such as 1,2, from 1 to 256"),
+        Option("Native threads per prediction to search, such as 1..4.", TARGET, "SPAN"),
+    ] = Choices((1,))
+    processes: Annotated[
+        ProcessesSpan,
+        Field(description="a number, a range such as 1..2, or numbers such as 1,2, from 1 to 199"),
+        Option("Server processes to search (CUSTOM_MODEL_WORKERS), such as 1..2.", TARGET, "SPAN"),
+    ] = Choices((1,))
+    tune: Annotated[  # by the parameter's name
+        dict[str, Annotated[Choices, AsText]],
+        BeforeValidator(parameters),
+        Field(
+            max_length=8,
+            description="up to 8 different runtime parameters, each with values, such as NAME=8,32,128 or "
+            "NAME=1..64",
+        ),
+        Option(
+            "Another runtime parameter of DRUM, such as NAME=8,32,128 or NAME=1..64; may be given again.",
+            TARGET,
+            "NAME=SPAN",
+            repeats=True,
+        ),
+    ] = Field(default_factory=dict)
+    trials: Annotated[
+        int,
+        whole(1, 1000),
+        Option("Different configurations to try.", TIME, "N", default="{}, or all there are"),
+    ] = 20
+    search_window: Annotated[
+        Duration,
+        lasting("2s", "60m", "5s"),
+        Option("The measured part of a run of the search.", TIME, "TIME"),
+    ] = 5.0
+    objective: Annotated[
+        tuple[Objective, ...],
+        BeforeValidator(words),
+        AsList,
+        Field(min_length=1, description="throughput, p99 or both, such as throughput,p99"),
+        Option("throughput, p99, or throughput,p99.", RULE, "NAME"),
+    ] = (Objective.THROUGHPUT,)
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        return self.objective
+
+    @property
+    def space(self) -> Space:
+        named = {WORKERS: self.workers, MODEL_THREADS: self.model_threads, PROCESSES: self.processes}
+        all_of_them = {**named, **dict(sorted(self.tune.items()))}
+        return Space(tuple(Dimension(name, found) for name, found in all_of_them.items()))
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        return tuple(d.name for d in self.space.dimensions if d.name != WORKERS and d.choices.values != (1,))
+
+    @property
+    def reference(self) -> Configuration:
+        return self.space.nearest(DRUMS_DEFAULT)
+
+
+class ScenarioSettings(StudySettings):
+    """`sweeper scenarios`: two servers with the same model, side by side under several loads."""
+
+    COMMAND = "scenarios"
+    NOT_HERE = frozenset(
+        {
+            "launcher",
+            "users",
+            "confirm",
+            "quick",
+            "expect_load_workers",
+            "load_master_bind",
+            *OF_A_REMOTE_SERVER,
+            *OF_ECONOMICS,
+        }
+    )
+
+    OTHER_WORDS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "model": {"default": f"{DEFAULT_MODEL}, or {IO_MODEL} with --workload io"},
+        "slo_p99": {"help": "Limit for p99; stress ends above it, too."},
+        "max_error_rate": {"help": "Share of requests that may fail; stress ends above it."},
+        "tolerance": {
+            "help": "A p99 lower, or a throughput higher, by less than this share does not count as better."
+        },
+        "confidence": {"help": "Confidence of each expectation's verdict."},
+    }
+
+    scenarios: Annotated[
+        tuple[Scenario, ...],
+        BeforeValidator(words),
+        AsList,
+        Field(min_length=1, description="one or more of single, concurrent and stress"),
+        Option(
+            "single (one user), concurrent (10, 50, 100 users), stress (more users until a limit is passed), "
+            "all (these three), or tuning (the worker grid). Several like single,concurrent.",
+            TARGET,
+            default="all",
+            argument="scenario",
+        ),
+    ] = tuple(Scenario)
+    servers: Annotated[
+        tuple[ServerKind, ...],
+        BeforeValidator(words),
+        AsList,
+        Field(
+            min_length=2,
+            max_length=2,
+            description="two different ones of fastapi, gunicorn, werkzeug, drum-fastapi and command",
+        ),
+        Option(
+            "The two to compare, the FastAPI one first: fastapi (ours); gunicorn, werkzeug or drum-fastapi "
+            "(of the installed DRUM); command (your --server-command).",
+            TARGET,
+            "A,B",
+        ),
+    ] = (ServerKind.FASTAPI, ServerKind.GUNICORN)
+    workload: Annotated[
+        Workload,
+        Field(description="cpu or io"),
+        Option(
+            "Whether the model computes (cpu) or waits (io). This decides which expectations are tested and, "
+            "if you name no model, which model is measured.",
+            TARGET,
+            "NAME",
+        ),
+    ] = Workload.CPU
+    workers: Annotated[WorkerCount, Option("Threads of the servers that have a pool.", TARGET, "N")] = (
+        DRUMS_DEFAULT.workers
+    )
+    processes: Annotated[
+        ProcessCount, Option("Processes of both servers (CUSTOM_MODEL_WORKERS).", TARGET, "N")
+    ] = 1
+    model_threads: Annotated[ThreadCount, SAME_THREADS] = 1
+    concurrency: Annotated[
+        tuple[UserCount, ...],
+        BeforeValidator(counts),
+        Field(
+            min_length=1,
+            max_length=10,
+            description="1 to 10 different numbers of users from 1 to 10000, such as 10,50,100",
+        ),
+        Option("Numbers of users in the scenario concurrent.", LOAD, "LIST"),
+    ] = (10, 50, 100)
+    max_users: Annotated[int, whole(2, MOST_USERS), Option("Most users under stress.", LOAD, "N")] = 3200
+    max_blocks: Annotated[Blocks, Option("Most blocks.", TIME, "N")] = 5
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        return (Objective.THROUGHPUT,)
+
+    @property
+    def reference(self) -> Configuration:
+        return Configuration(self.workers, self.model_threads, self.processes)
+
+    @property
+    def default_model(self) -> str:
+        return IO_MODEL if self.workload is Workload.IO else DEFAULT_MODEL
+
+    @property
+    def most_users(self) -> int:
+        stress = self.max_users if Scenario.STRESS in self.scenarios else 0
+        return max(stress, *self.concurrency)
+
+
+COMMANDS: dict[str, type[StudySettings]] = {
+    kind.COMMAND: kind for kind in (GridSettings, OptimizeSettings, ScenarioSettings)
+}
+
+
+def setting_names(command: str) -> tuple[str, ...]:
+    kind = COMMANDS[command]
+    return tuple(name for name in kind.model_fields if name not in kind.NOT_HERE)
+
+
+def options(command: str) -> dict[str, Option]:
+    """What `--help` shows of each setting, with its default in words ("" for none): first those that only
+    this command has, or has in another form."""
+    kind = COMMANDS[command]
+    defaults = kind().plain()
+    own_first = sorted(setting_names(command), key=lambda name: name in StudySettings.model_fields)
+    return {name: _option(kind, name, written(defaults.get(name))) for name in own_first}
+
+
+def _option(kind: type[StudySettings], name: str, default: str) -> Option:
+    found = next(one for one in kind.model_fields[name].metadata if isinstance(one, Option))
+    found = replace(found, **kind.OTHER_WORDS.get(name, {}))
+    return replace(found, default=found.default.format(default))
+
+
+ANY_SETTING = tuple(dict.fromkeys(name for command in COMMANDS for name in setting_names(command)))
+ARGUMENTS = {
+    name: option.argument
+    for command in COMMANDS
+    for name, option in options(command).items()
+    if option.argument
+}
+"""Settings that are no flag on the command line but its argument, by the argument's name."""

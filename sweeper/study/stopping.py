@@ -1,0 +1,45 @@
+"""When a study stops, and which configurations it drops before. The rule itself is statistics/looks.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sweeper.checks.pool import pool_ignored
+from sweeper.records.configuration import Configuration
+from sweeper.records.finding import FindingCode, Verdict
+from sweeper.records.run import RunRecord
+from sweeper.statistics.criteria import Rule, far_behind
+from sweeper.statistics.looks import look
+from sweeper.statistics.standing import OUT
+
+
+def ignores_worker_count(records: Sequence[RunRecord]) -> bool:
+    """One run is enough: its server said that its pool has another size than was asked for."""
+    return any(record.has(FindingCode.POOL_SIZE_NOT_APPLIED) for record in records)
+
+
+def hopeless(records: Sequence[RunRecord]) -> bool:
+    """After a whole block: nothing ran at all, or the worker count demonstrably does nothing."""
+    return all(r.verdict is Verdict.FAILED for r in records) or pool_ignored(records) is not None
+
+
+def after_block(
+    block: int,
+    records: Sequence[RunRecord],
+    configurations: Sequence[Configuration],
+    rule: Rule,
+    eliminated: Mapping[Configuration, int],
+) -> tuple[bool, dict[Configuration, str]]:
+    """Whether the study stops after `block`, a whole one; else what it drops there, and why.
+
+    `eliminated` is what was dropped before, and after which block.
+    """
+    if hopeless(records):
+        return True, {}
+    seen = look(records, configurations, rule, eliminated, block)
+    if seen.last:
+        return True, {}
+    return False, {
+        s.configuration: s.why if s.feasible in OUT else far_behind(s.at_least, (rule.objective,))
+        for s in seen.dropped
+    }

@@ -1,0 +1,193 @@
+"""The loop that makes a study, on one host or many: claim a block, make its runs, look, go on.
+
+Where it stands and what is next say study_state.py and, for a search, optimization.py; who makes it,
+sharing.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from typing import Protocol
+
+from sweeper.checks.turns import may_interleave, trial_of
+from sweeper.errors import ClaimLostError
+from sweeper.records.answer import Recommendation
+from sweeper.records.claims import Claim, Shared
+from sweeper.records.configuration import Configuration
+from sweeper.records.run import RunKind, RunPlan, RunRecord
+from sweeper.run.interfaces import RunStore, SharedStore
+from sweeper.run.interleave import run_side_by_side
+from sweeper.run.under_load import Parts
+from sweeper.study.observer import Observer, Progress
+from sweeper.study.sharing import Host, OneHost, what_others_make
+from sweeper.study.stopping import ignores_worker_count
+from sweeper.study.study_state import StudyPlan, StudyState, next_claim, study_state_of
+
+LOOK_AGAIN_AFTER_S = 2.0
+
+
+class State(Protocol):
+    """Where a stage of a study stands."""
+
+    @property
+    def records(self) -> Sequence[RunRecord]: ...
+
+    @property
+    def over(self) -> bool: ...
+
+    def progress(self, claim: Claim, runs: int, made: Sequence[RunRecord]) -> Progress: ...
+
+
+class Stage(Protocol):
+    """A stage of a study, made claim by claim: its blocks, or the rounds of a search."""
+
+    def next_claim(self, seen: Shared) -> Claim | None:
+        """What this host is to make now; None where there is nothing, or all of it is being made."""
+
+    def state(self, seen: Shared) -> State:
+        """Called before each claim, and while others make theirs."""
+
+    def claimed(self) -> None:
+        """Called before the runs of a claim are made."""
+
+    def made(self, claim: Claim, seen: Shared) -> None:
+        """Called after that."""
+
+
+def make_stage(stage: Stage, host: Host, parts: Parts, store: SharedStore, observer: Observer) -> None:
+    """Make what there is to make, until the stage is over. A host that has nothing to make waits, because
+    another one may be lost."""
+    said = ""
+    while True:
+        claim = store.take(stage.next_claim)
+        seen = store.seen()
+        state = stage.state(seen)
+        if claim is not None:
+            stage.claimed()
+            _make_claim(claim, seen.missing(claim), state, host, parts, store, observer)
+            stage.made(claim, store.seen())
+            said = ""
+        elif state.over:
+            return
+        else:
+            others = what_others_make(seen, host.name)
+            if others and others != said:
+                observer.waiting(f"waiting for {others}")
+                said = others
+            parts.clock.sleep(LOOK_AGAIN_AFTER_S)
+
+
+def _make_claim(
+    claim: Claim,
+    missing: Sequence[RunPlan],
+    state: State,
+    host: Host,
+    parts: Parts,
+    store: SharedStore,
+    observer: Observer,
+) -> None:
+    """Those of the confirmation by themselves, others side by side. Ends early where the claim was taken
+    over."""
+    alone = claim.kind is RunKind.OPEN_LOOP
+    made: list[RunRecord] = []
+    try:
+        with store.holding(claim):
+            for runs in [[run] for run in missing] if alone else [missing]:
+                progress = state.progress(claim, len(missing) - len(made), made)
+                with closing(make_runs(runs, state.records, progress, host, parts, store, observer)) as going:
+                    made += going
+    except ClaimLostError as lost:
+        observer.waiting(str(lost))
+
+
+def make_runs(
+    runs: Sequence[RunPlan],
+    earlier: Sequence[RunRecord],
+    progress: Progress,
+    host: Host,
+    parts: Parts,
+    store: RunStore,
+    observer: Observer,
+) -> Generator[RunRecord, None, None]:
+    """Make runs side by side, unless what is recorded shows that they would notice; where there are no
+    `earlier` ones, the first tries that. Each is durable before the next one's record comes. Ends after a run
+    that shows that the worker count does nothing."""
+    if not runs:
+        return
+    observer.runs_started(runs, progress)
+    recorded = store.records()
+    in_turns = host.run.interleave and may_interleave(recorded)
+    untried = not earlier and trial_of(recorded) is None
+    settings = replace(host.run, interleave=in_turns, try_turns=host.run.try_turns and in_turns and untried)
+    tell = observer.run_state, observer.waiting, observer.turns_tried
+    results = run_side_by_side(runs, settings, parts, store.run_directory, *tell)
+    with closing(results):
+        for result in results:
+            record = replace(result.record, fingerprint=host.fingerprint, host=host.name)
+            store.save(record, result.requests, result.samples)
+            observer.run_finished(record)
+            yield record
+            if ignores_worker_count([record]):
+                return
+
+
+class Blocks:
+    """The blocks of a study and the confirmation of its answer, as a `Stage`."""
+
+    def __init__(
+        self, plan: StudyPlan, host: str, observer: Observer, announced: Mapping[Configuration, int]
+    ) -> None:
+        """`announced`: what the observer knows to be dropped."""
+        self._plan, self._host, self._observer = plan, host, observer
+        self._announced = set(announced)
+
+    def next_claim(self, seen: Shared) -> Claim | None:
+        return next_claim(self._plan, self._host, seen)
+
+    def state(self, seen: Shared) -> StudyState:
+        state = study_state_of(self._plan, seen.records, seen.claims)
+        self._announce_eliminated(state)
+        return state
+
+    def claimed(self) -> None:
+        pass
+
+    def made(self, claim: Claim, seen: Shared) -> None:
+        if claim.kind is not RunKind.BLOCK:
+            return
+        state = study_state_of(self._plan, seen.records, seen.claims)
+        if not ignores_worker_count(state.records):
+            self._observer.block_finished(claim.block, state.recommendation())
+        self._announce_eliminated(state)
+
+    def _announce_eliminated(self, state: StudyState) -> None:
+        for configuration, block in state.eliminated.items():
+            if configuration not in self._announced:
+                self._announced.add(configuration)
+                self._observer.eliminated(configuration, block, state.why_eliminated[configuration])
+
+
+def run_study(plan: StudyPlan, parts: Parts, store: RunStore, observer: Observer) -> Recommendation:
+    """Run a study from wherever its records end to its answer, on this host alone.
+
+    A recorded run is never made again, so that the same call resumes an interrupted study. Interrupts
+    pass through: the runs being made are lost, everything before them is kept.
+    """
+    host = Host("", plan.run, plan.fingerprint)
+    return run_shared_study(plan, host, parts, OneHost(store), observer)
+
+
+def run_shared_study(
+    plan: StudyPlan, host: Host, parts: Parts, store: SharedStore, observer: Observer
+) -> Recommendation:
+    """Take part in a study until it has its answer. `plan` is the same for all hosts, its environment that of
+    the one that began. A claim of this host's own that is not finished is gone on with."""
+    announced: Mapping[Configuration, int] = {}
+    if not host.name:  # what this host dropped before it was interrupted was announced then
+        announced = study_state_of(plan, store.records()).eliminated
+    blocks = Blocks(plan, host.name, observer, announced)
+    make_stage(blocks, host, parts, store, observer)
+    seen = store.seen()
+    return study_state_of(plan, seen.records, seen.claims).recommendation()

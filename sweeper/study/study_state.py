@@ -1,0 +1,191 @@
+"""Where a study stands, and what is to be made next: by its plan, records and claims alone.
+
+It is the same on every host and after every resume, for nothing else is state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sweeper.analysis.confirmation import arrival_rate
+from sweeper.analysis.recommendation import StudyFacts, recommend
+from sweeper.records.answer import Recommendation
+from sweeper.records.claims import Claim, Shared
+from sweeper.records.configuration import Configuration
+from sweeper.records.run import RunKind, RunPlan, RunRecord
+from sweeper.run.under_load import RunSettings
+from sweeper.statistics.criteria import Rule
+from sweeper.study.block_order import block_plan, confirmation_plan
+from sweeper.study.observer import Progress
+from sweeper.study.sharing import choose
+from sweeper.study.stopping import after_block, ignores_worker_count
+
+
+@dataclass(frozen=True, slots=True)
+class StudyPlan:
+    """What a study will do, fixed before its first run."""
+
+    name: str
+    configurations: tuple[Configuration, ...]
+    rule: Rule
+    seed: int  # of the order of runs within blocks
+    reference: Configuration  # DRUM's default, or what of the configurations comes closest to it
+    run: RunSettings
+    fingerprint: str  # of `environment`
+    environment: dict[str, object]  # as in environment.json, of the host that began the study
+    confirm: bool = False  # the answer, by open-loop runs of it and the reference
+    users: int | None = None  # of the load; None: not known
+    not_confirmed: str = ""  # why the confirmation that was asked for cannot be; empty where it can
+    launcher: str = "fastapi"
+    cost_per_hour: float | None = None  # of one server; None: not known
+    plan_for_rps: float | None = None  # requests/s that are wanted in all; None: none
+
+    @property
+    def max_blocks(self) -> int:
+        return self.rule.looks[-1]
+
+    def block(
+        self, number: int, eliminated: Mapping[Configuration, int], attempt: int = 0
+    ) -> tuple[RunPlan, ...]:
+        gone = {c for c, after in eliminated.items() if after < number}
+        return block_plan(self.configurations, gone, number, self.seed, self.reference, attempt)
+
+    @property
+    def runs_at_most(self) -> int:
+        return sum(len(self.block(number, {})) for number in range(1, self.max_blocks + 1))
+
+
+@dataclass(slots=True)
+class StudyState:
+    """Where a study stands. Made by `study_state_of` only."""
+
+    plan: StudyPlan
+    records: list[RunRecord] = field(default_factory=list)  # of the blocks
+    eliminated: dict[Configuration, int] = field(default_factory=dict)  # and after which block
+    why_eliminated: dict[Configuration, str] = field(default_factory=dict)
+    finished: bool = False  # it is decided: no further block
+    confirming: list[RunRecord] = field(default_factory=list)  # of the confirmation
+    left_to_confirm: list[RunPlan] = field(default_factory=list)  # of the confirmation, not recorded
+
+    @property
+    def over(self) -> bool:
+        """It is decided, and confirmed as far as that was wanted."""
+        return self.finished and not self.left_to_confirm
+
+    def recommendation(self) -> Recommendation:
+        facts = study_facts(self.plan, self.eliminated, self.finished)
+        return recommend(facts, [*self.records, *self.confirming])
+
+    def confirmation(self, host: str = "", attempt: int = 0) -> tuple[RunPlan, ...]:
+        """The open-loop runs that follow from the decision; none before it, or where it names no count.
+
+        How many requests arrive goes by what the answer gave on that `host`, if it ran there."""
+        answer = self.recommendation().configuration if self.finished and self.plan.confirm else None
+        if answer is None:
+            return ()
+        there = [record for record in self.records if record.host == host]
+        rate = arrival_rate(there, answer) or arrival_rate(self.records, answer)
+        return () if rate is None else confirmation_plan(answer, self.plan.reference, rate, attempt)
+
+    def progress(self, claim: Claim, runs: int, made: Sequence[RunRecord]) -> Progress:
+        """`runs` are left of a claim, `made` are those of it that were made since this state."""
+        plan = self.plan
+        done = [*self.records, *self.confirming, *made]
+        until = "the end"
+        if claim.kind is RunKind.BLOCK:
+            next_look = next(after for after in plan.rule.looks if after >= claim.block)
+            until = f"the look after block {next_look}"
+            live = sum(1 for c in plan.configurations if c not in self.eliminated)
+            extra = len(plan.block(claim.block, self.eliminated)) - live
+            runs += (next_look - claim.block) * (live + extra)
+        return Progress(len(done), runs, until, mean_elapsed_s(done, plan.run))
+
+
+def mean_elapsed_s(records: Sequence[RunRecord], settings: RunSettings) -> float:
+    """Of a run; before any is recorded, what the settings let expect."""
+    times = [record.elapsed_s for record in records]
+    return sum(times) / len(times) if times else settings.expected_s
+
+
+def study_facts(plan: StudyPlan, eliminated: Mapping[Configuration, int], complete: bool) -> StudyFacts:
+    return StudyFacts(
+        name=plan.name,
+        configurations=plan.configurations,
+        rule=plan.rule,
+        eliminated=dict(eliminated),
+        cores_shared=plan.run.cores_shared,
+        complete=complete,
+        environment=plan.environment,
+        reference=plan.reference,
+        users=plan.users,
+        not_confirmed=plan.not_confirmed,
+        launcher=plan.launcher,
+        in_turns=plan.run.interleave,
+        load_elsewhere=plan.run.load_elsewhere,
+        cost_per_hour=plan.cost_per_hour,
+        plan_for_rps=plan.plan_for_rps,
+    )
+
+
+def study_state_of(plan: StudyPlan, records: Sequence[RunRecord], claims: Sequence[Claim] = ()) -> StudyState:
+    """Where a study stands. Claims say what each block was to hold; where there are none, because one host
+    makes it all, that follows from the records before, too.
+
+    A look after a block uses the blocks up to that one, whoever made them, in whichever order: a decision
+    never depends on how much more there is by the time it is made.
+    """
+    state, shared = StudyState(plan), Shared(tuple(claims), tuple(records))
+    for block in range(1, plan.max_blocks + 1):
+        attempts = [claim.runs for claim in shared.attempts(RunKind.BLOCK, block)]
+        attempts = attempts or [plan.block(block, state.eliminated)]
+        state.records += [shared.recorded[i] for runs in attempts for i in _ids(runs) if i in shared.recorded]
+        if ignores_worker_count(state.records):
+            state.finished = True
+            break
+        if any(i not in shared.recorded for i in _ids(attempts[-1])):
+            # Other hosts may be ahead of this block.
+            state.records += shared.made(*(c for c in shared.of(RunKind.BLOCK) if c.block > block))
+            state.finished = ignores_worker_count(state.records)
+            break
+        state.finished, dropped = after_block(
+            block, state.records, plan.configurations, plan.rule, state.eliminated
+        )
+        state.eliminated.update(dict.fromkeys(dropped, block))
+        state.why_eliminated.update(dropped)
+        if state.finished:
+            break
+    begun = shared.attempts(RunKind.OPEN_LOOP, 1)
+    runs = begun[-1].runs if begun else state.confirmation()
+    state.confirming = [shared.recorded[i] for i in _ids(runs) if i in shared.recorded]
+    state.left_to_confirm = [run for run in runs if run.run_id not in shared.recorded]
+    return state
+
+
+def _ids(runs: Sequence[RunPlan]) -> list[str]:
+    return [run.run_id for run in runs]
+
+
+def next_claim(plan: StudyPlan, host: str, seen: Shared) -> Claim | None:
+    """What a host is to make now; None where there is nothing, or all of it is being made."""
+    state = study_state_of(plan, seen.records, seen.claims)
+    if state.over:
+        return None
+    if state.finished:
+        return choose(
+            seen, RunKind.OPEN_LOOP, host, [1], lambda _, attempt: state.confirmation(host, attempt)
+        )
+    return choose(
+        seen,
+        RunKind.BLOCK,
+        host,
+        range(1, plan.max_blocks + 1),
+        lambda block, attempt: plan.block(block, state.eliminated, attempt),
+    )
+
+
+def answer_so_far(
+    plan: StudyPlan, records: Sequence[RunRecord], claims: Sequence[Claim] = ()
+) -> Recommendation:
+    """The answer a study's records give, without running anything."""
+    return study_state_of(plan, records, claims).recommendation()

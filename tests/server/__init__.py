@@ -1,1 +1,0 @@
-"""The prediction server: its parts, and the real process over HTTP."""

@@ -1,0 +1,1 @@
+"""Studies, answers and windows drawn from known truth."""
