@@ -106,26 +106,33 @@ def load_in_quota(figures: RunFigures) -> Finding | None:
     )
 
 
-def steal(figures: RunFigures, limits: Limits) -> Finding | None:
+def steal(figures: RunFigures, context: RunContext, limits: Limits) -> Finding | None:
+    """Where cores are idle, a server loses little to others: what it asked of a core that is away, it gets
+    from another one, or a moment later."""
     share = figures.host_steal_share
-    if share is None or share <= limits.steal_share:
+    if share is None:
+        return None
+    idle = _idle_cores(figures, context)
+    spared = idle is not None and idle - share > (1 - limits.cores_contended) * context.host_cores
+    allowed = limits.steal_share_if_idle if spared else limits.steal_share
+    if share <= allowed:
         return None
     return Finding(
         FindingCode.STEAL,
         Severity.WARNING,
-        f"the hypervisor gave {share:.1%} of a core to others (limit {limits.steal_share:.0%}), so the "
-        "server had less than its cores; run again when the host is quieter",
-        {"steal_share": share},
+        f"the hypervisor gave {share:.1%} of a core to others (limit {allowed:.0%}"
+        f"{' where cores are idle' if spared else ''}), so the server had less than its cores; run again "
+        "when the host is quieter",
+        {"steal_share": share, "limit": allowed},
     )
 
 
 def pressure(figures: RunFigures, context: RunContext, limits: Limits) -> Finding | None:
     """Others' CPU only matters where it is not spent on cores that would be idle."""
-    others, client = figures.other_cpu_cores, figures.client_cpu_cores
-    if others is None or client is None or figures.cpu_cores is None:
+    others, idle = figures.other_cpu_cores, _idle_cores(figures, context)
+    if others is None or idle is None:
         return None
     allowed = max(limits.other_cpu_cores, limits.other_cpu_share * context.host_cores)
-    idle = context.host_cores - (others + client + figures.cpu_cores)
     if others <= allowed or idle > (1 - limits.cores_contended) * context.host_cores:
         return None
     return Finding(
@@ -135,3 +142,9 @@ def pressure(figures: RunFigures, context: RunContext, limits: Limits) -> Findin
         "hardly any idle: stop them, or run again when the machine is quiet",
         {"other_cpu_cores": others},
     )
+
+
+def _idle_cores(figures: RunFigures, context: RunContext) -> float | None:
+    """Cores of the machine that nobody used; None: not known."""
+    used = (figures.other_cpu_cores, figures.client_cpu_cores, figures.cpu_cores)
+    return None if None in used else context.host_cores - sum(cores for cores in used if cores is not None)

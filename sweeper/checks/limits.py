@@ -54,6 +54,7 @@ class Limits:
 
     # What takes the cores away (disturbances.py), and the machine as such (machine.py).
     steal_share: float = 0.01  # share of one core that the hypervisor may give to others
+    steal_share_if_idle: float = 0.05  # the same, where cores are idle
     other_cpu_cores: float = 0.25  # cores that other processes may use
     other_cpu_share: float = 0.1  # share of all cores that they may use, where that is more
     strangers_in_quota: float = 0.05  # share of the CPU quota that strangers may use where it runs out

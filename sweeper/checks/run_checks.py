@@ -69,7 +69,7 @@ def run_findings(
         disturbances.quota_changed(measurement, context),
         disturbances.quota_shared(figures, limits),
         disturbances.load_in_quota(figures),
-        disturbances.steal(figures, limits),
+        disturbances.steal(figures, context, limits),
         disturbances.pressure(figures, context, limits),
         accounting.censored(figures),
         server_end.killed(context),

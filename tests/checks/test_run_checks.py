@@ -177,7 +177,9 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("quota-changed", {"samples": (UNDER_QUOTA, dataclasses.replace(UNDER_QUOTA, cgroup_quota_cores=2.0))}),
     ("quota-changed", {"samples": (UNDER_QUOTA,), "quota_cores": 2.0}),
     ("quota-changed", {"samples": (dataclasses.replace(SAMPLE, at_s=15.0),), "quota_cores": 2.0}),
-    ("steal", {"run": dataclasses.replace(CLEAN, host_steal_share=0.011)}),
+    ("steal", {"run": dataclasses.replace(CLEAN, host_steal_share=0.011, cpu_cores=1.8)}),
+    ("steal", {"run": dataclasses.replace(CLEAN, host_steal_share=0.011, cpu_cores=None)}),
+    ("steal", {"run": dataclasses.replace(CLEAN, host_steal_share=0.051, cpu_cores=1.0)}),
     ("pressure", {"run": dataclasses.replace(CLEAN, other_cpu_cores=0.26, cpu_cores=1.6)}),
     ("pressure", {"run": dataclasses.replace(CLEAN, other_cpu_cores=1.7, cpu_cores=14.0), "host_cores": 16}),
     ("censored-tail", {"run": HUNG}),
@@ -289,7 +291,8 @@ def test_every_code_of_a_run_has_a_case() -> None:
         {"run": figures(rps=140.0, mean_ms=470.0, mean_in_flight=58.0)},  # its pace changed
         {"run": figures(rps=12.0, mean_in_flight=2.7), "users": 6},  # of 120 requests
         {"run": dataclasses.replace(CLEAN, failed=14, error_rate=0.01)},
-        {"run": dataclasses.replace(CLEAN, host_steal_share=0.01)},
+        {"run": dataclasses.replace(CLEAN, host_steal_share=0.01, cpu_cores=1.8)},
+        {"run": dataclasses.replace(CLEAN, host_steal_share=0.05, cpu_cores=1.0)},  # of cores that were idle
         {"run": dataclasses.replace(CLEAN, other_cpu_cores=0.25, cpu_cores=1.7)},
         {"run": dataclasses.replace(CLEAN, other_cpu_cores=0.6, cpu_cores=1.0)},  # on a core that is idle
         {"run": dataclasses.replace(CLEAN, other_cpu_cores=1.5, cpu_cores=14.4), "host_cores": 16},
