@@ -10,11 +10,11 @@ sweep: $(VENV)/.ready
 	$(BIN)/sweeper train --model xgboost
 	$(BIN)/sweeper grid --workers 1,4,8,16,32 --users 100 --window 6s --max-blocks 5 || [ $$? -eq 1 ]
 
-# The last three sets measure on whatever machine this is. What fails there, such as by runs that are suspect
-# because other guests of the host took the cores, is run once more, by itself.
+# Most tests start processes and wait for them, or measure, on whatever machine this is. What fails, such as by
+# runs that are suspect because other guests of the host took the cores, is run once more, by itself.
 test: $(VENV)/.ready
 	$(BIN)/python -m tests.support.needs
-	$(BIN)/python -m pytest -n auto -m together
+	$(BIN)/python -m pytest -n auto -m together || $(AGAIN) -m together
 	$(BIN)/python -m pytest -n 4 --dist worksteal -m asleep || $(AGAIN) -m asleep
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m pairs || $(AGAIN) -m pairs
 	$(BIN)/python -m pytest -m alone || $(AGAIN) -m alone

@@ -14,7 +14,7 @@ from sweeper.records.answer import Candidate, Confirmation, Confirmed, Interval
 from sweeper.records.configuration import DRUMS_DEFAULT, Configuration
 from sweeper.records.finding import FindingCode, Severity
 from sweeper.records.run import RunKind, RunRecord, valid_figures
-from sweeper.records.wording import Names, counted, rounded
+from sweeper.records.wording import Names, and_join, counted, rounded
 from sweeper.statistics.feasibility import error_rate
 from sweeper.statistics.named_figures import LATENCIES
 
@@ -57,12 +57,7 @@ class Sentence:
         clauses += [
             f"the runs of {self._count(one)} are all suspect ({_codes(one)})" for one in seen if one.suspect
         ]
-        most = max(one.runs for one in seen)
-        clauses.append(
-            f"{most} runs each give a range, not an interval"
-            if most > 1
-            else "one run each gives not even a range"
-        )
+        clauses.append(_how_many_runs(seen))
         return "; ".join(clauses) + "."
 
     def _not_kept_up(self, answer: Confirmed, default: Confirmed | None) -> list[str]:
@@ -132,6 +127,16 @@ def _closed(answer: Confirmed, users: int | None) -> list[str]:
     if closed.mean >= QUEUEING * opened.mean and answer.kept_up:
         return [f"{said} mostly the queueing of {who}"]
     return [f"{said} that of {who} who wait for each answer"]
+
+
+def _how_many_runs(seen: Sequence[Confirmed]) -> str:
+    """What so few runs can say; a configuration may have fewer of them than the other."""
+    counts = [one.runs for one in seen if one.runs]
+    if max(counts) == 1:
+        return "one run each does not even give a range"
+    if len(set(counts)) > 1:
+        return f"{and_join([str(count) for count in counts])} runs give at most a range, not an interval"
+    return f"{counts[0]} runs each give a range, not an interval"
 
 
 def _p99(one: Confirmed) -> str:

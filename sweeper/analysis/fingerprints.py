@@ -18,7 +18,7 @@ UNIMPORTANT = frozenset(
 )  # fmt: skip
 """Settings that change how long or in which order is measured, or that show elsewhere: in the configurations,
 and in the hashes of model, data and locust file."""
-LOAD = frozenset({"users", "hashes.data", "hashes.locustfile"})
+LOAD = frozenset({"users", "rate", "hashes.data", "hashes.locustfile"})
 """What makes the requests: figures under another load are figures of something else."""
 
 

@@ -27,15 +27,16 @@ def no_valid_run(records: Sequence[RunRecord]) -> str:
     return f"every run {kind}" + (f": {remarks[0].message.rstrip('.')}" if remarks else "") + "."
 
 
-def grounds(decision: Decision, answer: Configuration, rule: Rule) -> list[str]:
+def grounds(decision: Decision, answer: Configuration, rule: Rule, arrivals_per_s: float | None) -> list[str]:
     """What is shown, then what that means for the smaller and for the larger counts."""
     names = _names(decision)
     smaller = [s for s in decision.standings if s.configuration < answer]
     larger = [s for s in decision.standings if s.configuration > answer]
     who = names.full(answer) + ("" if smaller else f", the smallest {names.kind} tried,")
     slo = "" if rule.slo_p99_ms is None else f" with p99 within {limit_ms(rule.slo_p99_ms)}"
+    load = "" if arrivals_per_s is None else f" with {arrivals_per_s:g} requests/s at random"
     clauses = [
-        f"{who} {names.verb(answer, 'gives', 'give')} {_aim(rule)}{slo} "
+        f"{who} {names.verb(answer, 'gives', 'give')} {_aim(rule)}{slo}{load} "
         f"({percent(rule.confidence)} confidence)"
     ]
     behind = _by_gap(smaller)

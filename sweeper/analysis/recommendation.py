@@ -38,7 +38,8 @@ class StudyFacts:
     complete: bool  # no more runs are to be made
     environment: dict[str, object]  # as in environment.json
     reference: Configuration = DRUMS_DEFAULT  # beside which the answer is confirmed
-    users: int | None = None  # in the closed loop; None: a locust file's
+    users: int | None = None  # in the closed loop; None: a locust file's, or none
+    arrivals_per_s: float | None = None  # requests/s at random; None: users who wait for each answer
     not_confirmed: str = ""  # why a confirmation that was asked for cannot be made
     launcher: str = "fastapi"  # by name
     in_turns: bool = True  # as was asked for
@@ -110,6 +111,7 @@ def recommend(facts: StudyFacts, records: Sequence[RunRecord]) -> Recommendation
         else confirmation(open_loop, answer, facts.reference, candidates, facts.users),
         launcher=facts.launcher,
         users=facts.users,
+        arrivals_per_s=facts.arrivals_per_s,
         blocks_made=blocks_made(
             records, facts.in_turns, facts.load_elsewhere, remote=facts.launcher == "remote"
         ),
@@ -174,7 +176,7 @@ def _verdict(
     if decision.answer is None:
         return Status.INCONCLUSIVE, None, undecided(decision, facts.rule, facts.complete)
     firm = facts.complete and blocks >= MIN_VALID_BLOCKS
-    clauses = grounds(decision, decision.answer, facts.rule)
+    clauses = grounds(decision, decision.answer, facts.rule, facts.arrivals_per_s)
     if not firm:
         clauses.append(f"provisional, because {shortfall(facts.complete, blocks)}")
     status = Status.RECOMMENDED if firm else Status.PROVISIONAL

@@ -110,7 +110,8 @@ def sentinel(records: Sequence[RunRecord], objective: Objective, confidence: flo
         Severity.WARNING,
         f"two runs of the same configuration ({configuration.label}) in block {block} differ by "
         f"{math.expm1(seen):.0%} where at most {math.expm1(expected):.0%} is to be expected: something on "
-        "this machine changed between them, so the intervals may be too narrow; run again when it is quiet",
+        "this machine changed between them, so the intervals may be too narrow; run again when the "
+        "machine is quiet",
         {"block": block, "difference": math.expm1(seen), "expected_below": math.expm1(expected)},
     )
 
@@ -127,9 +128,9 @@ def several_hosts(records: Sequence[RunRecord], reference: Configuration) -> Fin
         FindingCode.SEVERAL_HOSTS,
         Severity.INFO,
         f"{len(hosts)} hosts made the runs: {', '.join(said)}; in brackets the throughput with "
-        f"{name} relative to the others'. Absolute figures are means over the hosts and depend on which of "
-        "them made how many blocks: compare the values with each other, which is done within blocks of one "
-        "host, and not with another study",
+        f"{name} relative to the other hosts. Absolute figures are means over the hosts and depend on "
+        "which of them made how many blocks: compare the values with each other, which is done within blocks "
+        "of one host, and not with another study",
         {"hosts": len(hosts), **{f"relative_{host}": speeds[host] for host in hosts if host in speeds}},
     )
 

@@ -38,8 +38,8 @@ def log_cut(file: str, left_out_bytes: int) -> Finding:
     return Finding(
         FindingCode.LOG_CUT,
         Severity.WARNING,
-        f"{left_out_bytes / 1e6:.0f} MB in the middle of the run's {file} were left out, so that it does not "
-        "fill the disk; log less while you measure, for writing it takes time of the cores",
+        f"sweeper left out {left_out_bytes / 1e6:.0f} MB in the middle of the run's {file}, so that the log "
+        "does not fill the disk; log less while you measure, because writing a log takes CPU time",
         {"file": file, "left_out_bytes": left_out_bytes},
     )
 
@@ -64,7 +64,7 @@ def accounting(log: RequestLog, context: RunContext) -> Finding | None:
     return Finding(
         FindingCode.ACCOUNTING,
         Severity.ERROR,
-        f"the server counted {counted} predictions where the load generator saw {responses} answers "
+        f"the server counted {counted} requests where the load generator saw {responses} answers "
         f"({censored} never finished), so the run is discarded: {cause}",
         {"server_completed": counted, "answers": responses, "started": started, "censored": censored},
     )

@@ -26,7 +26,7 @@ def no_predictions(answer: FirstAnswer | None, drums_contract: bool) -> Finding 
     return Finding(
         FindingCode.NO_PREDICTIONS,
         Severity.ERROR,
-        f"one upload of the data{asked} to the idle server brought {answer.text}{_each_time(answer)}, and "
+        f"one upload of the data{asked} to the idle server brought {answer.text}{_each_time(answer)}"
         f"{_instead(answer)}, so that there is nothing to measure: {_what_to_do(answer)}",
         _evidence(answer),
     )
@@ -56,13 +56,14 @@ def answers_unverified(answer: FirstAnswer | None) -> Finding | None:
     """A server that need not follow the contract, and does not."""
     if answer is None or not _accepted(answer) or _as_drum(answer):
         return None
+    form = 'this is not DRUM\'s {"predictions": […]} with one prediction for each row, so '
     return Finding(
         FindingCode.ANSWERS_UNVERIFIED,
         Severity.WARNING,
-        f"one upload of the data to the idle server brought {answer.text}, and {_instead(answer)}: not "
-        'DRUM\'s {"predictions": […]} with one for each row, so sweeper cannot tell whether the server '
-        "answers requests under load or refuses them with a success status; look at a response, or use a "
-        "locust file whose requests check their responses (--locustfile)",
+        f"one upload of the data to the idle server brought {answer.text}{_instead(answer)}: "
+        f"{form if answer.predictions_expected else ''}sweeper cannot tell whether the server answers "
+        "requests under load or refuses them with a success status; look at a response, or use a locust "
+        "file whose requests check their responses (--locustfile)",
         _evidence(answer),
     )
 
@@ -82,8 +83,8 @@ def short_answers(measurement: Measurement, context: RunContext, limits: Limits)
         FindingCode.SHORT_ANSWERS,
         Severity.WARNING,
         f"{len(short) / len(sizes):.1%} of the answers under load were much shorter ({typical} bytes) than "
-        f"what one upload to the idle server brought ({answer.size_bytes} bytes): refusals with status 200, "
-        "it seems, which are no throughput; let the server refuse with an error status",
+        f"what one upload to the idle server brought ({answer.size_bytes} bytes): they are probably refusals "
+        "with status 200, which are no throughput; let the server refuse with an error status",
         {"share": len(short) / len(sizes), "short_bytes": typical, "idle_bytes": answer.size_bytes},
     )
 
@@ -135,42 +136,46 @@ def _as_drum(answer: FirstAnswer) -> bool:
 
 
 def _instead(answer: FirstAnswer) -> str:
+    """What came in place of predictions; empty where the answer's own text says all that is known."""
     if answer.too_long:
-        return "the rest was not read"
-    if not answer.predictions_expected:
-        return "an empty answer"
+        return ", and sweeper did not read the rest"
+    if answer.status is None or not answer.predictions_expected:
+        return ""
     if not answer.predictions:
-        return "no predictions"
+        return ", and no predictions"
     asked = "" if answer.rows is None else f" for {counted(answer.rows, 'row')}"
-    return counted(answer.predictions, "prediction") + asked
+    return f", and {counted(answer.predictions, 'prediction')}{asked}"
 
 
 def _what_to_do(answer: FirstAnswer) -> str:
-    status = answer.status
+    status, predicts = answer.status, answer.predictions_expected
+    request = "POST /predict/" if predicts else "this request"
     if answer.too_long:
         return LONGER
     if status is None:
-        return "see the run's server.log for what became of it"
+        return "see the run's server.log for the reason"
     if 300 <= status < 400:
         return (
-            "redirects are not followed; let it answer POST /predict/ itself, or send other requests with "
-            "--locustfile"
+            f"redirects are not followed; let the server answer {request} itself, or send other requests "
+            "with --locustfile"
         )
     if status in (404, 405):
-        return "let it answer POST /predict/, or send other requests with --locustfile"
+        return f"let the server answer {request}, or send other requests with --locustfile"
     if status in (401, 403, 407):
         return "let it answer without credentials for the study, or send them with --locustfile"
     if status == 413:
-        return "give --data fewer rows, or raise the server's limit (DRUM_FASTAPI_MAX_UPLOAD_SIZE, in bytes)"
+        less = "fewer rows" if predicts else "a smaller file"
+        return f"give --data {less}, or raise the server's limit (DRUM_FASTAPI_MAX_UPLOAD_SIZE, in bytes)"
     if status == 429:
         return "remove the server's rate limit for the study; otherwise sweeper would measure that limit"
     if 400 <= status < 500:
-        return "give --data a CSV that the model takes"
+        return f"give --data {'a CSV' if predicts else 'a file'} that the model takes"
     if status >= 500:
         return "see the run's server.log for what failed"
     if answer.rows == 0:
-        return "the data is a header without rows; give --data a CSV with some"
-    return 'a server of this launcher answers {"predictions": […]} with one for each row; see its server.log'
+        return "the data has a header and no rows; give --data a CSV with rows"
+    form = '{"predictions": […]} with one for each row' if predicts else "with more than an empty body"
+    return f"a server of this launcher answers {form}; see its server.log"
 
 
 def _evidence(answer: FirstAnswer) -> Evidence:

@@ -25,7 +25,7 @@ def throttled(figures: RunFigures) -> Finding | None:
         FindingCode.THROTTLED,
         Severity.INFO,
         f"the server used up its CPU quota{quota} {how_often} and stood still until the next period{cost}: "
-        "the figures include these stops, which is right as long as every value has the same quota",
+        "the figures include these stops, and only values that have the same quota can be compared",
         {
             "throttled_periods": figures.throttled_periods,
             "throttled_share": share,
@@ -99,7 +99,7 @@ def load_in_quota(figures: RunFigures) -> Finding | None:
         FindingCode.LOAD_IN_QUOTA,
         Severity.INFO,
         f"the CPU quota of {core_count(quota)} covers the load generator, too, which used {used:.2f} of it "
-        f"({used / quota:.0%}): the server had so much less; let other hosts make the load "
+        f"({used / quota:.0%}): the server had that much less; let other hosts make the load "
         "(--expect-load-workers), or run sweeper outside of the quota and give the server its own "
         "(--cpu-limit)",
         {"load_in_quota_cores": used, "quota_cores": quota, "share": used / quota},

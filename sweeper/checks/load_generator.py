@@ -126,7 +126,7 @@ def littles_law(figures: RunFigures, context: RunContext, limits: Limits) -> Fin
     if low <= ratio <= high:
         return None
     cause = (
-        "users stood still for longer than they were to wait; see load.log for what kept them"
+        "users waited longer between requests than they should; see load.log for what delayed them"
         if ratio < low
         else "long requests ended only after the window, or users sent their next request too soon"
     )
@@ -134,8 +134,8 @@ def littles_law(figures: RunFigures, context: RunContext, limits: Limits) -> Fin
         FindingCode.LITTLES_LAW,
         Severity.WARNING,
         f"requests in flight and waits between them account for {ratio:.0%} of the {context.users} users "
-        f"({low:.0%} to {high:.0%} expected), so the load was not what was asked for: {cause}; a longer "
-        "--window has less of chance",
+        f"({low:.0%} to {high:.0%} expected), so the load was not what you asked for: {cause}; a longer "
+        "--window reduces chance effects",
         {"ratio": ratio, "requests_per_s": rate, "in_flight": in_flight, "users": context.users},
     )
 
@@ -168,7 +168,7 @@ def task_crashed(log: RequestLog, context: RunContext) -> Finding | None:
     if not events.crashes:
         return None
     many = events.crashes > context.max_error_rate * started
-    effect = "the load was not the one it describes" if many else "too few to matter"
+    effect = "the load was not the one that the file describes" if many else "too few to matter"
     return Finding(
         FindingCode.TASK_CRASHED,
         Severity.WARNING if many else Severity.INFO,
@@ -183,12 +183,12 @@ def users_ended(log: RequestLog, context: RunContext) -> Finding | None:
     if not ended:
         return None
     crash = log.events.first_crash
-    why = f"the first exception was {crash}" if crash else "nothing was raised but StopUser or a return"
+    why = f"the first exception was {crash}" if crash else "locust reported no exception"
     return Finding(
         FindingCode.USERS_ENDED,
         Severity.WARNING,
-        f"{ended} of {context.users} users of the locust file ended by themselves ({why}), so that the load "
-        "was less than was asked for; let users go on until they are stopped, and see the run's load.log",
+        f"{ended} of {context.users} users of the locust file ended by themselves ({why}), so the load was "
+        "less than you asked for; let the users run until sweeper stops them, and see the run's load.log",
         {"ended": ended, "users": context.users, "first": crash},
     )
 
@@ -202,8 +202,8 @@ def requests_elsewhere(log: RequestLog, context: RunContext) -> Finding | None:
     return Finding(
         FindingCode.REQUESTS_ELSEWHERE,
         Severity.WARNING if many else Severity.INFO,
-        f"{elsewhere} of {started} requests of the locust file went elsewhere than to the server under test "
-        f"(such as to {log.events.first_elsewhere or 'nobody knows where'}), and count all the same; give "
+        f"{elsewhere} of {started} requests of the locust file went to another address than that of the "
+        f"server under test (such as {log.events.first_elsewhere or 'an unknown one'}) and still count; give "
         'the client paths like "/predict/", without a host',
         {"elsewhere": elsewhere, "started": started, "first": log.events.first_elsewhere},
     )

@@ -38,7 +38,7 @@ def _cores(facts: MachineFacts) -> Check:
     count = len(facts.affinity)
     seen = core_count(facts.cores) + (f", {facts.cpu_model}" if facts.cpu_model else "")
     if count == 1:
-        why = "server and load generator share one: what is measured is both"
+        why = "server and load generator share one core: both affect the figures"
         return Check("cores", CheckState.WARNING, seen, why, told_by_study=True)
     why = (
         "server and load generator share them; from 4 on, each gets cores of its own"
@@ -79,7 +79,7 @@ def _quota(facts: MachineFacts) -> Check:
 def _governor(facts: MachineFacts) -> Check:
     if not facts.governors:
         return Check(
-            "governor", CheckState.UNAVAILABLE, "not visible", "on a virtual machine it is the host's matter"
+            "governor", CheckState.UNAVAILABLE, "not visible", "on a virtual machine, the host decides it"
         )
     seen = ", ".join(facts.governors)
     if facts.governors == ("performance",):
@@ -88,7 +88,7 @@ def _governor(facts: MachineFacts) -> Check:
         "governor",
         CheckState.WARNING,
         seen,
-        "the clock follows the load: values that leave cores idle are measured on slower ones",
+        "the clock follows the load: values that leave cores idle are measured on slower cores",
         "sudo cpupower frequency-set -g performance",
     )
 
@@ -96,7 +96,7 @@ def _governor(facts: MachineFacts) -> Check:
 def _turbo(facts: MachineFacts) -> Check:
     if facts.turbo is None:
         return Check(
-            "turbo", CheckState.UNAVAILABLE, "not visible", "on a virtual machine it is the host's matter"
+            "turbo", CheckState.UNAVAILABLE, "not visible", "on a virtual machine, the host decides it"
         )
     if not facts.turbo:
         return Check("turbo", CheckState.OK, "off", "the clock does not change with heat and load")
@@ -111,7 +111,7 @@ def _turbo(facts: MachineFacts) -> Check:
 def _others(facts: MachineFacts, limits: Limits) -> Check:
     name, used = "other load", facts.busy.other_cpu_cores
     if used is None:
-        return Check(name, CheckState.UNAVAILABLE, "/proc/stat does not tell", "others would go unseen")
+        return Check(name, CheckState.UNAVAILABLE, "/proc/stat does not say", "sweeper would not see it")
     seen = f"{used:.2f} cores over {facts.busy.seconds:g} s"
     if used <= max(limits.other_cpu_cores, limits.other_cpu_share * facts.cores):
         return Check(name, CheckState.OK, seen, "the cores are free for the study")
@@ -125,7 +125,7 @@ def _others(facts: MachineFacts, limits: Limits) -> Check:
 def _steal(facts: MachineFacts, limits: Limits) -> Check:
     share = facts.busy.steal_share
     if share is None:
-        return Check("steal", CheckState.UNAVAILABLE, "/proc/stat does not tell", "only on virtual machines")
+        return Check("steal", CheckState.UNAVAILABLE, "/proc/stat does not say", "only on virtual machines")
     seen = f"{share:.1%} of a core over {facts.busy.seconds:g} s"
     if share <= limits.steal_share:
         return Check("steal", CheckState.OK, seen, "the hypervisor leaves the cores to this machine")
@@ -142,7 +142,7 @@ def _open_files(facts: MachineFacts) -> Check:
         "open files",
         CheckState.WARNING,
         seen,
-        f"{facts.users} users need {needed}: a study of so many is refused",
+        f"{facts.users} users need {needed}: sweeper refuses a study of so many",
         f"sudo prlimit --pid $$ --nofile={needed}:{needed}",
         told_by_study=True,
     )
@@ -168,7 +168,7 @@ def _ports(facts: MachineFacts, limits: Limits) -> Check:
         "ports",
         CheckState.WARNING,
         seen,
-        "each connection of the load needs one, and keeps it for a minute after",
+        "each connection of the load needs one, and keeps it for a minute after its end",
         "sudo sysctl -w net.ipv4.ip_local_port_range='32768 60999'",
     )
 
@@ -191,7 +191,7 @@ def _locust(facts: MachineFacts) -> Check:
 
 def _drum(facts: MachineFacts) -> Check:
     version = facts.packages.get("datarobot-drum")
-    why = "it is what predicts, in our server and in its own"
+    why = "it makes the predictions, in sweeper's server and in its own"
     if version is None:
         return Check("DRUM", CheckState.UNAVAILABLE, "not installed", why, "pip install datarobot-drum")
     return Check("DRUM", CheckState.OK, version, f"{why}; a study checks that it has the FastAPI server")
@@ -222,7 +222,7 @@ def noise_check(noise: Noise) -> Check:
         f"±{host.overall_deviation:.1%} over {host.seconds:g} s; "
         f"fastest ÷ slowest half second {host.range:.2f}"
     )
-    leaves = f"in turns that leaves {noise.deviation:.1%} between runs"
+    leaves = f"with turns, this noise leaves {noise.deviation:.1%} between runs"
     apart = f"to tell {noise.tolerance:.0%} apart among {noise.values} values"
     if noise.blocks is not None:
         why = f"{leaves}: expect {noise.blocks} blocks or more {apart}; the server's own noise comes on top"
@@ -232,10 +232,10 @@ def noise_check(noise: Noise) -> Check:
         "noise",
         CheckState.WARNING,
         seen,
-        f"{leaves}: more than the {noise.most} blocks of a default study {apart}; try a quieter hour or host",
+        f"{leaves}: the {noise.most} blocks of a default study are too few {apart}; try another hour or host",
         remedy,
     )
 
 
 def noise_unknown(sentence: str) -> Check:
-    return Check("noise", CheckState.UNAVAILABLE, sentence, "how many blocks it takes is not foreseen")
+    return Check("noise", CheckState.UNAVAILABLE, sentence, "sweeper cannot foresee how many blocks it takes")

@@ -102,8 +102,8 @@ def size_unverified(figures: RunFigures, context: RunContext, limits: Limits) ->
             FindingCode.POOL_SIZE_UNVERIFIED,
             Severity.WARNING,
             f"never more than {figures.max_concurrency} requests were in the server's handlers although more "
-            "were in the server: it ignores the worker count, or the locust file's other requests pass by "
-            "its pool; let /stats/ report executor_completed (of one process)",
+            "were in the server: the server ignores the worker count, or the locust file's other requests "
+            "pass by its pool; let /stats/ report executor_completed (of one process)",
             {"workers": context.configuration.workers, "max_concurrency": figures.max_concurrency},
         )
     if figures.pool_workers is not None:
@@ -111,16 +111,16 @@ def size_unverified(figures: RunFigures, context: RunContext, limits: Limits) ->
             FindingCode.POOL_SIZE_UNVERIFIED,
             Severity.WARNING,
             f"the server's /stats/ says executor_workers = {figures.pool_workers} but not how many were ever "
-            "busy at once, so there is only its word that it uses the worker count; let /stats/ report "
+            "busy at once, so nothing else shows that it uses the worker count; let /stats/ report "
             "executor_max_concurrency",
             {"workers": context.configuration.workers, "reported": figures.pool_workers},
         )
-    inferred = "cannot be known" if figures.threads is None else "can only be inferred from its thread count"
+    knows = "cannot know" if figures.threads is None else "can only infer from the thread count"
     return Finding(
         FindingCode.POOL_SIZE_UNVERIFIED,
         Severity.WARNING,
-        "the server's /stats/ does not report executor_workers, so whether it uses the worker count "
-        f"{inferred}; let /stats/ report executor_workers and executor_max_concurrency",
+        f"the server's /stats/ does not report executor_workers, so sweeper {knows} whether the server "
+        "uses the worker count; let /stats/ report executor_workers and executor_max_concurrency",
         {"workers": context.configuration.workers, "threads": figures.threads},
     )
 
@@ -241,8 +241,8 @@ def thread_leak(measurement: Measurement, context: RunContext, limits: Limits) -
     return Finding(
         FindingCode.THREAD_LEAK,
         Severity.WARNING,
-        f"the server's threads grew from {first} to {last} within the window, {per_s:.1f} a second without "
-        f"one ending, beyond its pool of {pool}: it will slow down the longer it serves; look in the "
+        f"the server's threads grew from {first} to {last} within the window ({per_s:.1f} per second, none "
+        f"ended), beyond its pool of {pool}: the server will slow down the longer it serves; look in the "
         "model's code for a thread, pool or client that is made for each request and never closed",
         {"threads_first": first, "threads_last": last, "threads_per_s": per_s, "pool": pool},
     )

@@ -14,7 +14,7 @@ def killed(context: RunContext) -> Finding | None:
     return Finding(
         FindingCode.SERVER_KILLED,
         Severity.WARNING,
-        f"the server, or a process that it started, did not end within {seconds:.0f} s of SIGTERM and was "
-        "killed: in a deployment, too, it may lose what it has to finish at its end; let it end sooner",
+        f"the server, or a process that it started, did not end within {seconds:.0f} s of SIGTERM, so "
+        "sweeper killed it: in a deployment, too, the server may lose unfinished work; let it end sooner",
         {"waited_s": seconds},
     )

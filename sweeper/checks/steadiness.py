@@ -20,7 +20,7 @@ def steady_state(measurement: Measurement, context: RunContext) -> Finding | Non
     return Finding(
         FindingCode.NO_STEADY_STATE,
         Severity.WARNING,
-        f"throughput or latency was not steady after {warmup_s:.1f} s of warm-up, all that is allowed; raise "
+        f"throughput or latency was not steady after {warmup_s:.1f} s of warm-up, the longest allowed; raise "
         "--warmup-cap, or look in the run's server.log for what keeps changing",
         {"warmup_s": warmup_s},
     )
@@ -63,8 +63,9 @@ def stalled(measurement: Measurement, figures: RunFigures, limits: Limits) -> Fi
     return Finding(
         FindingCode.STALLED,
         Severity.WARNING,
-        f"nothing completed for {longest:.2f} s within the window ({expected:.2f} s at most are usual): "
-        "the server or the host was stopped; look for a garbage collection, a suspended machine, another job",
+        f"no request completed for {longest:.2f} s within the window (at most {expected:.2f} s is usual): "
+        "the server or the host was stopped; look for a garbage collection, a suspended machine or another "
+        "job",
         {"longest_gap_s": longest, "expected_below_s": expected},
     )
 
@@ -98,7 +99,7 @@ def falling_behind(measurement: Measurement, context: RunContext, limits: Limits
         FindingCode.FALLING_BEHIND,
         Severity.WARNING,
         f"latency grew from {first:,.0f} ms in the window's first third to {last:,.0f} ms in its last: more "
-        "requests arrived than the server answers, so its latency here only shows how long it was watched; "
-        "in production send it fewer requests",
+        "requests arrived than the server answers, so the latency here only shows how long sweeper measured; "
+        "in production, send the server fewer requests",
         {"first_ms": first, "last_ms": last, "grows_ms_per_s": slope},
     )

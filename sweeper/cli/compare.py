@@ -38,7 +38,7 @@ def register(app: typer.Typer) -> None:
         tolerance: Annotated[
             str | None,
             o.option(
-                "B is worse where it is shown to be, by more than this share.",
+                "B counts as worse if it is shown to be worse by more than this share.",
                 "that of A",
                 "SHARE",
                 Panel.RULE,
@@ -62,7 +62,8 @@ def _compare(a: Place, b: Place, tolerance: str | None, *, judge_all: bool, as_j
     from sweeper.cli.console import write_json
     from sweeper.report.json.comparison import comparison_object
     from sweeper.study.loading import recorded
-    from sweeper.study.where import nothing_lost, stored_settings
+    from sweeper.study.recorded import stored_settings
+    from sweeper.study.where import nothing_lost
 
     wanted = None if tolerance is None else _tolerance(tolerance)
     with nothing_lost():
@@ -120,7 +121,7 @@ def _check(seen: Comparison, a: Side) -> None:
     if not seen.judged and a.answer is not None:
         raise UsageError(
             f"study '{seen.b}' has no valid run of {a.answer.label}, the answer of '{seen.a}': add --all to "
-            "judge what both have"
+            "judge all that both have"
         )
 
 

@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
         ] = False,
         as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON instead.")] = False,
     ) -> int:
-        """Say what of this machine would disturb a study, what to do about it, and how noisy it is."""
+        """Say what would disturb a study on this machine, what to do about it, and how noisy it is."""
         return _diagnose(noise, no_noise=no_noise, as_json=as_json)
 
 
@@ -133,7 +133,7 @@ def _noise(noise_s: float) -> tuple[Noise | None, Check]:
     window = Window(log.at_s[0], log.at_s[0] + noise_s) if log is not None else Window(0.0, 0.0)
     found = host_noise(log, window, STEP_S, values)
     if found is None:
-        return None, noise_unknown("the probe could not run often enough: the cores are taken")
+        return None, noise_unknown("the probe could not run often enough: other programs use the cores")
     measured = _meaning(found)
     return measured, noise_check(measured)
 

@@ -55,7 +55,7 @@ def _optimize(plan: OptimizePlan, settings: StudySettings) -> str:
     rounds = rounds_left(search, ())
     # Every trial, each but the reference twice; the reference in every round.
     searching = 1 + (search.wanted - 1) * RUNS + rounds - 1
-    known = f", all there are of {search.trials}" if search.wanted < search.trials else ""
+    known = f" (the space has no more; --trials {search.trials})" if search.wanted < search.trials else ""
     fewest, most = ((BEST + 1) * number for number in (blocks.rule.looks[0], blocks.rule.looks[-1]))
     search_s = searching * plan.search_run.expected_s
     run_s, confirming = blocks.run.expected_s, _confirming(blocks)
@@ -106,7 +106,7 @@ def _scenarios(plan: ScenarioPlan, settings: StudySettings) -> str:
         made = settings_of(plan, scenario)
         how = "in turns of half a second" if made.interleave else "one after another"
         if made.interleave and made.try_turns:
-            how += ", unless a trial before them finds that the server waits for something outside"
+            how += ", unless a trial before the first block finds that the server waits for something outside"
         users, looks = terms.users(scenario), terms.looks
         lines.append(
             f"{scenario:<12} {', '.join(map(str, users))} {plural(max(users), 'user')}; blocks of "
@@ -116,7 +116,7 @@ def _scenarios(plan: ScenarioPlan, settings: StudySettings) -> str:
     claims = ", ".join(one.claim for one in expected(terms)) or "none for these servers and scenarios"
     lines.append(f"expectations {claims}; {terms.confidence:.0%} confidence each")
     if most:
-        besides = ", but for the stress" if Scenario.STRESS in terms.scenarios else ""
+        besides = ", without the stress" if Scenario.STRESS in terms.scenarios else ""
         lines.append(f"time         about {duration(fewest)} to {duration(most)}{besides}")
     return "\n".join(lines)
 
@@ -125,7 +125,8 @@ def _with(settings: StudySettings) -> str:
     several = f" in {settings.load_processes} processes" if settings.load_processes > 1 else ""
     if settings.expect_load_workers is not None:
         several = f" on {settings.expect_load_workers} load workers"
-    return f"launcher {settings.launcher}, {settings.users} users{several}{_limits(settings)}"
+    load = f"{settings.users} users" if settings.rate is None else f"{settings.rate:g} requests/s at random"
+    return f"launcher {settings.launcher}, {load}{several}{_limits(settings)}"
 
 
 def _limits(settings: StudySettings) -> str:
@@ -150,7 +151,7 @@ def _how(plan: StudyPlan, settings: StudySettings) -> list[str]:
 def _fresh(settings: StudySettings) -> str:
     if settings.launcher != "remote":
         return "fresh server"
-    known = "--restart-time" if settings.restart_time is not None else "taken to be so, see --restart-time"
+    known = "--restart-time" if settings.restart_time is not None else "assumed, see --restart-time"
     return f"a restart of about {duration(settings.restart_s)} ({known})"
 
 
@@ -176,12 +177,12 @@ def _one_by_one_or_in_turns(settings: StudySettings) -> str:
         return "take turns of half a second (--interleave)"
     if settings.in_turns:
         return (
-            "take turns of half a second, or are made one after another where a trial of a second before "
+            "take turns of half a second, or are made one after another if a trial of a second before "
             "the first block finds that the server waits for something outside"
         )
-    why = "load from other hosts cannot stand still" if settings.expect_load_workers else "--no-interleave"
+    why = "sweeper cannot stop load on other hosts" if settings.expect_load_workers else "--no-interleave"
     if settings.launcher == "remote":
-        why = "a remote server cannot be stopped for turns"
+        why = "sweeper cannot stop a remote server for turns"
     return f"are made one after another ({why})"
 
 

@@ -56,7 +56,7 @@ def register(app: typer.Typer) -> None:
             ),
         ] = None,
         out: Annotated[
-            str | None, typer.Option(help="Write there.", metavar="FILE", show_default="stdout")
+            str | None, typer.Option(help="File to write.", metavar="FILE", show_default="stdout")
         ] = None,
         studies_dir: o.StudiesDir = None,
         storage: o.Storage = None,

@@ -20,7 +20,7 @@ from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Finding, Severity
 from sweeper.records.run import RunPlan, RunRecord
 from sweeper.records.scenarios import Scenario
-from sweeper.records.wording import duration
+from sweeper.records.wording import and_join, duration
 from sweeper.report.text.live import bars, run_line, stage
 from sweeper.report.text.recommendation import candidates_table, findings_lines, outlook
 from sweeper.report.text.scenarios import hypothesis_line, outcome_table, stress_line
@@ -128,6 +128,13 @@ class Live:
 
     def eliminated(self, configuration: Configuration, block: int, why: str) -> None:
         self._say(f"{configuration.label} is dropped after block {block}: {why}")
+
+    def resting(self, configurations: Sequence[Configuration], block: int) -> None:
+        if not configurations:
+            self._say(f"every value is measured again after block {block}")
+            return
+        which = and_join([configuration.label for configuration in configurations])
+        self._say(f"{which}: no more runs for now, because they would not help to settle the rest")
 
     def _findings(self, findings: Sequence[Finding]) -> None:
         """What each kind means and what to do, once; the line of every further run names its code."""

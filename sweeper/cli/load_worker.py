@@ -17,8 +17,8 @@ def register(app: typer.Typer) -> None:
     @app.command(
         name="load-worker",
         epilog="For sweeper grid and optimize with --expect-load-workers, which print the command. Both "
-        "hosts need the same versions of sweeper and locust, and nothing between them is encrypted: keep it "
-        "to a network you trust. Example: sweeper load-worker --master 10.0.0.5:5557",
+        "hosts need the same versions of sweeper and locust, and nothing between them is encrypted: use only "
+        "a network that you trust. Example: sweeper load-worker --master 10.0.0.5:5557",
     )
     def load_worker(
         master: Annotated[
@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
             typer.Option(help="The same locust file as the study's, if it has one.", metavar="FILE"),
         ] = None,
     ) -> int:
-        """On a host of its own, make load for a study elsewhere, run after run, until Ctrl-C."""
+        """Make load for a study that runs on another host, run after run, until Ctrl-C."""
         from sweeper.cli.console import tell
         from sweeper.cli.wiring import memory_for_load_bytes
         from sweeper.load.distribution import PORT

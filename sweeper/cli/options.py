@@ -23,7 +23,7 @@ def switch(help_text: str, *names: str) -> object:
 
 
 Study: TypeAlias = Annotated[
-    str | None, option("The study's name; resumes it when it exists.", "a new one", "NAME")
+    str | None, option("The study's name; a study that exists is resumed.", "a new one", "NAME")
 ]
 StudiesDir: TypeAlias = Annotated[str | None, option("Folder of the studies.", "studies", "DIR")]
 Storage: TypeAlias = Annotated[
@@ -86,7 +86,8 @@ NewestStudy: TypeAlias = Annotated[
 CostPerHour: TypeAlias = Annotated[
     str | None,
     option(
-        "What one server costs for an hour, in any currency: adds what a million requests cost.",
+        "What one server costs per hour, in any currency; the answer then shows what a million requests "
+        "cost.",
         "as the study has it",
         "PRICE",
     ),
@@ -94,7 +95,8 @@ CostPerHour: TypeAlias = Annotated[
 PlanFor: TypeAlias = Annotated[
     str | None,
     option(
-        "Requests/s wanted in all: adds how many such servers (replicas) that takes.",
+        "Requests/s that all servers together should answer; the answer then shows how many servers "
+        "(replicas) that takes.",
         "as the study has it",
         "RATE",
     ),

@@ -29,15 +29,17 @@ def register(app: typer.Typer) -> None:
         study: o.NewestStudy = None,
         out: Annotated[
             str | None,
-            typer.Option(help="Write there.", metavar="FILE", show_default="study.zip in the study's folder"),
+            typer.Option(
+                help="File to write.", metavar="FILE", show_default="study.zip in the study's folder"
+            ),
         ] = None,
         raw: Annotated[
-            bool, typer.Option("--raw", help="Also every request and sample of each run, for sweeper export.")
+            bool, typer.Option("--raw", help="With every request and sample of each run, for sweeper export.")
         ] = False,
         studies_dir: o.StudiesDir = None,
         storage: o.Storage = None,
     ) -> int:
-        """Put a recorded study into one file, which every command that reads takes in place of its name."""
+        """Put a recorded study into one file, which commands that read a study take in place of its name."""
         from sweeper.study.packed_place import place
 
         return _pack(place(study, studies_dir, storage), out, raw=raw)
@@ -66,7 +68,8 @@ def _packed(where: Place) -> tuple[PackedStudy, Collection[str]]:
     """And the runs of which nothing can be drawn, because their requests are not here."""
     from sweeper.store.packed_study import PackedStudy
     from sweeper.study.loading import recorded
-    from sweeper.study.where import is_of_scenarios, stored_settings
+    from sweeper.study.recorded import stored_settings
+    from sweeper.study.where import is_of_scenarios
 
     found = recorded(where)
     study = found.study
@@ -82,7 +85,7 @@ def _notes(packed: PackedStudy, absent: Collection[str], file: Path, *, raw: boo
     from sweeper.records.wording import counted
 
     if not packed.study.complete:
-        yield f"study '{packed.study.name}' is not finished: the file has what there is of it so far"
+        yield f"study '{packed.study.name}' is not finished: the file has what is recorded so far"
     if absent:
         yield (
             f"the requests of {counted(len(absent), 'run')} are not here, and so a page made of the file "

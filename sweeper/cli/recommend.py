@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
             ),
         ] = "text",
         verbose: Annotated[
-            bool, typer.Option("--verbose", "-v", help="As text: everything, not what fits one screen.")
+            bool, typer.Option("--verbose", "-v", help="Print the whole text, not only what fits one screen.")
         ] = False,
         cost_per_hour: o.CostPerHour = None,
         plan_for: o.PlanFor = None,
@@ -54,7 +54,8 @@ def _recommend(
     from sweeper.report.json.recommendation import recommendation_object
     from sweeper.settings.economics_settings import economics as read_economics
     from sweeper.study.packed_place import place
-    from sweeper.study.where import answer, nothing_lost
+    from sweeper.study.recorded import answer
+    from sweeper.study.where import nothing_lost
 
     where = place(study, studies_dir, storage)
     if output not in FORMATS:

@@ -34,14 +34,14 @@ def register(app: typer.Typer) -> None:
         out: Annotated[
             str | None,
             typer.Option(
-                help="Write there.",
+                help="File to write.",
                 metavar="FILE",
-                show_default="report.html in the study's folder; of a packed study report-NAME.html here",
+                show_default="report.html in the study's folder; report-NAME.html here for a packed study",
             ),
         ] = None,
         cost_per_hour: o.CostPerHour = None,
         plan_for: o.PlanFor = None,
-        show: Annotated[bool, typer.Option("--open", help="Then open it in your browser.")] = False,
+        show: Annotated[bool, typer.Option("--open", help="Then open the page in your browser.")] = False,
         studies_dir: o.StudiesDir = None,
         storage: o.Storage = None,
     ) -> int:
@@ -71,7 +71,7 @@ def _write(where: Place, out: str | None, economics: tuple[str | None, str | Non
             durable.write_where_named(file, made)
     write(f"{file}\n")
     if show and not webbrowser.open(file.resolve().as_uri()):
-        tell("there is no browser to open it with here: open the file yourself")
+        tell("there is no browser here: open the file yourself")
     return DONE
 
 
@@ -90,7 +90,7 @@ def _priced(
 def material(found: Recorded, where: Place) -> RecommendationData | ScenarioData:
     """All that the page of a study is made of, read from its records and files."""
     from sweeper.report.html.page_data import RecommendationData, ScenarioData
-    from sweeper.study.where import stored_settings
+    from sweeper.study.recorded import stored_settings
 
     study, settings = found.study, stored_settings(found.study)
     common: dict[str, Any] = {

@@ -32,8 +32,9 @@ from sweeper.settings.validate import settings
 from sweeper.store.database import StoredStudy
 from sweeper.study import preflight
 from sweeper.study.planning import plan_of, scenario_plan_of
+from sweeper.study.recorded import recorded_answer, stored_settings
 from sweeper.study.resume import check_environment
-from sweeper.study.where import Where, as_study_name, recorded_answer, stored_settings
+from sweeper.study.where import Where, as_study_name
 from sweeper.telemetry import require_proc
 
 
@@ -74,7 +75,7 @@ def _measure(command: str, flags: Mapping[str, object], where: Where, manner: Ma
         if changed:
             raise UsageError(
                 f"study '{existing.name}' exists with other settings ({'; '.join(changed)}): use another "
-                "--study for the new ones, or leave them out to go on with it"
+                "--study for the new settings, or leave them out to go on with this study"
             )
         if existing.complete:
             return _print(recorded_answer(where), where, manner)
@@ -97,7 +98,7 @@ def _measure(command: str, flags: Mapping[str, object], where: Where, manner: Ma
             what = f"every finished run is saved; {go_on}"
         return tell_of_interrupt(f"interrupted; {what}")
     except StoreError as error:
-        raise StoreError(f"{error}; mend that first, all runs recorded before are kept; {go_on}") from error
+        raise StoreError(f"{error}; correct that first (all recorded runs are kept); {go_on}") from error
     return _print(found, where, manner)
 
 
@@ -123,8 +124,8 @@ def _prepare(chosen: StudySettings, where: Where, existing: StoredStudy | None, 
     preflight.check_studies_dir(where.studies_dir)
     if where.shared and chosen.launcher == "remote":
         raise UsageError(
-            f"--storage '{where.place}': one host only may restart the server of --launcher remote: use a "
-            "SQLite file, or leave it out"
+            f"--storage '{where.place}': only one host may restart the server of --launcher remote: use a "
+            "SQLite file, or leave --storage out"
         )
     ours = preflight.bundled_model(chosen)
     if ours is not None and not manner.dry_run:
@@ -138,7 +139,7 @@ def _prepare(chosen: StudySettings, where: Where, existing: StoredStudy | None, 
         return Prepared(plan_of(name, chosen, environment), chosen, wired.parts, existing)
     if where.shared:
         raise UsageError(
-            f"--storage '{where.place}': the scenarios are for one host: use a SQLite file, or leave it out"
+            f"--storage '{where.place}': the scenarios are for one host: use a SQLite file, or no --storage"
         )
     return Prepared(scenario_plan_of(name, chosen, environment), chosen, wired.parts, existing)
 

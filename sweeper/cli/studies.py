@@ -129,7 +129,7 @@ def _listed(study: StoredStudy | UnreadableStudy, where: Place) -> Listed:
     from sweeper.report.text.studies import Listed, brief
     from sweeper.store.database import StoredStudy
     from sweeper.study.loading import recorded_of
-    from sweeper.study.where import stored_settings
+    from sweeper.study.recorded import stored_settings
 
     if not isinstance(study, StoredStudy):
         return Listed(study.name, "-", "-", study.created_at, trouble=study.why)

@@ -76,7 +76,7 @@ def train_where_missing(model: str, folder: Path) -> None:
     from sweeper.training.model_folder import is_ours
 
     if not is_ours(folder):
-        tell(f"{folder} is not trained yet; that comes first")
+        tell(f"{folder} is not trained yet: training it first")
         _train(model, str(folder), {}, tell)
 
 

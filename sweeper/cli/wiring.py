@@ -103,26 +103,27 @@ def wire(chosen: StudySettings) -> Wired:
     if remote is None:
         kinds = chosen.servers if isinstance(chosen, ScenarioSettings) else (LAUNCHERS[chosen.launcher],)
         servers = {kind.value: _launcher(kind, chosen, target, options) for kind in kinds}
+    load = LocustGenerator(
+        users=chosen.most_users,
+        data_path=target.data,
+        upload=upload_of(
+            target.target_type,
+            target.data.name if target.data is not None else "",
+            chosen.predict_path,
+            chosen.content_type,
+        ),
+        locustfile=target.locustfile,
+        locust_options=tuple(shlex.split(chosen.locust_options or "")),
+        cpus=placement.load,
+        processes=chosen.load_processes,
+        max_answer_bytes=chosen.max_answer_size,
+        max_memory_bytes=memory_for_load_bytes(),
+        hosts=hosts,
+    )
     parts = Parts(
         launcher=remote or next(iter(servers.values())),
         servers=servers if isinstance(chosen, ScenarioSettings) else {},
-        load=LocustGenerator(
-            users=chosen.most_users,
-            data_path=target.data,
-            upload=upload_of(
-                target.target_type,
-                target.data.name if target.data is not None else "",
-                chosen.predict_path,
-                chosen.content_type,
-            ),
-            locustfile=target.locustfile,
-            locust_options=tuple(shlex.split(chosen.locust_options or "")),
-            cpus=placement.load,
-            processes=chosen.load_processes,
-            max_answer_bytes=chosen.max_answer_size,
-            max_memory_bytes=memory_for_load_bytes(),
-            hosts=hosts,
-        ),
+        load=load if chosen.rate is None else load.open_loop(chosen.rate, chosen.seed),
         telemetry=ProcTelemetry() if remote is None else LoadTelemetry(),
         clock=SystemClock(),
         host_speed=ProbedHostSpeed(placement.server) if remote is None else None,

@@ -43,8 +43,8 @@ def check_answering(process: ManagedProcess, port: int) -> str | None:
             proxies = [name for pid in recent if (name := _name(pid)) in PROXIES]
             if proxies:
                 raise ServerStartError(
-                    f"port {port} is held by {proxies[0]} for a container that sweeper cannot tell: begin "
-                    "--server-command with podman run or docker run, instead of with a script that calls it"
+                    f"port {port} is held by {proxies[0]} for a container that sweeper cannot identify: "
+                    "begin --server-command with podman run or docker run, not with a script that calls it"
                 )
             return FOREIGN
         _adopt_one_of(process, found_ids, port)
@@ -58,8 +58,8 @@ def _adopt_one_of(process: ManagedProcess, found: set[str], port: int) -> None:
         others = {one for one in others if any(_listens(pid, port) for pid in members(one))}
         if len(others) != 1:
             raise ServerStartError(
-                f"--server-command starts {len(found)} containers, and which of them is the server cannot be "
-                "told: begin it with podman run or docker run for the server alone"
+                f"--server-command starts {len(found)} containers, and sweeper cannot see which of them is "
+                "the server: begin --server-command with podman run or docker run for the server alone"
             )
     for one in others:
         process.adopt(_seen(one))
@@ -70,8 +70,8 @@ def _seen(container_id: str) -> Container:
         return Container(container_id)
     except ProcessLookupError:
         raise ServerStartError(
-            f"the container {container_id[:12]} runs, but none of its processes is to be seen in /proc here, "
-            "so that nothing of it can be measured: run sweeper on the machine (not in a container) where "
+            f"the container {container_id[:12]} runs, but /proc here shows none of its processes, so "
+            "sweeper cannot measure it: run sweeper on the machine (not in a container) where "
             "its engine starts containers"
         ) from None
 

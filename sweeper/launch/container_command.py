@@ -56,8 +56,8 @@ class ContainerCommand:
         for name in ("--name", "--cidfile"):
             if name in options and "{port}" not in options[name]:
                 raise UsageError(
-                    f"--server-command: {name} {options[name]} is the same for every run, and runs stand "
-                    "side by side: leave it out, or put {port} in it"
+                    f"--server-command: {name} {options[name]} is the same for every run, and several "
+                    "runs exist at the same time: leave it out, or put {port} in it"
                 )
         for name, given in (("--cpus", limits.cpu_cores), ("--memory", limits.memory_bytes)):
             if given is not None and (name in options or (name == "--memory" and "-m" in options)):

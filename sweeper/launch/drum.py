@@ -72,7 +72,7 @@ class DrumLauncher(ServerLauncher):
             version = importlib.metadata.version("datarobot-drum")
             raise UsageError(
                 f"{self._asked_for}: the installed DRUM {version} has no FastAPI server, so that {POOL_SIZE} "
-                f"has no effect and every value would measure the same: {self._instead}"
+                f"has no effect and all values would give the same figures: {self._instead}"
             )
 
     def check_pool_applied(self, server: RunningServer) -> None:
@@ -84,7 +84,7 @@ class DrumLauncher(ServerLauncher):
             drum = f"DRUM {version}" if version else "DRUM"
             raise PoolNotAppliedError(
                 f"{drum} serves with {served_by or 'an unknown server'}, not with fastapi, so {POOL_SIZE} "
-                f"has no effect and every value would measure the same: {self._instead}"
+                f"has no effect and all values would give the same figures: {self._instead}"
             )
 
     @property

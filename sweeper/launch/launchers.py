@@ -191,7 +191,7 @@ class ServerLauncher(ABC):
             process.kill()
         if code is None:
             raise UsageError(
-                f"the model was not loaded within {timeout_s:g} s: give it longer with --start-timeout (log: "
+                f"the model was not loaded within {timeout_s:g} s: give a longer --start-timeout (log: "
                 f"{log_path})"
             )
         if kills.read():

@@ -49,7 +49,7 @@ class RemoteLauncher:
         more = sorted(self._template.placeholders - {WORKERS})
         if restore is None and more:
             raise UsageError(
-                f"--restart-command sets {{{more[0]}}}, and nobody says what that was before: add "
+                f"--restart-command sets {{{more[0]}}}, and its old value is unknown: add "
                 "--restore-command, a shell command that puts the old setting back at the end"
             )
 
@@ -141,7 +141,7 @@ class RemoteServer:
         """Wait for the command's end, for a 200 on the ready path and, some seconds at most, for the server
         that has the new setting; seconds since the command began. Raises ServerStartError."""
         deadline_s, limit = self._started_s + timeout_s, f"{timeout_s:g} s"
-        long = f"{limit} (--start-timeout, should it only need longer)"
+        long = f"{limit} (raise --start-timeout if it only needs longer)"
         self._call.wait(deadline_s, "the restart command", long)
         wait_answering(self._launcher, deadline_s, long, self._call)
         wait_applied(self._launcher, self._workers, deadline_s)

@@ -82,8 +82,8 @@ def parse_restart(text: str, varied: Collection[str]) -> RestartTemplate:
     for name in (WORKERS, *varied):
         if name not in found:
             raise UsageError(
-                f"{_FLAG} {text!r} has no {{{name}}}, so that the server would not get what is measured: put "
-                "it where the command sets that"
+                f"{_FLAG} {text!r} has no {{{name}}}, so the server would not get the value to measure: put "
+                "it where the command sets that value"
             )
     return RestartTemplate(text, found)
 

@@ -134,8 +134,8 @@ class LaunchedServer:
                 return answered_s - self._started_s
             elif answered_s >= deadline_s:
                 raise ServerStartError(
-                    f"the server was not ready within {timeout_s:g} s (--start-timeout, should it only need "
-                    f"longer); the last answer to GET {self.base_url}{self._ready_path}: {answer.text}"
+                    f"the server was not ready within {timeout_s:g} s (raise --start-timeout if it only "
+                    f"needs longer); the last answer to GET {self.base_url}{self._ready_path}: {answer.text}"
                     f"{self._elsewhere(answer)}",
                     log_tail=self.log_tail(),
                 )

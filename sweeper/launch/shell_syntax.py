@@ -30,4 +30,4 @@ def what_a_shell_would_read(text: str, arguments: Sequence[str]) -> str | None:
         found = next((word for word in arguments if _OPERATOR.fullmatch(word)), None)
     if found is None:
         return None
-    return f"{found!r} is for a shell, and none reads this command: write sh -c {shlex.quote(text)}"
+    return f"{found!r} is for a shell, and no shell reads this command: write sh -c {shlex.quote(text)}"

@@ -93,7 +93,7 @@ class Hosts:
         if self.address == "0.0.0.0":
             raise UsageError(
                 "--load-master-bind '0.0.0.0' is any address of this machine: give the one that the load "
-                "workers reach, for the servers listen there, too"
+                "workers reach, because the servers listen there, too"
             )
         try:
             with socket.socket() as listener:

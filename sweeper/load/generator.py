@@ -40,7 +40,7 @@ OWN_OUTPUT = ("--logfile=", "--loglevel=INFO", "--csv=", "--html=", "--json-file
 """What a locust.conf or LOCUST_* variables may say of locust's output would keep its words from load.log, and
 have all runs write the same files. The same options in `locust_options` hold."""
 _HINTS = {
-    "FileNotFoundError": "; paths in it count from the folder where sweeper is run, as with locust -f",
+    "FileNotFoundError": "; paths in it are relative to the folder where you run sweeper, as with locust -f",
     "the following arguments are required": "; give them with --locust-options",
     "unrecognized arguments": " (the file has no such option, nor has locust)",
     "No User class found": "; it needs a subclass of locust's HttpUser or FastHttpUser",
@@ -140,7 +140,8 @@ class LocustGenerator:
     def with_users(self, users: int) -> LocustGenerator:
         """The same load by so many users (interfaces.LoadGenerator). With a locustfile its own waits stay."""
         wait_s = ALMOST_NO_WAIT_S if users == 1 else self.wait_s
-        return replace(self, users=users, processes=min(self.processes, users), wait_s=wait_s)
+        processes = min(self.processes, users)
+        return replace(self, users=users, processes=processes, wait_s=wait_s, arrivals_per_s=None)
 
     def open_loop(self, arrivals_per_s: float, seed: int) -> LocustGenerator:
         """The same upload, arriving at random at that rate, the same moments for the same seed.

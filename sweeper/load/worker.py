@@ -95,8 +95,8 @@ class LoadWorker:
     def _check(self, job: Mapping[str, Any]) -> None:
         if job["versions"] != versions():
             raise UsageError(
-                f"the study is made by {job['versions']}, and here is {versions()}: "
-                "install the same on both hosts"
+                f"the study runs with {job['versions']}, and this host has {versions()}: "
+                "install the same versions on both hosts"
             )
         wanted = job["locustfile_sha256"]
         if wanted is not None and self.locustfile is None:
@@ -105,8 +105,7 @@ class LoadWorker:
             raise UsageError(f"the study has no locustfile: leave out --locustfile '{self.locustfile}'")
         if self.locustfile is not None and sha256(self.locustfile) != wanted:
             raise UsageError(
-                f"--locustfile '{self.locustfile}' differs from the one that the study was given: copy that "
-                "one here"
+                f"--locustfile '{self.locustfile}' differs from the study's own: copy the study's file here"
             )
 
     def _do(self, job: Mapping[str, Any]) -> None:

@@ -23,6 +23,7 @@ from locust.env import Environment
 
 from sweeper.locust_side.locustfile import BODY, HEADERS, SETTINGS, OneRequestAgent
 from sweeper.locust_side.recorder import TICKET
+from sweeper.locust_side.standstill import stood_still_s
 from sweeper.locust_side.wire import Arrivals
 
 FILES_BESIDES_CONNECTIONS = 64
@@ -84,10 +85,11 @@ class ArrivingUser(FastHttpUser):
             gevent.sleep(max(0.0, due - time.monotonic()))
             if recorder.draining:
                 return
+            at = due + stood_still_s()  # the recorder has the kernel's clock
             if recorder.in_flight < MOST_IN_FLIGHT:
-                gevent.spawn(self._upload, recorder.arrive(due))
+                gevent.spawn(self._upload, recorder.arrive(at))
             else:
-                recorder.refuse(due)
+                recorder.refuse(at)
 
     def _moments(self) -> Iterator[float]:
         if not hasattr(self.environment, "sweeper_arrivals_from"):

@@ -189,7 +189,7 @@ class Crowd:
         if client_id in self._workers:
             return
         if number == len(paths):
-            self._end(WORKERS_UNFIT, f"load worker {client_id} came, and all {number} are there: end it")
+            self._end(WORKERS_UNFIT, f"load worker {client_id} is one too many ({number} expected): end it")
         self._workers[client_id] = Worker(client_id, number, paths[number])
 
     def _on_pong(self, msg: Any, **_: Any) -> None:

@@ -34,17 +34,20 @@ READ = ("time", "monotonic", "perf_counter")
 OF_THE_MOMENT = {"localtime": 0, "gmtime": 0, "ctime": 0, "strftime": 1}
 """Functions of `time` that mean now where they are given no moment, and at which place it would be."""
 Clock = Callable[[], float]
+_memory: mmap.mmap | None = None  # of the file; None where locust is never stopped
+
+
+def stood_still_s() -> float:
+    """For how many seconds locust has stood still, in all: what its own clock is behind the kernel's."""
+    seconds: float = 0.0 if _memory is None else STOOD_STILL.unpack_from(_memory)[0]
+    return seconds
 
 
 def install(path: str) -> None:
     """After everything that keeps the kernel's clocks has been imported, before any locustfile is read."""
+    global _memory  # noqa: PLW0603  (one process, one clock)
     with Path(path).open("rb") as file:
-        memory = mmap.mmap(file.fileno(), STOOD_STILL.size, prot=mmap.PROT_READ)
-
-    def stood_still_s() -> float:
-        seconds: float = STOOD_STILL.unpack_from(memory)[0]
-        return seconds
-
+        _memory = mmap.mmap(file.fileno(), STOOD_STILL.size, prot=mmap.PROT_READ)
     hub = gevent.get_hub()
     hub.loop = OwnLoop(hub.loop, stood_still_s)
     wait_time.perf_counter = lambda: time.perf_counter() - stood_still_s()  # type: ignore[attr-defined]

@@ -31,7 +31,7 @@ def measuring_lock() -> Iterator[None]:
             who = _holder()
             raise UsageError(
                 f"another sweeper{f' (pid {who})' if who else ''} is measuring on this machine, and two at "
-                "once would measure each other: wait until it has ended"
+                "once would disturb each other: wait until it has ended"
             ) from None
         held.listen()
         yield

@@ -116,7 +116,7 @@ def limited_groups(limits: ResourceLimits, proc: Path = PROC) -> LimitedGroups:
             return found
         reasons.append(found)
     raise UsageError(
-        f"{limits.options}: this machine lets us make no control group with such a limit "
+        f"{limits.options}: sweeper cannot make a control group with such a limit here "
         f"({'; '.join(reasons)}): run sweeper as root, in a user session of systemd, or in a container that "
         "may write /sys/fs/cgroup; or leave the limit out and run all of sweeper in a container that has it"
     )

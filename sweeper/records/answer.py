@@ -259,7 +259,8 @@ class Recommendation:
     confirmation: Confirmation | None = None  # None without an open-loop run of the answer
     search: Search | None = None  # None: a grid
     launcher: str = "fastapi"  # by name, as in --launcher
-    users: int | None = None  # in the closed loop; None: not known
+    users: int | None = None  # in the closed loop; None: not known, or none
+    arrivals_per_s: float | None = None  # requests/s at random (--rate); None: users who wait for each answer
     blocks_made: BlocksMade | None = None  # which way, and why; None: not known
     economics: Economics | None = None  # None: neither a price nor a wanted load is known
 

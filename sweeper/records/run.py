@@ -62,7 +62,7 @@ class RunPlan:
     block: int  # from 1, and counted for each kind by itself
     position: int  # in its block, from 1
     configuration: Configuration
-    sentinel: bool = False  # the second run of the reference in a block
+    sentinel: bool = False  # the second run of its configuration in a block
     arrivals_per_s: float | None = None  # requests in an open loop; None: users in a closed loop
     search: bool = False  # it is one of a search
     attempt: int = 0  # how many hosts were lost while they made its block

@@ -85,8 +85,8 @@ class DrumYaml:
                 *_comments(self.remarks),
                 f"# 1 of 2: save as {VALUES_FILE}, for `drum server --runtime-params-file {VALUES_FILE} ...`",
                 self.values + "---",
-                f"# 2 of 2: add runtimeParameterDefinitions to the {METADATA_FILE} in the code dir; where it",
-                "#   has none, save this as it, with the name and the targetType of your model",
+                f"# 2 of 2: add runtimeParameterDefinitions to the {METADATA_FILE} in the code dir; if there",
+                "#   is none, save this under that name, with the name and the targetType of your model",
                 self.metadata,
             ]
         )
@@ -198,7 +198,7 @@ def _remarks(rec: Recommendation) -> list[str]:
         remarks.append(f"As good as the best, or not told apart from it: {good}")
     if rec.smaller_unsettled:
         unsettled = _named(rec, rec.smaller_unsettled, rec.open_candidates)
-        remarks.append(f"Smaller, and not settled whether as good: {unsettled}")
+        remarks.append(f"Smaller, and not known to be as good: {unsettled}")
     if rec.configuration is not None:
         remarks.append(_measured_with(rec, rec.configuration))
     remarks += (
@@ -240,7 +240,7 @@ def _measured_with(rec: Recommendation, configuration: Configuration) -> str:
         )
     return (
         f"Measured with OMP_NUM_THREADS={configuration.model_threads} and "
-        f"CUSTOM_MODEL_WORKERS={configuration.processes}: set both alike for the server"
+        f"CUSTOM_MODEL_WORKERS={configuration.processes}: set both to the same values for the server"
     )
 
 

@@ -142,6 +142,10 @@ class LoadGenerator(Protocol):
     def users(self) -> int: ...
 
     @property
+    def arrivals_per_s(self) -> float | None:
+        """Requests that arrive at random, in an open loop; None: users who wait for each answer."""
+
+    @property
     def mean_think_s(self) -> float | None:
         """Mean wait between a user's requests; None when a custom locustfile, or no user, decides it."""
 

@@ -193,7 +193,7 @@ def _measure(
         paused_s=tuple(pause.duration_s for pause in active.pauses),
         quota_period_s=None if active.quota is None else active.quota.length_s,
         answer=answer,
-        users=None if plan.kind is RunKind.OPEN_LOOP else parts.load.users,
+        users=None if parts.load.arrivals_per_s is not None else parts.load.users,
     )
     return measurement, loaded.steady
 
@@ -218,7 +218,7 @@ def _context(
     if pool is not None and pool.completed is not None and pool.counts_all_of(processes):
         counted = pool.completed + (pool.rejected or 0)
     # Only of our own users do we know that every request is a prediction.
-    ours = parts.load.mean_think_s is not None or plan.kind is RunKind.OPEN_LOOP
+    ours = parts.load.mean_think_s is not None or parts.load.arrivals_per_s is not None
     successes = int(((log.status > 0) & ~log.failed).sum())
     pooled_share: float | None = 1.0
     if not ours:
@@ -231,7 +231,7 @@ def _context(
         steady=steady,
         host_cores=settings.host_cores,
         responses_counted_by_server=counted if ours else None,
-        open_loop=plan.kind is RunKind.OPEN_LOOP,
+        open_loop=parts.load.arrivals_per_s is not None,
         has_pool=plan.case is None or ServerKind(plan.case.server).has_pool,
         load_processes=settings.load_processes,
         load_elsewhere=settings.load_elsewhere,

@@ -107,9 +107,10 @@ class Parts:
         if plan.case is not None:
             load = self.load.with_users(plan.case.users)
             return replace(self, launcher=self.servers[plan.case.server], load=load)
-        if plan.arrivals_per_s is not None:
-            # The round is the seed: the configurations of one round see the same arrivals.
-            return replace(self, load=self.load.open_loop(plan.arrivals_per_s, seed=plan.block))
+        rate = self.load.arrivals_per_s if plan.arrivals_per_s is None else plan.arrivals_per_s
+        if rate is not None:
+            # The block, or the round, is the seed: its configurations see the same arrivals.
+            return replace(self, load=self.load.open_loop(rate, seed=plan.block))
         return self
 
 

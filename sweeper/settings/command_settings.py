@@ -21,7 +21,7 @@ from sweeper.records.configuration import (
 from sweeper.records.run import Objective
 from sweeper.records.scenarios import Scenario, ServerKind, Workload
 from sweeper.settings.command_line_option import LOAD, RULE, TARGET, TIME, Option
-from sweeper.settings.common_settings import StudySettings
+from sweeper.settings.common_settings import WHEN_IN_TURNS, StudySettings
 from sweeper.settings.economics_settings import OF_ECONOMICS
 from sweeper.settings.model_settings import DEFAULT_MODEL
 from sweeper.settings.notation import (
@@ -47,7 +47,7 @@ from sweeper.settings.notation import (
 from sweeper.settings.remote_settings import OF_A_REMOTE_SERVER
 
 IO_MODEL = "io-bound"
-SAME_THREADS = Option("Native threads per prediction (OMP_NUM_THREADS and kin).", TARGET, "N")
+SAME_THREADS = Option("Native threads per prediction (OMP_NUM_THREADS and the like).", TARGET, "N")
 
 
 class GridSettings(StudySettings):
@@ -91,6 +91,12 @@ class OptimizeSettings(StudySettings):
     """`sweeper optimize`: a space to search, how long, and how the finalists are told apart."""
 
     COMMAND = "optimize"
+    OTHER_WORDS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "confirm": {
+            "help": "At the end, measure the answer and the configuration nearest to DRUM's default of 4 "
+            "workers under requests that arrive at random; not with --locustfile or --rate."
+        },
+    }
 
     workers: Annotated[
         WorkersSpan,
@@ -167,6 +173,7 @@ class ScenarioSettings(StudySettings):
         {
             "launcher",
             "users",
+            "rate",
             "confirm",
             "quick",
             "expect_load_workers",
@@ -181,9 +188,16 @@ class ScenarioSettings(StudySettings):
         "slo_p99": {"help": "Limit for p99; stress ends above it, too."},
         "max_error_rate": {"help": "Share of requests that may fail; stress ends above it."},
         "tolerance": {
-            "help": "A p99 lower, or a throughput higher, by less than this share does not count as better."
+            "help": "A p99 that is lower, or a throughput that is higher, by less than this share does not "
+            "count as better."
         },
         "confidence": {"help": "Confidence of each expectation's verdict."},
+        "interleave": {
+            "help": "In the scenario concurrent with --workload cpu, the runs of a block take turns of half "
+            "a second, so that all see the same host. Use --no-interleave for servers that wait for "
+            "something outside.",
+            "default": WHEN_IN_TURNS,
+        },
     }
 
     scenarios: Annotated[

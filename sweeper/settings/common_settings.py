@@ -54,6 +54,7 @@ def _for_locust(value: str) -> str:
 
 QUICK = {"window": "5s", "min_blocks": 2, "max_blocks": 2}
 """What `--quick` stands for; it also leaves the confirmation out, unless that is asked for."""
+WHEN_IN_TURNS = "on, unless a trial before the first block finds that the server waits for something outside"
 
 
 class StudySettings(ModelSettings, RemoteSettings, EconomicsSettings, ABC):
@@ -97,6 +98,16 @@ class StudySettings(ModelSettings, RemoteSettings, EconomicsSettings, ABC):
         Option("Path that answers 200 once the server is ready.", TARGET, "PATH"),
     ] = "/ping/"
     users: Annotated[UserCount, Option("Concurrent users.", LOAD, "N")] = 100
+    rate: Annotated[  # None: users who wait for each answer
+        float | None,
+        Field(gt=0, le=100_000, description="requests/s, a number above 0, up to 100000, such as 50"),
+        Option(
+            "Requests per second that arrive at random, whatever became of those before, in place of users "
+            "who wait for each answer; with --objective p99.",
+            LOAD,
+            "RATE",
+        ),
+    ] = None
     load_processes: Annotated[
         int,
         whole(1, 64),
@@ -145,7 +156,7 @@ class StudySettings(ModelSettings, RemoteSettings, EconomicsSettings, ABC):
             "without those that sweeper sets (users, host, run time, processes and the like)",
         ),
         Option(
-            "Options of your locust file's own (init_command_line_parser), or of locust, such as "
+            "Options that your locust file adds (init_command_line_parser), or options of locust, such as "
             "'--tenant acme'.",
             LOAD,
             "'…'",
@@ -195,8 +206,8 @@ class StudySettings(ModelSettings, RemoteSettings, EconomicsSettings, ABC):
     confirm: Annotated[
         Switch,
         Option(
-            "After the answer, measure it and DRUM's default of 4 workers (or the nearest value) once more, "
-            "with requests that arrive at random; not with --locustfile.",
+            "At the end, measure the answer and DRUM's default of 4 workers under requests that arrive at "
+            "random; not with --locustfile or --rate.",
             TIME,
             default="{}, except with --quick",
         ),
@@ -205,10 +216,10 @@ class StudySettings(ModelSettings, RemoteSettings, EconomicsSettings, ABC):
         bool | None,
         Field(description="true or false"),
         Option(
-            "The runs of a block take turns of half a second, so that all see the same host; not for servers "
-            "that wait for something outside.",
+            "The runs of a block take turns of half a second, so that all see the same host. Use "
+            "--no-interleave for servers that wait for something outside.",
             TIME,
-            default="on, unless a trial before the first block finds that the server waits",
+            default=f"{WHEN_IN_TURNS}; off with --launcher remote or --expect-load-workers",
         ),
     ] = None
     slo_p99: Annotated[  # None: no limit

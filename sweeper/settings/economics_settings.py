@@ -17,7 +17,8 @@ class EconomicsSettings(BaseModel):
         float | None,
         Field(gt=0, le=1e6, description="a number above 0, up to 1000000, such as 0.34"),
         Option(
-            "What one server costs for an hour, in any currency: adds what a million requests cost.",
+            "What one server costs per hour, in any currency; the answer then shows what a million requests "
+            "cost.",
             RULE,
             "PRICE",
         ),
@@ -25,7 +26,12 @@ class EconomicsSettings(BaseModel):
     plan_for: Annotated[  # None: nothing is planned
         float | None,
         Field(gt=0, le=1e9, description="requests/s, a number above 0, up to 1000000000, such as 500"),
-        Option("Requests/s wanted in all: adds how many such servers (replicas) that takes.", RULE, "RATE"),
+        Option(
+            "Requests/s that all servers together should answer; the answer then shows how many servers "
+            "(replicas) that takes.",
+            RULE,
+            "RATE",
+        ),
     ] = None
 
 

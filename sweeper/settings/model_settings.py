@@ -63,8 +63,8 @@ class ModelSettings(BaseModel):
         str | None,
         Field(min_length=1, description="a file to send, such as a CSV of rows to predict"),
         Option(
-            "What each request sends: a CSV of rows, or what else the model takes (mtx, JSON, text, or what "
-            "its read_input_data hook reads, such as arrow).",
+            "What each request sends: a CSV of rows, or another format that the model takes (mtx, JSON, "
+            "text, or what its read_input_data hook reads, such as arrow).",
             TARGET,
             "FILE",
             default="the model's sample.csv",
@@ -96,7 +96,7 @@ class ModelSettings(BaseModel):
         BeforeValidator(lambda value: value if value is None else _labels(value)),
         PlainSerializer(lambda labels: labels if labels is None else ",".join(labels)),
         Field(min_length=2, description="2 or more different labels, such as red,green,blue"),
-        Option("Of a multiclass or multilabel model.", TARGET, "LABELS"),
+        Option("Labels of a multiclass or multilabel model.", TARGET, "LABELS"),
     ] = None
     class_labels_file: Annotated[
         str | None,
@@ -114,7 +114,7 @@ class ModelSettings(BaseModel):
         Field(
             min_length=1,
             description="further options of drum server, such as '--logging-level info', without those that "
-            "are given anyway (--code-dir, --address, --max-workers, --production, --target-type)",
+            "sweeper sets (--code-dir, --address, --max-workers, --production, --target-type)",
         ),
         Option("Further options of drum server, such as '--logging-level info'.", TARGET, "'…'"),
     ] = None

@@ -22,7 +22,7 @@ class RemoteSettings(BaseModel):
             description="the server's address without a path, such as http://10.0.0.7:8080",
         ),
         Option(
-            "For --launcher remote: where the server is reached, such as http://10.0.0.7:8080.", TARGET, "URL"
+            "For --launcher remote: the address of the server, such as http://10.0.0.7:8080.", TARGET, "URL"
         ),
     ] = None
     restart_command: Annotated[
@@ -32,9 +32,9 @@ class RemoteSettings(BaseModel):
             description="a shell command in which {workers} stands for the number of threads",
         ),
         Option(
-            "For --launcher remote: the shell command (sh -c) that restarts the server and waits until it is "
-            "restarted. It must contain {workers}; sweeper also replaces {model_threads}, {processes}, "
-            "{gate}, {gate_depth} and, in a search, {NAME} of each --tune.",
+            "For --launcher remote: the shell command (sh -c) that restarts the server and waits until the "
+            "restart is complete. It must contain {workers}; sweeper also replaces {model_threads}, "
+            "{processes}, {gate}, {gate_depth} and, in a search, {NAME} of each --tune.",
             TARGET,
             "'…'",
         ),
@@ -53,7 +53,7 @@ class RemoteSettings(BaseModel):
         Duration | None,
         lasting("0s", "60m", "30s"),
         Option(
-            "For --launcher remote: how long a restart takes, for the time that is foreseen.",
+            "For --launcher remote: how long a restart takes, for the estimate of the study's duration.",
             TARGET,
             "TIME",
             default="30s",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pydantic import TypeAdapter, ValidationError
 
 from sweeper.errors import UsageError
+from sweeper.records.run import Objective
 from sweeper.records.scenarios import ServerKind
 from sweeper.settings.combine import Given, flag, nearest
 from sweeper.settings.command_settings import COMMANDS, ScenarioSettings
@@ -105,6 +106,25 @@ def _check_together(result: StudySettings, given: Given) -> None:
         )
 
 
+def _check_rate(result: StudySettings, given: Given) -> None:
+    rate = f"{given.shown('rate')} {result.rate:g}"
+    if result.objectives != (Objective.P99,):
+        raise UsageError(
+            f"{rate} needs {given.shown('objective')} p99: every value that keeps up answers as many "
+            "requests/s as arrive, so throughput cannot tell the values apart"
+        )
+    if result.locustfile is not None:
+        raise UsageError(
+            f"{rate} and {given.shown('locustfile')} '{result.locustfile}' exclude each other: the file "
+            "decides itself when its users send"
+        )
+    if result.users != type(result).model_fields["users"].default:
+        raise UsageError(
+            f"{rate} and {given.shown('users')} {result.users} exclude each other: requests that arrive at "
+            "random wait for no user"
+        )
+
+
 def _check_turns(result: StudySettings, given: Given) -> None:
     """A turn that is not a whole number of the quota's periods gets more than its share of it."""
     if result.cpu_limit is None or not result.in_turns:
@@ -152,8 +172,8 @@ def _check_remote(result: StudySettings, given: Given) -> None:
             )
     if result.interleave:
         raise UsageError(
-            f"{shown('interleave')} and {shown('launcher')} remote exclude each other: a remote server "
-            "cannot be stopped for the turns of others"
+            f"{shown('interleave')} and {shown('launcher')} remote exclude each other: sweeper cannot stop a "
+            "remote server for turns"
         )
 
 
@@ -171,6 +191,8 @@ def _check_servers(result: ScenarioSettings, given: Given) -> None:
 def _check_load(result: StudySettings, given: Given) -> None:
     shown = given.shown
     workers, processes = result.expect_load_workers, result.load_processes
+    if result.rate is not None:
+        _check_rate(result, given)
     for name, count in (("load_processes", processes), ("expect_load_workers", workers or 0)):
         if count > result.users:
             raise UsageError(
@@ -183,8 +205,8 @@ def _check_load(result: StudySettings, given: Given) -> None:
         )
     if workers is None and result.load_master_bind is not None:
         raise UsageError(
-            f"{shown('load_master_bind')} '{result.load_master_bind}' is where load workers of other hosts "
-            "come to: add --expect-load-workers"
+            f"{shown('load_master_bind')} '{result.load_master_bind}' is only for load workers on other "
+            "hosts: add --expect-load-workers"
         )
     if workers is not None and processes > 1:
         raise UsageError(

@@ -67,7 +67,7 @@ def adjusted(
     model = fit(observations)
     slope, error = model.slopes[0], model.slope_errors[0]
     if model.residual_deviation is None or not math.isfinite(error):
-        return Adjusted(plain, dataclasses.replace(without, why="there were none"))
+        return Adjusted(plain, dataclasses.replace(without, why="the probe saw none"))
     reach = error * float(stats.t.ppf(1 - SIGNIFICANCE / 2, model.degrees_of_freedom))
     seen = dataclasses.replace(
         without,

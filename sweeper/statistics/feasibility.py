@@ -21,6 +21,7 @@ NOT_SERVED = {
 """What a run has that served nothing at all, and that in words."""
 NOT_SERVED_RUNS, NOT_SERVED_SHARE = 2, 0.25
 """So many runs, and such a share of all, rule a value out: one alone may be chance."""
+BEHIND_SHARE = 0.5  # of the runs, with requests at random: it does not keep up with them
 GIVEN_UP_AFTER = 3  # blocks without a valid run, while others have them
 
 
@@ -45,6 +46,10 @@ def feasibility(runs: Sequence[RunRecord], rule: Rule, error: float) -> Feasibil
     # A run that is suspect for whatever else says as much of errors as one that is not.
     if (valid or len(runs) >= 2) and loaded and error_rate(loaded) > rule.max_error_rate:
         return Feasibility(CandidateState.EXCLUDED, _failing(loaded, rule), exact)
+    behind = sum(record.has(FindingCode.FALLING_BEHIND) for record in runs)
+    if behind >= max(NOT_SERVED_RUNS, BEHIND_SHARE * len(runs)):
+        why = f"it does not keep up: its queue grew all through {_of(behind, len(runs))}"
+        return Feasibility(CandidateState.EXCLUDED, why, exact)
     if not valid:
         return Feasibility(CandidateState.UNSETTLED, _no_valid_run(runs))
     silent = _not_served(runs)

@@ -7,13 +7,25 @@ from dataclasses import dataclass
 
 from sweeper.records.configuration import Configuration
 from sweeper.records.run import BlockKey, RunRecord, valid_runs
-from sweeper.statistics.criteria import Rule
+from sweeper.statistics.criteria import CandidateState, Rule
 from sweeper.statistics.decision import Decision, decide
 from sweeper.statistics.feasibility import cannot_work
 from sweeper.statistics.standing import OUT, Standing
 
 ELIMINATION_AFTER = 2  # blocks, from which an excluded configuration is dropped
+FEWEST_IN_A_BLOCK = 2  # configurations: fewer are compared with nothing
 MIN_VALID_BLOCKS = 3  # fewer give a provisional answer at best
+
+
+@dataclass(frozen=True, slots=True)
+class Allotment:
+    """Where the runs of the next block go; each live configuration that is not named has one."""
+
+    resting: frozenset[Configuration] = frozenset()  # have none
+    twice: frozenset[Configuration] = frozenset()  # have two
+
+
+EVERY_ONE = Allotment()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +35,7 @@ class Look:
     decision: Decision | None = None  # None: no look was planned
     dropped: tuple[Standing, ...] = ()  # by this look
     last: bool = False  # no more blocks are to be made
+    allotment: Allotment = EVERY_ONE
 
 
 def look(
@@ -50,7 +63,32 @@ def look(
     last = len(eliminated) + len(dropped) == len(configurations) or (
         planned and (((decision.settled or decision.futile) and enough) or block >= rule.looks[-1])
     )
-    return Look(decision, dropped, last)
+    return Look(
+        decision, dropped, last, allotment(decision, eliminated) if planned and enough else Allotment()
+    )
+
+
+def allotment(decision: Decision, eliminated: Collection[Configuration]) -> Allotment:
+    """A live configuration rests if its runs would not help to settle what is open: each open one is already
+    shown to be within the tolerance of it, by the limit that accepts it. That may only be premature where
+    that limit errs, which its share of the error pays for (docs/method/error-budget.md). Its run goes to one
+    that is open, or to one of those that it is compared with."""
+    standings, answer = decision.standings, decision.answer
+    open_ones = [
+        s
+        for s in standings
+        if s.state is CandidateState.UNSETTLED and (answer is None or s.configuration < answer)
+    ]
+    if answer is None or not open_ones or any(s.why for s in open_ones):
+        return EVERY_ONE
+    live = {s.configuration for s in standings if s.configuration not in eliminated and s.state not in OUT}
+    shown = frozenset.intersection(*(s.beside for s in open_ones))
+    resting = shown & live - {s.configuration for s in open_ones}
+    if len(live) - len(resting) < FEWEST_IN_A_BLOCK:
+        return EVERY_ONE
+    first = [s.configuration for s in open_ones]
+    staying = [*first, *sorted(live - resting - set(first))]
+    return Allotment(resting, frozenset(staying[: len(resting)]))
 
 
 def _look_between(

@@ -39,6 +39,9 @@ class Standing:
     client: float = 0.0  # by how much more it may be better, for what the load generator took of its figures
     at_least: float = 0.0  # the gap, by the limit that excludes it where that is above the margin
     at_most: float = math.inf  # the same by the limit that accepts it where that is within the margin
+    beside: frozenset[Configuration] = (
+        frozenset()
+    )  # the others, of which it is within the margin by that limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +73,25 @@ class Gauge:
         rivals = [other for other in live if other in contrasts and self._sets_the_bar(other)]
         unseen = any(other not in model.configurations for other in self.competing)
 
-        def at_most(quantile: float) -> float:
+        def reached(quantile: float) -> dict[Configuration, float]:
             # Every figure may be better without the load generator's part: `clients`, by configuration.
-            reached = [
-                c.estimate + _reach(c.standard_error, quantile) + self.clients[other]
+            return {
+                other: c.estimate + _reach(c.standard_error, quantile) + self.clients[other]
                 for other, c in contrasts.items()
-            ]
-            return math.inf if unseen else max([0.0, *reached])
+            }
+
+        def at_most(quantile: float) -> float:
+            return math.inf if unseen else max([0.0, *reached(quantile).values()])
 
         def at_least(quantile: float) -> float:
             # Only a configuration that is itself within the limits can show that this one is not needed.
-            reached = [
+            shown_behind = [
                 contrasts[other].estimate
                 - _reach(contrasts[other].standard_error, quantile)
                 - self.clients[configuration]
                 for other in rivals
             ]
-            return max([0.0, *reached])
+            return max([0.0, *shown_behind])
 
         shown = self._quantile(1 / max(len(self.competing) - 1, 1))
         share = share_of(live.index(configuration), len(live)) if configuration in live else 1.0
@@ -114,6 +119,7 @@ class Gauge:
             self.clients[configuration],
             low,
             high,
+            frozenset(other for other, most in reached(accepts).items() if most <= self.rule.margin),
         )
 
     def _quantile(self, share: float) -> float:

@@ -133,7 +133,7 @@ class ClaimTable:
                 raise ClaimLostError(
                     f"{kind.value} {block} was taken over"
                     + (f" by host {latest.host}" if latest else "")
-                    + f": this one was not heard of for {LOST_AFTER_S:g} s"
+                    + f": this host did not report for {LOST_AFTER_S:g} s"
                 )
             row, runs = row_of(record), schema.runs
             same = sa.select(runs.c.run_id).where(

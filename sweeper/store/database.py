@@ -308,7 +308,7 @@ class _Stored(sa.types.TypeDecorator[Any]):
 
 def _row_of(row: Any) -> StoredStudy | UnreadableStudy:
     if not is_name(row.name):
-        why = f"the study called {ascii(row.name)[:120]} is left alone: a study's name must be {RULE}"
+        why = f"the study called {ascii(row.name)[:120]} is ignored: a study's name must be {RULE}"
         return UnreadableStudy(ascii(row.name)[:120], _shown_time(row.created_at), why)
     try:
         return checked_study(row)

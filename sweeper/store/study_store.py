@@ -243,6 +243,8 @@ class SharedStudyStore(StudyStore):
         except AwayError as error:
             kept_runs.keep(self.folder / "runs" / record.plan.run_id, record)
             self._kept.append(record)
-            self.tell(f"{error}: run {record.plan.run_id} is kept in {self.folder} until it is back")
+            self.tell(
+                f"{error}: run {record.plan.run_id} is kept in {self.folder} until the database is back"
+            )
             return False
         return True

@@ -56,7 +56,7 @@ def checked_trace(row: object) -> RunTrace:
         raise ValueError(f"picture of a run, {where}: {first['msg']}") from None
     bins, points = len(found.at_s), len(found.shares)
     if (len(found.rps), len(found.mean_latency_ms), len(found.latency_ms)) != (bins, bins, points):
-        raise ValueError("picture of a run: its lines have points of different number")
+        raise ValueError("picture of a run: its lines have different numbers of points")
     if max(bins, points) > MOST_POINTS:
         raise ValueError(f"picture of a run: a line has more than {MOST_POINTS} points")
     for name in ("at_s", "rps", "mean_latency_ms", "shares", "latency_ms"):

@@ -19,18 +19,20 @@ def block_plan(
     seed: int,
     reference: Configuration,
     attempt: int = 0,
+    twice: Collection[Configuration] = (),
 ) -> tuple[RunPlan, ...]:
     """The runs of one block (counted from 1), in order.
 
     Where five or more configurations are live, the reference runs twice: two runs of the same thing,
-    apart in time, show what this study calls a difference when there is none (an A/A pair). The same
+    apart in time, show what this study calls a difference when there is none (an A/A pair). So do those in
+    `twice`, where the runs of others would settle nothing (statistics/looks.py). The same
     arguments always give the same plan, so that a resumed study continues it. Where a host was lost, another
     one makes the block in a further `attempt`.
     """
     live = [c for c in sorted(configurations) if c not in eliminated]
     entries = [(configuration, False) for configuration in live]
-    if len(live) >= SENTINEL_FROM:
-        entries += [(c, True) for c in live if c == reference]
+    again = set(twice) | ({reference} if len(live) >= SENTINEL_FROM else set())
+    entries += [(c, True) for c in live if c in again]
     random.Random(f"{seed}:{block}" + (f":{attempt}" if attempt else "")).shuffle(entries)
     return tuple(
         RunPlan(

@@ -47,5 +47,8 @@ class Observer(Protocol):
     def eliminated(self, configuration: Configuration, block: int, why: str) -> None:
         """It has no runs after that block."""
 
+    def resting(self, configurations: Sequence[Configuration], block: int) -> None:
+        """They have no runs in the blocks after that one, until this is called again; empty: all have."""
+
     def waiting(self, why: str) -> None:
         """For other hosts. Once for each reason, not for each look."""

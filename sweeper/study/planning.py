@@ -37,8 +37,10 @@ def plan_of(
         run=run_settings(settings, environment),
         fingerprint=fingerprint(environment),
         environment=dict(environment),
-        confirm=settings.confirm and settings.locustfile is None,
-        users=settings.users,
+        # With requests that arrive at random in every block there is nothing left to confirm.
+        confirm=settings.confirm and settings.locustfile is None and settings.rate is None,
+        users=settings.users if settings.rate is None else None,
+        arrivals_per_s=settings.rate,
         not_confirmed=NOT_CONFIRMED if settings.confirm and settings.locustfile is not None else "",
         launcher=settings.launcher,
         cost_per_hour=settings.cost_per_hour,

@@ -75,7 +75,7 @@ def find_target(settings: StudySettings, models_dir: Path) -> Target:
         data = code_dir / "sample.csv"
     if data is None and locustfile is None:
         where = f"{_shown(code_dir)} has no sample.csv" if code_dir else "no --code-dir is given"
-        raise UsageError(f"--data is needed, because {where}: give a file to send, as a CSV of rows")
+        raise UsageError(f"--data is needed, because {where}: give a file to send, such as a CSV of rows")
     if data is not None and data.stat().st_size == 0:
         raise UsageError(f"--data '{_shown(data)}' is empty: it must be a CSV file with a header and rows")
     target_type = _target_type(settings, code_dir)

@@ -20,6 +20,7 @@ from sweeper.records.run import RunKind, RunPlan, RunRecord
 from sweeper.run.interfaces import RunStore, SharedStore
 from sweeper.run.interleave import run_side_by_side
 from sweeper.run.under_load import Parts
+from sweeper.statistics.looks import EVERY_ONE
 from sweeper.study.observer import Observer, Progress
 from sweeper.study.sharing import Host, OneHost, what_others_make
 from sweeper.study.stopping import ignores_worker_count
@@ -142,6 +143,7 @@ class Blocks:
         """`announced`: what the observer knows to be dropped."""
         self._plan, self._host, self._observer = plan, host, observer
         self._announced = set(announced)
+        self._allotment = EVERY_ONE
 
     def next_claim(self, seen: Shared) -> Claim | None:
         return next_claim(self._plan, self._host, seen)
@@ -161,6 +163,9 @@ class Blocks:
         if not ignores_worker_count(state.records):
             self._observer.block_finished(claim.block, state.recommendation())
         self._announce_eliminated(state)
+        if state.allotment.resting != self._allotment.resting and not state.finished:
+            self._allotment = state.allotment
+            self._observer.resting(sorted(state.allotment.resting), claim.block)
 
     def _announce_eliminated(self, state: StudyState) -> None:
         for configuration, block in state.eliminated.items():

@@ -16,6 +16,7 @@ from sweeper.records.configuration import Configuration
 from sweeper.records.run import RunKind, RunPlan, RunRecord
 from sweeper.run.under_load import RunSettings
 from sweeper.statistics.criteria import Rule
+from sweeper.statistics.looks import EVERY_ONE, Allotment
 from sweeper.study.block_order import block_plan, confirmation_plan
 from sweeper.study.observer import Progress
 from sweeper.study.sharing import choose
@@ -35,7 +36,8 @@ class StudyPlan:
     fingerprint: str  # of `environment`
     environment: dict[str, object]  # as in environment.json, of the host that began the study
     confirm: bool = False  # the answer, by open-loop runs of it and the reference
-    users: int | None = None  # of the load; None: not known
+    users: int | None = None  # of the load; None: not known, or none
+    arrivals_per_s: float | None = None  # requests/s at random; None: users who wait for each answer
     not_confirmed: str = ""  # why the confirmation that was asked for cannot be; empty where it can
     launcher: str = "fastapi"
     cost_per_hour: float | None = None  # of one server; None: not known
@@ -46,10 +48,16 @@ class StudyPlan:
         return self.rule.looks[-1]
 
     def block(
-        self, number: int, eliminated: Mapping[Configuration, int], attempt: int = 0
+        self,
+        number: int,
+        eliminated: Mapping[Configuration, int],
+        attempt: int = 0,
+        allotment: Allotment = EVERY_ONE,
     ) -> tuple[RunPlan, ...]:
-        gone = {c for c, after in eliminated.items() if after < number}
-        return block_plan(self.configurations, gone, number, self.seed, self.reference, attempt)
+        gone = {c for c, after in eliminated.items() if after < number} | allotment.resting
+        return block_plan(
+            self.configurations, gone, number, self.seed, self.reference, attempt, allotment.twice
+        )
 
     @property
     def runs_at_most(self) -> int:
@@ -64,9 +72,28 @@ class StudyState:
     records: list[RunRecord] = field(default_factory=list)  # of the blocks
     eliminated: dict[Configuration, int] = field(default_factory=dict)  # and after which block
     why_eliminated: dict[Configuration, str] = field(default_factory=dict)
+    allotments: dict[int, Allotment] = field(default_factory=dict)  # of the runs of each block, by its number
     finished: bool = False  # it is decided: no further block
     confirming: list[RunRecord] = field(default_factory=list)  # of the confirmation
     left_to_confirm: list[RunPlan] = field(default_factory=list)  # of the confirmation, not recorded
+
+    @property
+    def allotment(self) -> Allotment:
+        """As of the last block."""
+        return self.allotments[max(self.allotments)] if self.allotments else EVERY_ONE
+
+    def planned(self, block: int, attempt: int, records: Sequence[RunRecord]) -> tuple[RunPlan, ...]:
+        """The runs of a block, by what was known before it. A study of an earlier version in `records`, in
+        which nothing rested, stays as it was made."""
+        known = [number for number in self.allotments if number <= block]
+        allotment = self.allotments[max(known)] if known else EVERY_ONE
+        wanted = self.plan.block(block, self.eliminated, attempt, allotment)
+        made = {
+            record.plan.run_id
+            for record in records
+            if (record.plan.kind, record.plan.block_key) == (RunKind.BLOCK, (block, attempt))
+        }
+        return wanted if made <= set(_ids(wanted)) else self.plan.block(block, self.eliminated, attempt)
 
     @property
     def over(self) -> bool:
@@ -96,9 +123,8 @@ class StudyState:
         if claim.kind is RunKind.BLOCK:
             next_look = next(after for after in plan.rule.looks if after >= claim.block)
             until = f"the look after block {next_look}"
-            live = sum(1 for c in plan.configurations if c not in self.eliminated)
-            extra = len(plan.block(claim.block, self.eliminated)) - live
-            runs += (next_look - claim.block) * (live + extra)
+            block = plan.block(claim.block, self.eliminated, allotment=self.allotment)
+            runs += (next_look - claim.block) * len(block)
         return Progress(len(done), runs, until, mean_elapsed_s(done, plan.run))
 
 
@@ -119,6 +145,7 @@ def study_facts(plan: StudyPlan, eliminated: Mapping[Configuration, int], comple
         environment=plan.environment,
         reference=plan.reference,
         users=plan.users,
+        arrivals_per_s=plan.arrivals_per_s,
         not_confirmed=plan.not_confirmed,
         launcher=plan.launcher,
         in_turns=plan.run.interleave,
@@ -138,7 +165,7 @@ def study_state_of(plan: StudyPlan, records: Sequence[RunRecord], claims: Sequen
     state, shared = StudyState(plan), Shared(tuple(claims), tuple(records))
     for block in range(1, plan.max_blocks + 1):
         attempts = [claim.runs for claim in shared.attempts(RunKind.BLOCK, block)]
-        attempts = attempts or [plan.block(block, state.eliminated)]
+        attempts = attempts or [state.planned(block, 0, records)]
         state.records += [shared.recorded[i] for runs in attempts for i in _ids(runs) if i in shared.recorded]
         if ignores_worker_count(state.records):
             state.finished = True
@@ -148,11 +175,10 @@ def study_state_of(plan: StudyPlan, records: Sequence[RunRecord], claims: Sequen
             state.records += shared.made(*(c for c in shared.of(RunKind.BLOCK) if c.block > block))
             state.finished = ignores_worker_count(state.records)
             break
-        state.finished, dropped = after_block(
-            block, state.records, plan.configurations, plan.rule, state.eliminated
-        )
-        state.eliminated.update(dict.fromkeys(dropped, block))
-        state.why_eliminated.update(dropped)
+        following = after_block(block, state.records, plan.configurations, plan.rule, state.eliminated)
+        state.finished, state.allotments[block + 1] = following.stops, following.allotment
+        state.eliminated.update(dict.fromkeys(following.dropped, block))
+        state.why_eliminated.update(following.dropped)
         if state.finished:
             break
     begun = shared.attempts(RunKind.OPEN_LOOP, 1)
@@ -180,7 +206,7 @@ def next_claim(plan: StudyPlan, host: str, seen: Shared) -> Claim | None:
         RunKind.BLOCK,
         host,
         range(1, plan.max_blocks + 1),
-        lambda block, attempt: plan.block(block, state.eliminated, attempt),
+        lambda block, attempt: state.planned(block, attempt, seen.records),
     )
 
 

@@ -154,7 +154,7 @@ def _read_record(folder: Path) -> dict[str, Any]:
         record = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise UsageError(
-            f"{folder} holds no model of ours (no {RECORD}): make one with `sweeper train`"
+            f"{folder} holds no model of `sweeper train` (no {RECORD}): make one with that command"
         ) from None
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read ({error}): train the model again elsewhere") from None

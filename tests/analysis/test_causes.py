@@ -300,9 +300,9 @@ def test_a_quota_that_is_used_up_is_part_of_the_cause() -> None:
     clause = next(clause for clause in found.cause.clauses if clause.code == "quota-used-up")
     assert clause.workers == (4, 8)
     assert clause.text == (
-        "8 workers use up the 100 ms of CPU that the quota of 1 core gives in 100 ms within 50 ms, then all "
-        "of them stand still until the next period (in 90% of the periods, 20 ms per request, summed over "
-        "the cores); 1 worker rarely does."
+        "8 workers need 50 ms to use up the 100 ms of CPU that the quota of 1 core gives in a period of 100 "
+        "ms, then the server stands still until the next period (in 90% of the periods, 20 ms per request, "
+        "summed over the cores); 1 worker rarely uses up the quota."
     )
     assert clause.text in found.cause.summary
     by_workers = {figures.configuration.workers: figures for figures in found.cause.figures}

@@ -97,7 +97,8 @@ def test_the_sentence_in_full() -> None:
         (both((200, 230), (230, 240)), "so at this load p99 does not tell the two apart"),
         (both((200, 230), (150, 180)), "so at this load the default does better: 8 workers pay off only"),
         (both((200,), (150,)), "; too few runs to tell them apart by p99; "),
-        (both((200,), ()), "; one run each gives not even a range."),
+        (both((200,), ()), "; one run each does not even give a range."),
+        (both((200, 210), (230,)), "; 2 and 1 runs give at most a range, not an interval."),
         (
             [*both((200, 210), ()), opened(4, 1, verdict=Verdict.FAILED, codes=("server-died",))],
             "; no run of 4 workers, DRUM's default, gave figures (server-died);",

@@ -148,7 +148,7 @@ def test_noise_is_told_as_blocks() -> None:
 def test_too_much_noise_is_a_warning(enough: int | None, remedy: str) -> None:
     check = noise_check(dataclasses.replace(NOISE, blocks=None, enough=enough))
     assert (check.state, check.remedy) == (CheckState.WARNING, remedy)
-    assert "more than the 10 blocks of a default study" in check.why
+    assert "the 10 blocks of a default study are too few to tell 5% apart" in check.why
 
 
 def test_what_is_not_measured_is_unavailable_and_null() -> None:
@@ -160,7 +160,7 @@ def test_what_is_not_measured_is_unavailable_and_null() -> None:
             "check": "noise",
             "state": "unavailable",
             "seen": "somebody measures",
-            "why": "how many blocks it takes is not foreseen",
+            "why": "sweeper cannot foresee how many blocks it takes",
             "remedy": None,
         }
     ]

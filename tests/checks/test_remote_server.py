@@ -72,7 +72,7 @@ def test_a_pool_that_does_not_say_its_size_cannot_be_inferred_from_threads() -> 
     samples = (dataclasses.replace(UNSEEN, at_s=10.0), dataclasses.replace(UNSEEN, at_s=20.0))
     found = run_findings(measured(samples), silent, CONTEXT)
     (said,) = [f for f in found if f.code == "pool-size-unverified"]
-    assert "whether it uses the worker count cannot be known" in said.message
+    assert "sweeper cannot know whether the server uses the worker count" in said.message
     assert pool_ignored([run(workers, 1, 100.0, silent) for workers in (1, 32)]) is None
 
 

@@ -186,6 +186,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("first-upload-failed", {"answer": dataclasses.replace(GOOD, failures=1, first_failure="status 500")}),
     ("answers-unverified", {"answer": dataclasses.replace(GOOD, predictions=None)}),
     ("answers-unverified", {"answer": dataclasses.replace(GOOD, predictions=99)}),
+    ("answers-unverified", {"answer": FirstAnswer(200, "status 200", predictions_expected=False)}),
     ("short-answers", {"answer": LONGER}),
     ("answers-too-long", {"made": dataclasses.replace(requests(), too_long=2, given_up_after_bytes=1049)}),
     ("task-crashed", {"made": with_events(crashes=15, first_crash="KeyError: 'predictions'")}),
@@ -228,7 +229,7 @@ def test_a_quota_that_is_the_same_for_all_makes_no_run_suspect() -> None:
     assert [finding.message for finding in found] == [
         "the server used up its CPU quota of 1 core in 90% of its periods and stood still until the next "
         "period, for 12 ms per request in all (summed over the cores): the figures include these stops, "
-        "which is right as long as every value has the same quota"
+        "and only values that have the same quota can be compared"
     ]
 
 
@@ -717,6 +718,10 @@ FIRST_ANSWERS: list[tuple[FirstAnswer | None, str | None, str | None]] = [
     (FirstAnswer(422, "status 422 (no column b)", 9, None, 1), "no column b.*a CSV", "no column b.*a CSV"),
     (FirstAnswer(500, "status 500"), "server.log", "server.log"),
     (FirstAnswer(None, "no whole answer within 30 s"), "within 30 s.*server.log", "within 30 s"),
+    (FirstAnswer(404, "status 404", predictions_expected=False), "404, so that.*this request", "this re"),
+    (FirstAnswer(413, "status 413", predictions_expected=False), "a smaller file", "a smaller file"),
+    (FirstAnswer(422, "status 422", predictions_expected=False), "a file that the", "a file that the"),
+    (FirstAnswer(200, "status 200", predictions_expected=False), "status 200, so that.*an empty body", None),
 ]
 
 
@@ -730,6 +735,8 @@ def test_the_first_answer_is_a_prediction_or_there_is_nothing_to_measure(
         if found is not None and words is not None:
             assert found.severity is Severity.ERROR
             assert re.search(words, found.message), found.message
+            assert answer is not None
+            assert answer.predictions_expected or "predictions" not in found.message
             assert "\n" not in found.message
             assert "None" not in found.message
 

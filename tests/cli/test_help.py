@@ -18,7 +18,7 @@ from sweeper.settings.command_settings import ARGUMENTS, COMMANDS, options, sett
 def test_every_setting_is_an_option_and_shows_what_it_is_without(
     command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setenv("COLUMNS", "400")
     assert main([command, "--help"]) == 0
     shown = {line.split()[1]: line for line in capsys.readouterr().out.splitlines() if line.startswith("│")}
     for name, option in options(command).items():

@@ -42,7 +42,7 @@ def test_load_from_other_hosts_cannot_take_turns_and_the_plan_says_so() -> None:
     assert (plan.run.interleave, plan.run.load_processes, plan.run.load_elsewhere) == (False, 2, True)
     assert not plan.run.cores_shared
     assert lines[1].endswith("(launcher fastapi, 100 users on 2 load workers)")
-    assert lines[3].endswith("are made one after another (load from other hosts cannot stand still)")
+    assert lines[3].endswith("are made one after another (sweeper cannot stop load on other hosts)")
 
 
 def test_a_locustfile_of_ones_own_cannot_be_confirmed_and_the_plan_says_so() -> None:
@@ -51,6 +51,13 @@ def test_a_locustfile_of_ones_own_cannot_be_confirmed_and_the_plan_says_so() -> 
     assert lines[-2] == f"then         nothing: {NOT_CONFIRMED}"
     plan, lines = planned(workers="1,4", locustfile="mine.py", confirm=False)
     assert (plan.confirm, plan.not_confirmed) == (False, "")
+    assert "then" not in "".join(lines)
+
+
+def test_with_a_rate_nothing_is_left_to_confirm() -> None:
+    plan, lines = planned(workers="1,4", rate="62.5", objective="p99", confirm=True)
+    assert (plan.confirm, plan.users, plan.arrivals_per_s, plan.not_confirmed) == (False, None, 62.5, "")
+    assert lines[1].endswith("(launcher fastapi, 62.5 requests/s at random)")
     assert "then" not in "".join(lines)
 
 

@@ -375,7 +375,7 @@ def test_a_model_of_ours_is_trained_where_it_is_missing(
     command = ["grid", "--model", "sklearn-regression", "--workers", "1,4", "--server-cpus", "4000"]
     assert main(command) == 2
     err = capsys.readouterr().err
-    assert "models/sklearn-regression is not trained yet; that comes first" in err
+    assert "models/sklearn-regression is not trained yet: training it first" in err
     assert "4000" in err.splitlines()[-1]
     assert (workplace / "models" / "sklearn-regression" / "model.pkl").is_file()
     assert main(command) == 2

@@ -108,7 +108,7 @@ def keys(document: Any) -> set[str]:
         return {key for item in document for key in keys(item)}
     if not isinstance(document, Mapping):
         return set()
-    own = {"environment", "evidence", "runtime_parameters", "parameters", "constraints", "relative"}
+    own = {"environment", "evidence", "runtime_parameters", "parameters", "constraints", "relative", "trial"}
     below = (keys(value) for name, value in document.items() if name not in own)
     return set(document) | {key for found in below for key in found}
 

@@ -23,7 +23,7 @@ def test_a_locust_file_that_needs_another_folder(folder: Path) -> None:
     done = sweeper("grid", *truth(), "--workers", "2,8", "--locustfile", "load/mine.py", cwd=folder)
     assert (done.code, done.out) == (2, "")
     assert "load/mine.py' does not work: FileNotFoundError" in done.err
-    assert "'sample.csv'; paths in it count from the folder where sweeper is run" in done.err
+    assert "'sample.csv'; paths in it are relative to the folder where you run sweeper" in done.err
     assert done.err.count("\n") == 1
     assert list((folder / "studies").glob("*/runs/*")) == []
 

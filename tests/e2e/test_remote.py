@@ -38,7 +38,7 @@ def test_a_grid_finds_the_plateau_and_puts_the_old_setting_back(folder: Path, pl
     assert "one run      a restart of about 2 s (--restart-time), warm-up from 1 s" in planned.out
     assert "about 11 s" in planned.out  # 1 + 2 of the run, 6 around it, 2 of the restart
     assert (
-        "their runs are made one after another (a remote server cannot be stopped for turns)" in planned.out
+        "their runs are made one after another (sweeper cannot stop a remote server for turns)" in planned.out
     )
     assert "at the end   the old setting is put back, after an interrupt too" in planned.out
 

@@ -138,7 +138,7 @@ def test_no_predictions(options: tuple[object, ...], words: str, attempts: Attem
 
 def test_log_cut(attempts: Attempts) -> None:
     result = check_trips({"log-cut"}, attempts(*SERVER, "--log-mb", 40))
-    assert "MB in the middle of the run's server.log were left out" in remark(result, "log-cut").message
+    assert "MB in the middle of the run's server.log, so that" in remark(result, "log-cut").message
 
 
 def test_first_upload_failed(attempts: Attempts) -> None:
@@ -187,7 +187,7 @@ def test_answers_too_long(attempts: Attempts) -> None:
 @pytest.mark.parametrize(
     ("stream", "words"),
     [
-        ("fast", "status 200 and more than 1MiB of answer, and the rest was not read"),
+        ("fast", "status 200 and more than 1MiB of answer, and sweeper did not read the rest"),
         ("slow", "no whole answer within 1.5 s, only status 200 and"),
     ],
 )

@@ -219,15 +219,15 @@ def test_a_limit_that_is_no_number_is_left_for_the_server_to_refuse(tmp_path):
     [
         (
             "cd app && serve {port}",
-            "'cd' is for a shell, and none reads this command: write sh -c 'cd app && serve {port}'",
+            "'cd' is for a shell, and no shell reads this command: write sh -c 'cd app && serve {port}'",
         ),
         (
             "serve {port} > log",
-            "'>' is for a shell, and none reads this command: write sh -c 'serve {port} > log'",
+            "'>' is for a shell, and no shell reads this command: write sh -c 'serve {port} > log'",
         ),
         (
             "serve {port} 2>&1",
-            "'2>&1' is for a shell, and none reads this command: write sh -c 'serve {port} 2>&1'",
+            "'2>&1' is for a shell, and no shell reads this command: write sh -c 'serve {port} 2>&1'",
         ),
         ("true; serve {port} | tee log", "'|' is for a shell"),
         ("~/serve {port}", "'~/serve' is for a shell"),

@@ -134,7 +134,7 @@ def test_one_that_hangs_is_ended_with_all_that_it_started(deployed: Deployment, 
     )
     with pytest.raises(ServerStartError) as failed:
         server.wait_ready(1)
-    assert "the restart command did not end within 1 s (--start-timeout" in str(failed.value)
+    assert "the restart command did not end within 1 s (raise --start-timeout" in str(failed.value)
     assert "its output ends with: 4" in str(failed.value)
     left = [p for p in psutil.process_iter(["cmdline"]) if " ".join(p.info["cmdline"] or []) == mark]
     assert psutil.wait_procs(left, timeout=10)[1] == []  # killed; on a busy machine not gone yet

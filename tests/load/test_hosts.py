@@ -132,7 +132,7 @@ def test_a_clock_that_is_not_known_well_enough(
 @pytest.mark.parametrize(
     ("here", "there", "sentence"),
     [
-        ("own.py", None, "--locustfile 'own.py' differs from the one that the study was given"),
+        ("own.py", None, "--locustfile 'own.py' differs from the study's own: copy the study's file here"),
         ("own.py", "none", "the study has no locustfile: leave out --locustfile 'own.py'"),
         (None, None, "give the same one with --locustfile"),
         ("own.py", "same", ""),
@@ -151,7 +151,7 @@ def test_a_worker_with_another_locustfile_refuses(
             one._check(job)
     else:
         one._check(job)
-    with pytest.raises(UsageError, match="the study is made by sweeper 0, and here is sweeper"):
+    with pytest.raises(UsageError, match="the study runs with sweeper 0, and this host has sweeper"):
         one._check({**job, "versions": "sweeper 0"})
 
 

@@ -314,7 +314,7 @@ def test_users_that_catch_everything_are_drained_too(tmp_path: Path) -> None:
 
 UNREADABLE = {
     "import nonexistent_module": "No module named 'nonexistent_module'",
-    "open('absent.csv')": "absent.csv'; paths in it count from the folder where sweeper is run",
+    "open('absent.csv')": "absent.csv'; paths in it are relative to the folder where you run sweeper",
     "x = 1": "No User class found; it needs a subclass of locust's HttpUser",
     """
 from locust import HttpUser, LoadTestShape

@@ -126,6 +126,7 @@ ADDED_TOP_KEYS = [
     "users",
     "blocks_made",
     "economics",
+    "arrivals_per_s",
 ]
 ADDED_CANDIDATE_KEYS = [
     "model_threads",

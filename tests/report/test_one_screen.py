@@ -39,7 +39,7 @@ LOUD = [
     ),
     (
         FindingCode.STALLED,
-        "nothing completed for 1.20 s within the window (0.50 s at most are usual): the server",
+        "no request completed for 1.20 s within the window (at most 0.50 s is usual): the server",
     ),
     (
         FindingCode.SENTINEL,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeper.records.configuration import Configuration
-from sweeper.records.finding import Verdict
+from sweeper.records.finding import FindingCode, Verdict
 from sweeper.records.run import Objective, RunRecord
 from sweeper.statistics.criteria import CandidateState, Rule
 from sweeper.statistics.decision import Decision, decide
@@ -62,6 +62,18 @@ def test_some_acceptable_count_is_not_enough_to_stop() -> None:
     assert not decision.settled
     if decision.answer is not None:
         assert decision.smaller_unsettled == (Configuration(4),)
+
+
+@pytest.mark.parametrize(("behind", "state"), [(0, A), (1, A), (2, E), (4, E)])
+def test_what_does_not_keep_up_with_random_arrivals_is_out(behind: int, state: CandidateState) -> None:
+    records = study({4: around(140), 8: around(140)})
+    mine = [r for r in records if r.configuration.workers == 4][:behind]
+    slow = finding(FindingCode.FALLING_BEHIND)
+    decision = judged([dataclasses.replace(r, findings=(slow,)) if r in mine else r for r in records])
+    assert states(decision) == {4: state, 8: A}
+    assert decision.answer == Configuration(4 if state is A else 8)
+    if state is E:
+        assert "does not keep up" in standing_of(decision, Configuration(4)).why
 
 
 def test_noise_settles_nothing() -> None:

@@ -6,7 +6,7 @@ from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Verdict
 from sweeper.statistics.criteria import Rule
 from sweeper.statistics.decision import decide
-from sweeper.statistics.looks import look, valid_blocks
+from sweeper.statistics.looks import EVERY_ONE, look, valid_blocks
 from tests.support.builders import configurations, failed, figures, finding, record, study
 from tests.support.decisions import exact
 
@@ -98,6 +98,36 @@ def test_a_study_that_cannot_settle_any_more_ends_with_the_answer_that_stands() 
     assert (seen.decision.answer, seen.decision.settled) == (Configuration(8), False)
     assert not look(before, ALL, Rule(), gone, 6).last  # it may be one bad block that tells so
     assert not look(exact({1: 60.0, 4: 97.0, 8: 100.0}, 0.018, 8), ALL, Rule(), gone, 8).last
+
+
+@pytest.mark.parametrize(
+    ("levels", "rests"),
+    [
+        ({4: 97.0, 8: 100.0, 16: 99.9, 32: 96.5}, {32}),  # 4 is open only because of 8 and 16
+        ({4: 96.0, 8: 100.0, 16: 96.5, 32: 96.5}, {16, 32}),
+        ({4: 97.0, 8: 100.0, 16: 100.0, 32: 100.0}, set()),  # because of all
+        ({4: 96.5, 8: 96.5, 16: 100.0, 32: 100.0}, set()),  # two are open, and nothing smaller is good
+    ],
+)
+def test_values_rest_that_what_is_open_is_shown_to_be_as_good_as(
+    levels: dict[int, float], rests: set[int]
+) -> None:
+    seen = look(
+        exact({1: 60.0, **levels}, 0.016, 5),
+        configurations(1, 4, 8, 16, 32),
+        Rule(),
+        {Configuration(1): 2},
+        5,
+    )
+    assert seen.decision is not None
+    assert {c.workers for c in seen.allotment.resting} == rests, [
+        (s.configuration.workers, s.state, s.at_most) for s in seen.decision.standings
+    ]
+
+
+def test_nothing_rests_before_three_valid_blocks() -> None:
+    two = exact({1: 60.0, 4: 96.0, 8: 100.0, 16: 96.5, 32: 96.5}, 0.004, 2)
+    assert look(two, configurations(1, 4, 8, 16, 32), Rule(looks=(2, 5)), {}, 2).allotment == EVERY_ONE
 
 
 def test_when_nothing_is_left_the_study_ends() -> None:

@@ -108,7 +108,7 @@ def test_a_lost_hosts_claim_is_taken_over_and_its_late_runs_are_refused(
     c = open_table("c")
     again = next_of(c)
     assert (again.block, again.attempt, again.host) == (1, 1, "c")
-    with pytest.raises(ClaimLostError, match="block 1 was taken over by host c: this one was not heard of"):
+    with pytest.raises(ClaimLostError, match="block 1 was taken over by host c: this host did not report"):
         a.add_run(recorded(first.runs[1], "a", 0.0))
     a.still_here(first)  # too late
     assert next_of(a).block == 3

@@ -17,6 +17,8 @@ from sweeper.study.study_state import StudyPlan, answer_so_far
 from tests.support.fakes import Behaviour, MemoryStore, Script, Watching, World, noisy
 from tests.support.studies import PEAK, PLATEAU, ids, planned, studied, whole_blocks
 
+NEAR_TIE = {1: 60.0, 4: 137.0, 8: 140.0, 16: 139.0, 32: 136.0}
+
 
 def stripped(answer: Recommendation) -> Recommendation:
     """Runs made again start at another moment and take another fraction of a second; no more than that."""
@@ -224,7 +226,49 @@ SHAPES: dict[str, tuple[Script, StudyPlan]] = {
     ),
     "dead": (lambda c, block, run_id: Behaviour(dies_at_start=True), planned((1, 4))),
     "quick": (noisy(PEAK), planned(rule=Rule(looks=(2,)))),
+    "near tie": (noisy(NEAR_TIE, noise=0.015), planned(rule=Rule(looks=tuple(range(3, 11))))),
 }
+
+
+def test_a_value_rests_whose_runs_would_not_help_to_settle_what_is_open() -> None:
+    answer, store, watching, _ = studied(*SHAPES["near tie"])
+    assert (answer.status, answer.workers) == (Status.RECOMMENDED, 4)
+    by_block = {
+        block: sorted(r.configuration.workers for r in store.saved if r.plan.block == block)
+        for block in range(1, max(r.plan.block for r in store.saved) + 1)
+    }
+    assert all(by_block[block] == [4, 8, 16, 32] for block in (3,))
+    assert watching.rests
+    resting: dict[int, tuple[int, ...]] = {
+        after: tuple(c.workers for c in cs) for cs, after in watching.rests
+    }
+    now: tuple[int, ...] = ()
+    for block, workers in by_block.items():
+        assert not set(now) & set(workers), block
+        assert 4 in workers and len(workers) >= 2
+        now = resting.get(block, now)
+    assert answer.blocks >= 3
+
+
+def test_a_study_of_an_earlier_version_in_which_nothing_rested_is_read_as_it_was_made() -> None:
+    script, plan = SHAPES["near tie"]
+    _, store, _, _ = studied(script, plan)
+    last = max(record.plan.block for record in store.saved)
+    whole = MemoryStore()
+    for block in range(1, last + 1):
+        gone = {Configuration(1): 2}
+        for run in plan.block(block, gone):
+            same = next(r for r in store.saved if r.configuration.workers in (1, run.configuration.workers))
+            figures = same.figures
+            assert figures is not None
+            speed = script(run.configuration, block, run.run_id).rps
+            whole.saved.append(
+                dataclasses.replace(same, plan=run, figures=dataclasses.replace(figures, rps=speed))
+            )
+    seen = answer_so_far(plan, whole.saved)
+    most = max(c.runs for c in seen.candidates)
+    assert {c.runs for c in seen.candidates if c.configuration.workers in (8, 16, 32)} <= {most, most - 2}
+    assert seen.blocks >= 4
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -180,7 +180,7 @@ RUN_FAULTS: dict[str, list[Fault]] = {
         Fault(Behaviour(events=UserEvents(crashes=1, first_crash="KeyError: 'a'")), "load.log"),
     ],
     "thread-leak": [Fault(Behaviour(leaks_per_s=1.0), "look in the model's code")],
-    "throttled": [Fault(Behaviour(throttled_per_s=1.0), "has the same quota")],
+    "throttled": [Fault(Behaviour(throttled_per_s=1.0), "have the same quota")],
     "user-limited": [Fault(Behaviour(), "--users", workers=200)],
     "users-ended": [Fault(Behaviour(events=UserEvents(ended=3)), "load.log")],
 }

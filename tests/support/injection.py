@@ -107,6 +107,10 @@ class _Load:
         return self.injection.claimed_users or self.inner.users
 
     @property
+    def arrivals_per_s(self) -> float | None:
+        return self.inner.arrivals_per_s
+
+    @property
     def mean_think_s(self) -> float | None:
         return self.inner.mean_think_s
 

@@ -352,7 +352,7 @@ def test_describe_says_what_is_wrong_with_a_record(text: str, sentence: str, lig
 
 def test_describe_of_nothing_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(
-        UsageError, match=r"holds no model of ours \(no model\.json\): make one with `sweeper train`"
+        UsageError, match=r"holds no model of `sweeper train` \(no model\.json\): make one with that command"
     ):
         describe(tmp_path)
 

@@ -37,10 +37,10 @@ def _used_up(view: Viewpoint, many: Configuration) -> str:
     budget_ms = shown.quota.cores * shown.quota.period_ms
     often = shown.means[SHARE]
     body = (
-        f"{view.names.full(many)} {view.names.verb(many, 'uses', 'use')} up the {budget_ms:.0f} ms of CPU "
-        f"that the quota of {say.core_count(shown.quota.cores)} gives in {shown.quota.period_ms:.0f} ms "
-        f"within {shown.quota.lasts_ms:.0f} ms, then all of them stand still until the next period (in "
-        f"{often:.0%} of the periods"
+        f"{view.names.full(many)} {view.names.verb(many, 'needs', 'need')} {shown.quota.lasts_ms:.0f} ms to "
+        f"use up the {budget_ms:.0f} ms of CPU that the quota of {say.core_count(shown.quota.cores)} gives "
+        f"in a period of {shown.quota.period_ms:.0f} ms, then the server stands still until the next period "
+        f"(in {often:.0%} of the periods"
     )
     if STOOD in shown.means:
         body += f", {say.milliseconds(shown.means[STOOD])} per request, summed over the cores"
@@ -50,10 +50,10 @@ def _used_up(view: Viewpoint, many: Configuration) -> str:
 def _instead(view: Viewpoint, few: Configuration) -> str:
     shown = view.at(few)
     if not _runs_out(view, shown):
-        return f"{view.names.full(few)} {view.names.verb(few, 'rarely does', 'rarely do')}"
+        return f"{view.names.full(few)} rarely {view.names.verb(few, 'uses', 'use')} up the quota"
     assert shown.quota is not None
     return (
-        f"{view.names.full(few)} {view.names.verb(few, 'uses', 'use')} it up within "
+        f"{view.names.full(few)} {view.names.verb(few, 'needs', 'need')} "
         f"{shown.quota.lasts_ms:.0f} ms (in {shown.means[SHARE]:.0%} of the periods"
         + (f", {say.milliseconds(shown.means[STOOD])} per request" if STOOD in shown.means else "")
         + ")"

@@ -85,8 +85,8 @@ def oversubscribed(seen: Differences, limits: Limits) -> Finding | None:
         FindingCode.OVERSUBSCRIBED,
         Severity.INFO,
         f"with {names.full(most)} the server's threads wait for a core {share[most]:.0%} of the time that "
-        f"they could run, with {names.full(fewest)} {share[fewest]:.0%}: more workers than the cores can run "
-        "only wait; use fewer, or give the server more cores",
+        f"they could run, with {names.full(fewest)} {share[fewest]:.0%}: there are more threads than the "
+        "cores can run at once; if throughput is no higher, use fewer workers, or give the server more cores",
         {"most": most.label, "share": share[most], "fewest": fewest.label, "share_fewest": share[fewest]},
     )
 
@@ -119,7 +119,7 @@ def gil_bound(seen: Differences, limits: Limits) -> Finding | None:
         Severity.INFO,
         f"from {names.full(few)} to {names.full(most)} a request costs {cost.mean - 1:.0%} more CPU and "
         f"{switches.mean:.1f} times the voluntary switches, while {meanwhile}: the threads hand one lock "
-        "(the GIL) to each other instead of working; fewer workers, or more processes, do more",
+        "(the GIL) to each other instead of working; try fewer workers, or more processes",
         {
             "best": few.label,
             "most": most.label,

@@ -121,7 +121,7 @@ def _expectations_table(data: ScenarioData) -> Table:
         tuple(rows),
         right=frozenset({3, 4}),
         wraps=True,
-        caption="An expectation is held where it is at every number of users, and not held where it is shown "
-        "not to be at one. The limits hold at all of them, and over all planned looks, at once."
+        caption="An expectation is held if it holds at every number of users, and not held if it is shown "
+        "not to hold at one of them. The limits hold at all of them, and over all planned looks, at once."
         + (f" Similar is within {SIMILAR:.0%} either way." if similar else ""),
     )

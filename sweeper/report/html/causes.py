@@ -227,7 +227,7 @@ def _scaling(data: RecommendationData, positions: Positions) -> Figure | None:
             traces, x=positions.axis(), y={"title": {"text": "requests/s"}, "range": [0, top]}, height=340
         ),
         says=f"Throughput by workers with the fitted law. {_law_in_words(law)}",
-        caption=f"{_law_in_words(law)} It decides nothing.",
+        caption=f"{_law_in_words(law)} The law decides nothing.",
         table=Table("scalability-figures", ("workers", "measured", "law"), rows, right=frozenset({1, 2})),
     )
 
@@ -236,7 +236,8 @@ def _law_in_words(law: Scalability) -> str:
     peak = law.peak_workers
     where = "never falls" if peak is None or peak > 1e4 else f"is highest at {workers(round(max(peak, 1.0)))}"
     return (
-        f"By the curve one worker alone gives {three_digits(law.gamma)} requests/s, {law.sigma:.1%} of the "
-        f"work waits its turn for something shared (sigma), keeping each two workers in step costs "
-        f"{law.kappa:.3%} (kappa), and throughput {where}; the measured means lie {law.deviation:.1%} off it."
+        f"By the fitted law, one worker alone gives {three_digits(law.gamma)} requests/s, {law.sigma:.1%} of "
+        f"the work waits for something shared (sigma), keeping each pair of workers in step costs "
+        f"{law.kappa:.3%} (kappa), and throughput {where}; the measured means differ from the law by "
+        f"{law.deviation:.1%}."
     )

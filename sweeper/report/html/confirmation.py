@@ -30,10 +30,10 @@ def confirmation(data: RecommendationData) -> Section | None:
     if found is None:
         return Section("confirmation", "Open loop", title, (Text(_why_not(data), "note"),))
     lead = (
-        "Users who wait for their answer hide a queue from those who would have come. Here requests arrive "
-        f"at random, {found.arrivals_per_s:.1f} a second ({found.share:.0%} of the answer's throughput), "
-        "whatever becomes of those before. It is a check beside the answer and never changes it: where it "
-        "speaks for another count, go by the kind of load that is more like yours."
+        "Users who wait for an answer before they send again hide the queue that other users would meet. "
+        f"Here requests arrive at random, {found.arrivals_per_s:.1f} a second ({found.share:.0%} of the "
+        "answer's throughput), whether or not earlier ones are answered. This check never changes the "
+        "answer. If it favours another count, go by the kind of load that is more like yours."
     )
     positions = Positions([*data.configurations, *(one.configuration for one in found.configurations)])
     figure = _figure(found.configurations, positions)
@@ -53,6 +53,8 @@ def _why_not(data: RecommendationData) -> str:
         return "The answer is confirmed with requests that arrive at random once the study is finished."
     if data.answer is None:
         return "Without an answer there is nothing to confirm with requests that arrive at random."
+    if data.recommendation.arrivals_per_s is not None:
+        return "There is nothing to confirm: requests arrive at random in every run (--rate)."
     return "The answer was not confirmed with requests that arrive at random (--no-confirm, or --quick)."
 
 

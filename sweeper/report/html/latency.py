@@ -30,7 +30,7 @@ MOST_LINES = 7
 """As many as there are colours; the others can be switched on in the legend."""
 LEAST_MS = 1e-3
 """What is taken for a latency of nothing, which has no logarithm."""
-NO_VALID_RUN = "No run is valid, and only those of valid runs are shown."
+NO_VALID_RUN = "No run is valid, and this section shows only latencies of valid runs."
 TAIL = (0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)
 
 

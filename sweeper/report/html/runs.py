@@ -48,8 +48,8 @@ def over_time(data: RecommendationData) -> Section | None:
     ranked = sorted(drawn, key=lambda r: DECISIVE_FIRST.index(r.plan.kind))[:MOST_RUNS]
     parts: list[Element] = [
         Text(
-            "Each line is one run, second by second; 0 is where its window begins. What is shaded is "
-            "warm-up: it was dropped. Suspect runs are dashed."
+            "Each line is one run, second by second; 0 is where its window begins. The shaded part is "
+            "warm-up, which is dropped. Suspect runs are dashed."
         )
     ]
     decisive = [r for r in ranked if r in data.decisive]
@@ -63,7 +63,7 @@ def over_time(data: RecommendationData) -> Section | None:
     parts += [Folded(title, (Figures(tuple(own)),)) for title, own in folded if own]
     if len(drawn) > len(ranked):
         parts.append(
-            Text(f"Of {len(drawn)} runs {len(ranked)} are drawn; all are in the table below.", "note")
+            Text(f"{len(ranked)} of {len(drawn)} runs are drawn; all are in the table below.", "note")
         )
     said = absence(data)
     if said:
@@ -190,8 +190,8 @@ def runs(data: PageData) -> Section:
     said = tally({verdict: counts[verdict] for verdict in Verdict})
     lead = (
         f"{counted(len(data.records), 'run')}, begun "
-        f"{_days(data.records)}: {said}. Only valid ones count, and of those only the runs of blocks "
-        "decide, not those of a search or in open loop. A click on a heading sorts."
+        f"{_days(data.records)}: {said}. Only valid runs count. Of these, only the runs of blocks "
+        "decide, not the runs of a search or in open loop. A click on a heading sorts the table."
     )
     parts: list[Element] = [Text(lead), _runs_table(data)]
     remarks = _remarks(data.records)

@@ -73,7 +73,7 @@ def loads(data: ScenarioData) -> Section | None:
     said = (
         "Each dot is one run of a fresh server; the larger marks are means with "
         f"{seen.terms.confidence:.0%} intervals over blocks. Drift of the host moves all dots of a block "
-        "together, so that the ratios in the tables are surer than the intervals look. CPU, memory and "
+        "together, so the ratios in the tables are more certain than the intervals suggest. CPU, memory and "
         "switches are those of all the server's processes."
     )
     return Section("loads", "Loads", "Under each load", (Text(said), Figures(figures)))
@@ -201,7 +201,7 @@ def stress(data: ScenarioData) -> Section | None:
     if figures:
         parts.append(Figures(tuple(figures)))
     parts.append(_steps_table(data))
-    return Section("stress", "Stress", "As many as they bear", tuple(parts))
+    return Section("stress", "Stress", "As many users as each server takes", tuple(parts))
 
 
 def _stress_figure(

@@ -49,8 +49,8 @@ def search(data: RecommendationData) -> Section | None:
     parts.append(_table(found))
     parts.append(
         Text(
-            "Figures of trials have the host's changes taken out. They chose the finalists and decide "
-            "nothing: the finalists' blocks do that.",
+            "The figures of trials exclude the host's changes. They chose the finalists, and only the "
+            "finalists' blocks decide the answer.",
             "note",
         )
     )
@@ -132,8 +132,9 @@ def _front(measured: Sequence[Trial], found: Search, data: RecommendationData) -
             y={"title": {"text": "p99 in ms (less is better)"}},
             height=420,
         ),
-        says=f"Throughput against p99 of {len(known)} trials. No other trial beats in both: {said}.",
-        caption="On the front is what no other trial that keeps the limits beats in both.",
+        says=f"Throughput against p99 of {len(known)} trials. The front, which no other trial beats in "
+        f"both: {said}.",
+        caption="The front: trials that no other trial within the limits beats in both.",
         table=Table(
             "front-figures",
             ("trial", "configuration", "requests/s", "p99 ms"),
@@ -201,7 +202,7 @@ def _importances(data: RecommendationData) -> Figure | None:
 
 def _no_importances(measured: Sequence[Trial]) -> str:
     if len(_open(measured)) < 2:
-        return "Only one parameter was searched, so there is nothing to compare the importance of."
+        return "Only one parameter was searched, so there is no importance to compare."
     return "Too few trials have figures to say which parameters matter."
 
 

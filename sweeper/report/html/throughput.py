@@ -49,9 +49,9 @@ def picture(data: RecommendationData) -> Section | None:
     figures = tuple(_figure(data, positions, what) for what in (THROUGHPUT, P99))
     said = (
         "Each dot is one run: a fresh server, warmed up, loaded, measured. The diamonds are their means with "
-        f"{data.recommendation.confidence:.0%} intervals over blocks; shaded is what cannot be told from "
-        "the best, or is shown to be as good. Drift of the host moves all dots of a block together, so that "
-        "differences are surer than the intervals look."
+        f"{data.recommendation.confidence:.0%} intervals over blocks. The shaded configurations cannot be "
+        "told apart from the best, or are shown to be as good. Drift of the host moves all dots of a block "
+        "together, so differences are more certain than the intervals suggest."
     )
     return Section("picture", "Picture", "The picture", (Text(said), Figures(figures)))
 

@@ -63,6 +63,7 @@ def recommendation_object(rec: Recommendation) -> dict[str, Any]:
         "users": rec.users,
         "blocks_made": None if rec.blocks_made is None else dataclasses.asdict(rec.blocks_made),
         "economics": None if rec.economics is None else _economics_object(rec.economics),
+        "arrivals_per_s": rec.arrivals_per_s,
     }
     return {key: _plain(value) for key, value in document.items()}
 

@@ -62,8 +62,8 @@ def legend(seen: Comparison) -> tuple[str, ...]:
     count = len(seen.configurations)
     at_once = f", for {count} configurations at once" if count > 1 else ""
     lines = [
-        f"→ is judged, by its {seen.objective}. Limits are at {seen.confidence:.0%}{at_once}; (?): too few "
-        "runs for limits."
+        f"→ marks what is judged, by {seen.objective}. Limits are at {seen.confidence:.0%}{at_once}; (?): "
+        "too few runs for limits."
     ]
     if seen.same_machine:
         lines.append(
@@ -207,5 +207,5 @@ class _Words:
             return []
         return [
             f"With the host's changes taken out, beside {self._reference}, it is {_text(relative)} of A's; "
-            "what changes both alike does not show there."
+            "a change that affects both alike does not show there."
         ]

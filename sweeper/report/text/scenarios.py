@@ -111,7 +111,7 @@ def no_expectation(terms: Terms) -> str:
     """Why none is tested."""
     if expected(replace(terms, scenarios=tuple(Scenario))):
         return (
-            f"No expectation is tested: of {terms.workload.bound} models there is none under one user, or "
+            f"No expectation is tested: for {terms.workload.bound} models there is none under one user or "
             "under stress; add the scenario concurrent."
         )
     return (
@@ -151,7 +151,7 @@ def stress_line(one: Stressed) -> str:
         f"{name} takes {users(good.users)} at {good.rps:,.1f} requests/s, p99 {three_digits(good.p99_ms)} ms"
     )
     if one.most_rps is not None:
-        takes += f" (the most under a load that it takes: {one.most_rps:,.1f} requests/s)"
+        takes += f" (highest throughput under a load that it takes: {one.most_rps:,.1f} requests/s)"
     if one.limit is Limit.USERS:
         return f"{takes}; that is all that --max-users allows, so its limit is higher."
     bad = users(one.first_bad or 0)

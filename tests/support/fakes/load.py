@@ -263,6 +263,7 @@ class FakeLoad:
     ) -> None:
         self._world = world
         self._arrivals = arrivals
+        self.arrivals_per_s = None if arrivals is None else arrivals[0]
         self.users = 1 if arrivals is not None else users or world.users
         self._think_s = (0.02, 0.03) if users == 1 else world.think_s
 

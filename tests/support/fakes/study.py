@@ -46,6 +46,7 @@ class Watching:
         self.finished: list[RunRecord] = []
         self.blocks: list[tuple[int, Recommendation]] = []
         self.dropped: list[tuple[Configuration, int, str]] = []
+        self.rests: list[tuple[tuple[Configuration, ...], int]] = []
         self.rounds: list[tuple[int, Search]] = []
         self.waits: list[str] = []
         self.tried: list[Finding] = []
@@ -68,6 +69,9 @@ class Watching:
 
     def eliminated(self, configuration: Configuration, block: int, why: str) -> None:
         self.dropped.append((configuration, block, why))
+
+    def resting(self, configurations: Sequence[Configuration], block: int) -> None:
+        self.rests.append((tuple(configurations), block))
 
     def round_finished(self, number: int, so_far: Search) -> None:
         self.rounds.append((number, so_far))

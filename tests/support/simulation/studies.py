@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +15,7 @@ from sweeper.records.finding import Verdict
 from sweeper.records.run import RunFigures, RunRecord
 from sweeper.statistics.criteria import Rule
 from sweeper.statistics.decision import Decision
-from sweeper.statistics.looks import look
+from sweeper.statistics.looks import EVERY_ONE, Allotment, look
 from sweeper.study.block_order import block_plan
 from tests.support.builders import FIGURES, configurations
 
@@ -79,12 +79,15 @@ def figures_of(rps: float, p99_ms: float = 600.0, host_speed: float | None = Non
 def block(
     measure: Measure,
     number: int,
-    eliminated: Mapping[Configuration, int],
+    eliminated: Collection[Configuration],
+    allotment: Allotment = EVERY_ONE,
     verdict: Callable[[], Verdict] = lambda: Verdict.VALID,
 ) -> list[RunRecord]:
     return [
         RunRecord(plan, verdict(), "", 20.0, measure(WORKERS.index(plan.configuration.workers), number))
-        for plan in block_plan(ALL, eliminated, number, 0, Configuration(REFERENCE))
+        for plan in block_plan(
+            ALL, {*eliminated, *allotment.resting}, number, 0, Configuration(REFERENCE), twice=allotment.twice
+        )
     ]
 
 
@@ -94,11 +97,13 @@ def study(
     """A study until the planned looks stop it."""
     records: list[RunRecord] = []
     eliminated: dict[Configuration, int] = {}
+    allotment = EVERY_ONE
     for number in range(1, rule.looks[-1] + 1):
-        records += block(measure, number, eliminated, verdict)
+        records += block(measure, number, eliminated, allotment, verdict)
         seen = look(records, ALL, rule, eliminated, number)
         if seen.last:
             break
         eliminated.update({s.configuration: number for s in seen.dropped})
+        allotment = seen.allotment
     assert seen.decision is not None
     return Study(tuple(records), eliminated, seen.decision, number, rule)
