@@ -115,19 +115,31 @@ def _look_between(
 def valid_blocks(
     records: Sequence[RunRecord], decision: Decision, eliminated: Collection[Configuration]
 ) -> int:
-    """Blocks in which every configuration that is still live has a valid run.
+    """Blocks in which every configuration that is still live has a valid run; once there are three of these,
+    also blocks in which some rest, and all others have one.
 
     One that was dropped, broke a limit, or never had a valid run, is not waited for: its runs of a block may
     be suspect, and the others' are compared all the same.
     """
     valid: dict[BlockKey, set[Configuration]] = {}
+    made: dict[BlockKey, set[Configuration]] = {record.plan.block_key: set() for record in records}
+    for record in records:
+        made[record.plan.block_key].add(record.configuration)
     for record, _ in valid_runs(records):
         valid.setdefault(record.plan.block_key, set()).add(record.configuration)
-    needed = [
+    needed = {
         s.configuration
         for s in decision.standings
         if s.configuration not in eliminated
         and s.feasible not in OUT
         and any(s.configuration in seen for seen in valid.values())
-    ]
-    return sum(1 for seen in valid.values() if all(configuration in seen for configuration in needed))
+    }
+    whole = sum(needed <= seen for seen in valid.values())
+    if whole < MIN_VALID_BLOCKS:
+        return whole
+    return whole + sum(
+        not needed <= made[block]
+        and len(needed & made[block]) >= FEWEST_IN_A_BLOCK
+        and needed & made[block] <= seen
+        for block, seen in valid.items()
+    )

@@ -167,6 +167,26 @@ def test_valid_blocks(
     assert valid_blocks(records, decision, gone) == expected
 
 
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({(4, 1): None, (5, 1): None}, 5),  # 1 rests from block 4 on
+        ({(4, 1): None, (5, 1): None, (5, 8): Verdict.SUSPECT}, 4),
+        ({(3, 1): None, (4, 1): None, (5, 1): None}, 2),  # not yet: it is lacking
+        ({(5, 1): None, (5, 4): None}, 4),  # a block of one value compares nothing
+    ],
+)
+def test_blocks_in_which_values_rest_count_after_three_whole_ones(
+    change: dict[tuple[int, int], Verdict | None], expected: int
+) -> None:
+    records = [
+        record(w, r.plan.block, r.figures, verdict=verdict)
+        for r in blocks(5)
+        if (verdict := change.get((r.plan.block, w := r.configuration.workers), Verdict.VALID)) is not None
+    ]
+    assert valid_blocks(records, decide(records, ALL, Rule()), {}) == expected
+
+
 def test_a_configuration_whose_server_died_is_not_waited_for() -> None:
     records = [r for r in blocks(3) if (r.plan.block, r.configuration.workers) != (3, 8)]
     records.append(failed(8, 3, "server-died"))
