@@ -77,7 +77,7 @@ def test_a_full_disk_says_how_to_go_on_and_leaves_nothing(folder: Path) -> None:
         said = err.splitlines()[-1]
         assert said.startswith("sweeper: cannot write"), err
         assert "No space left on device" in said or "disk is full" in said, err  # a file, or the database
-        assert "all runs recorded before are kept; to go on: sweeper grid --study cut" in said
+        assert "(all recorded runs are kept); to go on: sweeper grid --study cut" in said
         assert "Traceback" not in err
         assert wait_until_gone(folder) == []
         kept = recorded(folder)
