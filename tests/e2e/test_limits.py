@@ -92,7 +92,10 @@ def test_where_no_limit_can_be_set_one_sentence_says_so(folder: Path) -> None:
         (("--cpu-limit", "0"), "--cpu-limit '0': must be a number of cores from 0.01 to 4096, such as 1.5"),
         (("--memory-limit", "2"), "--memory-limit '2': must be a size from 16MiB to 1024TiB, such as 2GiB"),
         (("--memory-limit", "2 pounds"), "must be a size from 16MiB to 1024TiB"),
-        (("--cpu-limit", "1", "--window", "5.2s"), "--window 5.2s and --cpu-limit 1: must be a whole number"),
+        (
+            ("--cpu-limit", "1", "--window", "5.2s"),
+            "--cpu-limit 1: with a CPU quota the window must be a whole",
+        ),
     ],
 )
 def test_wrong_limits_are_refused(folder: Path, options: tuple[str, ...], words: str) -> None:
