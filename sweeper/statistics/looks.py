@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sweeper.records.configuration import Configuration
 from sweeper.records.run import BlockKey, RunRecord, valid_runs
-from sweeper.statistics.criteria import CandidateState, Rule
+from sweeper.statistics.criteria import Rule
 from sweeper.statistics.decision import Decision, decide
 from sweeper.statistics.feasibility import cannot_work
 from sweeper.statistics.standing import OUT, Standing
@@ -63,9 +63,7 @@ def look(
     last = len(eliminated) + len(dropped) == len(configurations) or (
         planned and (((decision.settled or decision.futile) and enough) or block >= rule.looks[-1])
     )
-    return Look(
-        decision, dropped, last, allotment(decision, eliminated) if planned and enough else Allotment()
-    )
+    return Look(decision, dropped, last, allotment(decision, eliminated) if planned and enough else EVERY_ONE)
 
 
 def allotment(decision: Decision, eliminated: Collection[Configuration]) -> Allotment:
@@ -73,20 +71,15 @@ def allotment(decision: Decision, eliminated: Collection[Configuration]) -> Allo
     shown to be within the tolerance of it, by the limit that accepts it. That may only be premature where
     that limit errs, which its share of the error pays for (docs/method/error-budget.md). Its run goes to one
     that is open, or to one of those that it is compared with."""
-    standings, answer = decision.standings, decision.answer
-    open_ones = [
-        s
-        for s in standings
-        if s.state is CandidateState.UNSETTLED and (answer is None or s.configuration < answer)
-    ]
-    if answer is None or not open_ones or any(s.why for s in open_ones):
+    standings, first = decision.standings, decision.smaller_unsettled  # empty without an answer
+    open_ones = [s for s in standings if s.configuration in first]
+    if not open_ones or any(s.why for s in open_ones):
         return EVERY_ONE
     live = {s.configuration for s in standings if s.configuration not in eliminated and s.state not in OUT}
     shown = frozenset.intersection(*(s.beside for s in open_ones))
-    resting = shown & live - {s.configuration for s in open_ones}
+    resting = shown & live - set(first)
     if len(live) - len(resting) < FEWEST_IN_A_BLOCK:
         return EVERY_ONE
-    first = [s.configuration for s in open_ones]
     staying = [*first, *sorted(live - resting - set(first))]
     return Allotment(resting, frozenset(staying[: len(resting)]))
 

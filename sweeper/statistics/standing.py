@@ -39,9 +39,8 @@ class Standing:
     client: float = 0.0  # by how much more it may be better, for what the load generator took of its figures
     at_least: float = 0.0  # the gap, by the limit that excludes it where that is above the margin
     at_most: float = math.inf  # the same by the limit that accepts it where that is within the margin
-    beside: frozenset[Configuration] = (
-        frozenset()
-    )  # the others, of which it is within the margin by that limit
+    # the others, of each of which it is within the margin by that limit
+    beside: frozenset[Configuration] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
