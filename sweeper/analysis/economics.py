@@ -1,4 +1,4 @@
-"""What each candidate's throughput means in money and in machines."""
+"""What each candidate's throughput, or its capacity within the SLO, means in money and in machines."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ SECONDS_OF_AN_HOUR = 3600.0
 def with_economics(
     rec: Recommendation, cost_per_hour: float | None, plan_for: float | None
 ) -> Recommendation:
-    """`rec` with what follows from its candidates' throughput; without both figures, none of it."""
+    """`rec` with what follows from throughput or capacity of its candidates; without both figures, none."""
     if cost_per_hour is None and plan_for is None:
         return replace(rec, economics=None)
     rows = rec.environment.get("data_rows")
     rows = rows if isinstance(rows, int) and not isinstance(rows, bool) and rows > 0 else None
     found = []
     for candidate in rec.candidates:
-        rps = candidate.rps
+        rps = candidate.capacity_rps or candidate.rps
         if rps is None or not rps.mean > 0:
             continue
         requests = None if cost_per_hour is None else _cost_per_million(cost_per_hour, rps)

@@ -33,7 +33,7 @@ def grounds(decision: Decision, answer: Configuration, rule: Rule, arrivals_per_
     smaller = [s for s in decision.standings if s.configuration < answer]
     larger = [s for s in decision.standings if s.configuration > answer]
     who = names.full(answer) + ("" if smaller else f", the smallest {names.kind} tried,")
-    slo = "" if rule.slo_p99_ms is None else f" with p99 within {limit_ms(rule.slo_p99_ms)}"
+    slo = "" if rule.limit_p99_ms is None else f" with p99 within {limit_ms(rule.limit_p99_ms)}"
     load = "" if arrivals_per_s is None else f" with {arrivals_per_s:g} requests/s at random"
     clauses = [
         f"{who} {names.verb(answer, 'gives', 'give')} {_aim(rule)}{slo}{load} "
@@ -103,6 +103,8 @@ def undecided(decision: Decision, rule: Rule, complete: bool) -> str:
         clauses.append("the study is not finished")
     elif any(s.gap is None for s in obstacles):
         clauses.append("the findings say what to do about runs that do not count")
+    elif obstacles and rule.objective is Objective.CAPACITY:
+        clauses.append("more blocks (--max-blocks) would look further up or down")
     elif obstacles and not any(s.exact for s in obstacles):
         clauses.append(
             "more blocks cannot settle this, because some requests never finished: raise --drain, or see the "
@@ -143,7 +145,10 @@ def nearest_miss(decision: Decision, records: Sequence[RunRecord], rule: Rule) -
     names = _names(decision)
     measured = [s for s in decision.standings if s.state is not CandidateState.UNMEASURED]
     nearest = min(measured, key=badness)
-    limits = [f"an error rate of at most {percent(rule.max_error_rate)}"]
+    if rule.objective is Objective.CAPACITY:
+        limits = []
+    else:
+        limits = [f"an error rate of at most {percent(rule.max_error_rate)}"]
     if rule.slo_p99_ms is not None:
         limits.append(f"p99 within {limit_ms(rule.slo_p99_ms)}")
     kind = "worker count" if names.kind == "count" else names.kind
@@ -187,4 +192,6 @@ def _ruled_out(standings: Sequence[Standing], names: Names) -> list[str]:
 
 def _aim(rule: Rule) -> str:
     what = "throughput" if rule.objective is Objective.THROUGHPUT else "a p99"
+    if rule.objective is Objective.CAPACITY:
+        what = f"a capacity (requests/s with p99 within {limit_ms(rule.slo_p99_ms or 0.0)})"
     return f"{what} within {percent(rule.tolerance)} of the best"

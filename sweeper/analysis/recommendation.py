@@ -17,7 +17,7 @@ from sweeper.checks.turns import blocks_made
 from sweeper.records.answer import Cause, HostSpeedUse, Recommendation, Status
 from sweeper.records.configuration import DRUMS_DEFAULT, Configuration
 from sweeper.records.finding import Finding, FindingCode, Severity
-from sweeper.records.run import RunRecord, valid_figures, valid_runs
+from sweeper.records.run import Objective, RunRecord, valid_figures, valid_runs
 from sweeper.statistics.candidates import candidate
 from sweeper.statistics.criteria import CandidateState, Rule
 from sweeper.statistics.decision import Decision, decide
@@ -105,7 +105,10 @@ def recommend(facts: StudyFacts, records: Sequence[RunRecord]) -> Recommendation
         complete=facts.complete,
         blocks_needed=decision.blocks_needed,
         host_speed=_host_speed(decision, records),
-        cause=None if ignored is not None else _cause(seen, decision, answer, records, rule),
+        # Climbs have rates of their own, so that their throughput is no effect of the workers.
+        cause=None
+        if ignored is not None or rule.objective is Objective.CAPACITY
+        else _cause(seen, decision, answer, records, rule),
         confirmation=None
         if answer is None
         else confirmation(open_loop, answer, facts.reference, candidates, facts.users),

@@ -43,11 +43,11 @@ def study_findings(
                 {"shared": True},
             )
         )
-    together = (
-        sentinel(records, objective, confidence),
-        oversubscribed(seen, limits),
-        gil_bound(seen, limits),
-    )
+    together = [sentinel(records, objective, confidence)]
+    if (
+        objective is not Objective.CAPACITY
+    ):  # climbs have rates of their own, so that theirs would be the cause
+        together += [oversubscribed(seen, limits), gil_bound(seen, limits)]
     findings += [finding for finding in together if finding is not None]
     return (*findings, *of_runs(records))
 

@@ -27,6 +27,8 @@ def steady_state(measurement: Measurement, context: RunContext) -> Finding | Non
 
 
 def drifting(measurement: Measurement, limits: Limits) -> Finding | None:
+    if measurement.climb:
+        return None
     change = drift(measurement.requests, measurement.window.start_s, measurement.window.end_s)
     if change is None or abs(change) <= limits.drift:
         return None
@@ -78,7 +80,7 @@ def falling_behind(measurement: Measurement, context: RunContext, limits: Limits
     of its first; a burst passes sooner.
     """
     log, window = measurement.requests, measurement.window
-    if not context.open_loop:
+    if not context.open_loop or context.climbing:
         return None
     waited_ms = (measurement.ended_s - log.started_s) * 1000.0
     latency_ms = np.where(np.isnan(log.latency_ms), waited_ms, log.latency_ms)

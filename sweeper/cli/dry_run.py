@@ -13,6 +13,7 @@ from sweeper.records.wording import core_count, duration, limit_ms, plural, work
 from sweeper.report.text.gate import gate_in_words
 from sweeper.settings.common_settings import StudySettings
 from sweeper.settings.notation import size_text
+from sweeper.statistics.capacity import FEWEST_REQUESTS, RATES, RATIO, STEP_WINDOWS
 from sweeper.statistics.search import BEST
 from sweeper.study.block_order import ROUNDS, scenario_block
 from sweeper.study.optimization import OptimizePlan
@@ -125,7 +126,12 @@ def _with(settings: StudySettings) -> str:
     several = f" in {settings.load_processes} processes" if settings.load_processes > 1 else ""
     if settings.expect_load_workers is not None:
         several = f" on {settings.expect_load_workers} load workers"
-    load = f"{settings.users} users" if settings.rate is None else f"{settings.rate:g} requests/s at random"
+    if settings.rate is not None:
+        load = f"{settings.rate:g} requests/s at random"
+    elif settings.waiting_users is None:
+        load = "requests at random, at the rates that keep the SLO and a little more"
+    else:
+        load = f"{settings.users} users"
     return f"launcher {settings.launcher}, {load}{several}{_limits(settings)}"
 
 
@@ -138,14 +144,24 @@ def _limits(settings: StudySettings) -> str:
 def _how(plan: StudyPlan, settings: StudySettings) -> list[str]:
     rule = plan.rule
     return [
-        f"one run      {_fresh(settings)}, warm-up from {settings.warmup:g} s, window of "
-        f"{settings.window:g} s; about {duration(plan.run.expected_s)}",
+        f"one run      {_fresh(settings)}, {_measured(plan, settings)}; about "
+        f"{duration(plan.run.expected_s)}",
         *_remote(settings),
         f"blocks       {_looks(rule.looks)}; their runs {_one_by_one_or_in_turns(settings)}",
         f"decision     smallest count within {rule.tolerance:.0%} of the best {rule.objective.value}, "
         f"{rule.confidence:.0%} confidence"
         + (f", p99 within {limit_ms(rule.slo_p99_ms)}" if rule.slo_p99_ms is not None else ""),
     ]
+
+
+def _measured(plan: StudyPlan, settings: StudySettings) -> str:
+    if plan.run.capacity_within_ms is None:
+        return f"warm-up from {settings.warmup:g} s, window of {settings.window:g} s"
+    return (
+        f"{RATES} rates, each {RATIO - 1:.0%} above the one before, for {STEP_WINDOWS * settings.window:g} s "
+        f"each or until {FEWEST_REQUESTS} requests have arrived (in the first block the run first finds out "
+        "around which rate)"
+    )
 
 
 def _fresh(settings: StudySettings) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from sweeper.locust_side.wire import (
 )
 from sweeper.processes import spawn
 from sweeper.records.observations import FirstAnswer
+from sweeper.records.run import RateStep
 from sweeper.settings.upload import Upload
 
 UPLOAD = Upload()
@@ -79,6 +81,8 @@ class LocustGenerator:
     """Of the open loop; None: a closed loop of users."""
     seed: int = 0
     """Draws the arrivals."""
+    climb: tuple[RateStep, ...] = ()
+    """Of the open loop, one rate after the other; empty: `arrivals_per_s` for ever."""
     processes: int = 1
     """Of locust on this machine: its own master shares the users, or the arrivals, out among so many."""
     max_answer_bytes: int = MAX_ANSWER_BYTES
@@ -149,6 +153,14 @@ class LocustGenerator:
         UsageError with a locustfile of the user's own.
         """
         return replace(self, users=1, arrivals_per_s=arrivals_per_s, seed=seed)
+
+    def climbing(self, steps: Sequence[RateStep], seed: int) -> LocustGenerator:
+        """The same upload, arriving at random at one rate after the other (interfaces.LoadGenerator).
+
+        UsageError with a locustfile of the user's own.
+        """
+        opened = self.open_loop(steps[0].arrivals_per_s, seed)
+        return replace(opened, climb=tuple(steps))
 
     def among(self, runs: int) -> LocustGenerator:
         """The same load for one of `runs` that take turns: locust's own limits count by the wall clock."""
@@ -276,6 +288,7 @@ class LocustGenerator:
                 seed=self.seed,
                 most_in_flight=math.ceil(MOST_IN_FLIGHT / self.parts),
                 processes=self.parts,
+                climb=[[step.arrivals_per_s, step.requests] for step in self.climb],
             )
         recorder = RecorderSettings(
             log_paths=[] if self.hosts is not None else list(map(str, raw_paths)),

@@ -12,6 +12,7 @@ exactly those that one process would have had.
 
 from __future__ import annotations
 
+import itertools
 import random
 import resource
 import time
@@ -27,15 +28,24 @@ from sweeper.locust_side.standstill import stood_still_s
 from sweeper.locust_side.wire import Arrivals
 
 FILES_BESIDES_CONNECTIONS = 64
+IDLE_S = 0.05
 
 
 def moments(arrivals: Arrivals, from_s: float) -> Iterator[float]:
-    """The moments of a Poisson process, for ever: exponential gaps, the same ones for the same seed."""
+    """The moments of a Poisson process: exponential gaps, the same for the same seed but for the rate."""
     chance = random.Random(arrivals.seed)
     due = from_s
-    while True:
-        due += chance.expovariate(arrivals.per_s)
+    for per_s in rates(arrivals):
+        due += chance.expovariate(per_s)
         yield due
+
+
+def rates(arrivals: Arrivals) -> Iterator[float]:
+    """The rate at which each request arrives."""
+    if not arrivals.climb:
+        yield from itertools.repeat(arrivals.per_s)
+    for per_s, count in arrivals.climb:
+        yield from itertools.repeat(per_s, int(count))
 
 
 def shared(arrivals: Arrivals, process: int, from_s: float) -> Iterator[float]:
@@ -90,6 +100,8 @@ class ArrivingUser(FastHttpUser):
                 gevent.spawn(self._upload, recorder.arrive(at))
             else:
                 recorder.refuse(at)
+        while not recorder.draining:  # a task that ends begins anew
+            gevent.sleep(IDLE_S)
 
     def _moments(self) -> Iterator[float]:
         if not hasattr(self.environment, "sweeper_arrivals_from"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import struct
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -100,6 +100,9 @@ class Arrivals(_Settings):
     """Of one process. Arrivals beyond it are logged as never finished, and not sent."""
     processes: int
     """How many share the arrivals."""
+    climb: list[list[float]] = field(default_factory=list)
+    """Pairs of a rate and how many arrive at it, one after the other; nothing arrives after the last. Empty:
+    `per_s` for ever."""
 
 
 @dataclass(frozen=True)

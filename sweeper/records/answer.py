@@ -56,6 +56,7 @@ class Candidate:
     why: str = ""  # what besides the gap to the best speaks against it
     throttled_share: float | None = None  # of the CPU quota's periods, in which it ran out; None: no quota
     throttled_ms_per_request: float | None = None  # threads stood still for that, summed over the cores
+    capacity_rps: Interval | None = None  # requests/s within the SLO; None: not looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +190,8 @@ class Trial:
 
     def figure(self, objective: Objective) -> float | None:
         """In the objective's own unit, whether or not it was aimed at."""
+        if objective is Objective.CAPACITY:
+            return self.values[0] if self.values else None  # always the only one that is aimed at
         return self.rps if objective is Objective.THROUGHPUT else self.p99_ms
 
     @property

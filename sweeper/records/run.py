@@ -26,6 +26,8 @@ BlockKey = tuple[int, int]
 class Objective(StrEnum):
     THROUGHPUT = "throughput"
     P99 = "p99"
+    CAPACITY = "capacity"
+    """The most requests/s, arriving at random, at which p99 keeps the SLO."""
 
 
 class RunKind(StrEnum):
@@ -67,6 +69,9 @@ class RunPlan:
     search: bool = False  # it is one of a search
     attempt: int = 0  # how many hosts were lost while they made its block
     case: Case | None = None  # server and users of a scenario; None for a run of anything else
+    # requests/s around which a run climbs that looks for the capacity; None: it finds out by itself, or looks
+    # for something else
+    expected_rps: float | None = None
 
     @property
     def kind(self) -> RunKind:
@@ -113,6 +118,45 @@ class LatencyFigures:
     max_ms: float
     samples: int  # requests
     censored: int = 0  # of these never finished: p99 and all above it are lower bounds then
+
+
+@dataclass(frozen=True, slots=True)
+class RateStep:
+    """One rate of a climb: so many requests arrive at it, at random."""
+
+    arrivals_per_s: float
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepSeen:
+    """What became of the requests of one rate, without the first ones."""
+
+    arrivals_per_s: float
+    requests: int  # that count
+    p99_ms: float | None  # from the intended arrival; None: more than 1% failed or never finished
+    broken_share: float  # of the requests, that took longer than the SLO, failed or never finished
+
+
+class Bound(StrEnum):
+    """What a climb says of the capacity."""
+
+    EXACT = "exact"
+    AT_LEAST = "at least"
+    """p99 kept the SLO at every rate: `rps` is the highest one."""
+    AT_MOST = "at most"
+    """p99 broke the SLO at every rate: `rps` is the lowest one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """Where p99 crosses the SLO, as one run has it (statistics/capacity.py)."""
+
+    rps: float  # requests/s
+    bound: Bound
+    steps: tuple[StepSeen, ...]  # in order of their rates
+    luck: float = 1.0  # by what factor this run's arrivals made the capacity look larger; taken out of `rps`
+    rps_without_client: float | None = None  # if the load generator had taken nothing; None: not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +213,13 @@ class RunFigures:
     quota_period_ms: float | None = None  # after which it is there again; None: no quota
     load_in_quota_cores: float | None = None  # that the load generator used of it; None: it is outside
     others_in_quota_cores: float | None = None  # that strangers used of it; None: no quota, or not known
+    capacity: Capacity | None = None  # None: the run looked for something else
+
+    @property
+    def exact_capacity_rps(self) -> float | None:
+        """None where it was not looked for, or is only bounded."""
+        found = self.capacity
+        return found.rps if found is not None and found.bound is Bound.EXACT else None
 
     @property
     def switches_per_request(self) -> float | None:

@@ -20,7 +20,7 @@ from sweeper.records.observations import (
     SpeedLog,
     TelemetrySample,
 )
-from sweeper.records.run import RunRecord
+from sweeper.records.run import RateStep, RunRecord
 
 Result = TypeVar("Result")
 STOP_GRACE_S = 10.0
@@ -157,6 +157,10 @@ class LoadGenerator(Protocol):
         """The same request without users: arriving at random at that rate, whatever becomes of those
         before, latency from the intended arrival. UsageError where the load is a locustfile of the user's.
         """
+
+    def climbing(self, steps: Sequence[RateStep], seed: int) -> LoadGenerator:
+        """As `open_loop`, at one rate after the other; nothing arrives after the last. Gaps between arrivals
+        are the same for the same seed, but for the rate. UsageError likewise."""
 
     def among(self, runs: int) -> LoadGenerator:
         """The same load, patient enough to be one of so many that take turns: what it waits for by the

@@ -15,10 +15,11 @@ from sweeper.checks.turns import turns_tried
 from sweeper.errors import LoadError, ServerStartError
 from sweeper.records.finding import Evidence, Finding, FindingCode, Severity, Verdict
 from sweeper.records.observations import PoolStats, RequestLog, TelemetrySample
-from sweeper.records.run import RunFigures, RunKind, RunPlan, RunRecord
+from sweeper.records.run import RateStep, RunFigures, RunKind, RunPlan, RunRecord
 from sweeper.records.scenarios import ServerKind
 from sweeper.records.wording import last_line
 from sweeper.run.active_run import ActiveRun
+from sweeper.run.climb import expected_rps
 from sweeper.run.interfaces import RunningServer, SpeedProbe
 from sweeper.run.turns_trial import try_server
 from sweeper.run.under_load import (
@@ -30,6 +31,7 @@ from sweeper.run.under_load import (
     out_of_memory,
     under_load,
 )
+from sweeper.statistics.capacity import capacity, climb_around
 from sweeper.statistics.figures import Measurement, run_figures
 from sweeper.statistics.own_clock import own_speed, resumed_s
 
@@ -92,7 +94,7 @@ def run_in_steps(
         killed = out_of_memory(active.server)
         if killed is not None:  # a process of several, and the rest went on
             raise killed
-        figures = run_figures(measurement)
+        figures = _figures(plan, settings, measurement)
         if figures is None:
             raise RunFailed(
                 Finding(
@@ -131,6 +133,15 @@ def run_in_steps(
         findings=findings,
     )
     return RunResult(record, active.requests, tuple(active.samples))
+
+
+def _figures(plan: RunPlan, settings: RunSettings, measurement: Measurement) -> RunFigures | None:
+    figures, within_ms = run_figures(measurement), settings.capacity_within_ms
+    if figures is None or within_ms is None or not measurement.climb:
+        return figures
+    most_at_once = plan.configuration.workers * plan.configuration.processes
+    found = capacity(measurement.requests, measurement.climb, within_ms, most_at_once)
+    return replace(figures, capacity=found)
 
 
 def _not_started(error: ServerStartError, plan: RunPlan, server: RunningServer | None) -> Finding:
@@ -175,11 +186,20 @@ def _measure(
     if settings.try_turns:
         state(RunState.TRYING)
         active.tried = turns_tried(try_server(settings, parts, server, directory), STEP_S)
+    within_ms = settings.capacity_within_ms
+    climb: tuple[RateStep, ...] = ()
+    if within_ms is not None and plan.kind in (RunKind.BLOCK, RunKind.SEARCH):
+        expected = plan.expected_rps
+        if expected is None:
+            state(RunState.EXPECTING)
+            expected = expected_rps(settings, parts, server, directory, within_ms, plan.block)
+        climb = climb_around(expected, settings.window_s)
+        parts = replace(parts, load=parts.load.climbing(climb, plan.block))
     before = server.pool_stats()
     if before is not None and before.workers is not None and before.workers != workers:
         said = f"/stats/ reports executor_workers = {before.workers}"
         raise RunFailed(not_applied(workers, said, {"reported": before.workers}))
-    loaded = yield from under_load(settings, parts, server, directory, active, state)
+    loaded = yield from under_load(settings, parts, server, directory, active, state, climb)
     measurement = Measurement(
         requests=loaded.requests,
         samples=tuple(active.samples),
@@ -194,6 +214,7 @@ def _measure(
         quota_period_s=None if active.quota is None else active.quota.length_s,
         answer=answer,
         users=None if parts.load.arrivals_per_s is not None else parts.load.users,
+        climb=climb,
     )
     return measurement, loaded.steady
 
@@ -218,7 +239,7 @@ def _context(
     if pool is not None and pool.completed is not None and pool.counts_all_of(processes):
         counted = pool.completed + (pool.rejected or 0)
     # Only of our own users do we know that every request is a prediction.
-    ours = parts.load.mean_think_s is not None or parts.load.arrivals_per_s is not None
+    ours = parts.load.mean_think_s is not None or measurement.users is None
     successes = int(((log.status > 0) & ~log.failed).sum())
     pooled_share: float | None = 1.0
     if not ours:
@@ -231,7 +252,8 @@ def _context(
         steady=steady,
         host_cores=settings.host_cores,
         responses_counted_by_server=counted if ours else None,
-        open_loop=parts.load.arrivals_per_s is not None,
+        open_loop=measurement.users is None,
+        climbing=bool(measurement.climb),
         has_pool=plan.case is None or ServerKind(plan.case.server).has_pool,
         load_processes=settings.load_processes,
         load_elsewhere=settings.load_elsewhere,

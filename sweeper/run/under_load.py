@@ -19,7 +19,7 @@ import numpy as np
 from sweeper.errors import LoadError
 from sweeper.records.finding import Finding, FindingCode, Severity
 from sweeper.records.observations import RequestLog, TelemetrySample
-from sweeper.records.run import Objective, RunPlan, Window
+from sweeper.records.run import Objective, RateStep, RunPlan, Window
 from sweeper.records.wording import last_line
 from sweeper.run.active_run import ActiveRun
 from sweeper.run.interfaces import (
@@ -33,6 +33,7 @@ from sweeper.run.interfaces import (
     Telemetry,
     TelemetryProbe,
 )
+from sweeper.statistics.capacity import RATES, SETTLING, STEP_WINDOWS
 from sweeper.statistics.own_clock import own_requests
 from sweeper.statistics.warmup import is_steady
 
@@ -44,6 +45,7 @@ STEP_S = 0.5
 class RunState(StrEnum):
     STARTING = "starting"
     TRYING = "trying with one user whether it waits for something outside"
+    EXPECTING = "finding out about how many requests/s it answers within the SLO"
     WARMING_UP = "warming up"
     MEASURING = "measuring"
     DRAINING = "draining"
@@ -67,6 +69,8 @@ class RunSettings:
     try_turns: bool = False  # before that, the first of them tries whether they may (turns_trial.py)
     load_processes: int = 1  # of the load generator
     load_elsewhere: bool = False  # the load generator is on other hosts
+    # p99 within which the runs look for the capacity; None: they do not
+    capacity_within_ms: float | None = None
     quota_cores: float | None = None  # CPU quota that every server is to have; None: none, or not known
     restart_s: float = 0.0  # foreseen, until a server that is restarted by a command is there
     load_cores: int | None = None  # that only the load generator uses; None: it has none of its own
@@ -79,6 +83,8 @@ class RunSettings:
     @property
     def expected_s(self) -> float:
         """A first guess of a run's length, before any has been timed."""
+        if self.capacity_within_ms is not None:
+            return RATES * STEP_WINDOWS * self.window_s + 12.0 + self.restart_s
         return self.warmup_s + self.window_s + 6.0 + self.restart_s
 
 
@@ -140,8 +146,10 @@ def under_load(
     directory: Path,
     active: ActiveRun,
     state: Callable[[RunState], None],
+    climb: Sequence[RateStep] = (),
 ) -> Generator[bool, bool, Loaded]:
-    """Yields wherever the run can be put aside; returns what came of the load."""
+    """Yields wherever the run can be put aside; returns what came of the load. With a `climb` it lasts from
+    the first rate to the last."""
     session = parts.load.start(server.base_url, directory)
     try:
         active.probe = _attach(parts.telemetry, server, session)
@@ -151,13 +159,16 @@ def under_load(
         if settings.interleave and server.stands_still:
             active.quota = active.probe.quota_periods()
         yield False
-        window, steady = yield from _hold(
-            settings, active, server, session, parts.load.users, users_on_s, state
-        )
+        if climb:
+            window, steady = (yield from _climb(climb, active, server, session, users_on_s, state)), True
+        else:
+            window, steady = yield from _hold(
+                settings, active, server, session, parts.load.users, users_on_s, state
+            )
         state(RunState.DRAINING)
         session.drain(settings.drain_s)
         ended_s = active.now_s()
-        _check_alive(server, None)
+        check_alive(server, None)
         active.requests = own_requests(session.requests(), active.pauses)
     finally:
         session.kill()
@@ -168,7 +179,7 @@ def _attach(telemetry: Telemetry, server: RunningServer, session: LoadSession) -
     try:
         return telemetry.attach(server.pid, session.pid)
     except ProcessLookupError:
-        _check_alive(server, session)
+        check_alive(server, session)
         raise _server_died(server) from None
 
 
@@ -177,7 +188,7 @@ def _users_on(server: RunningServer, session: LoadSession, parts: Parts) -> floa
     clock = parts.clock
     deadline_s = clock.monotonic_s() + USERS_ON_TIMEOUT_S
     while True:
-        _check_alive(server, session)
+        check_alive(server, session)
         started = _progress(session, parts.load.users).started
         now_s = clock.monotonic_s()
         if started >= parts.load.users:
@@ -217,7 +228,7 @@ def _hold(
     while not wanted:
         tick += 1
         active.clock.sleep(max(0.0, users_on_s + tick * tick_s - active.now_s()))
-        _check_alive(server, session)
+        check_alive(server, session)
         _progress(session, users)
         _sample(active, server)
         active.end_turn(users_on_s + tick * tick_s)
@@ -227,6 +238,38 @@ def _hold(
             steady = _steady(log, users_on_s, _tail(active.samples, ticks))
         wanted = yield steady or tick >= latest
     return _tail(active.samples, ticks), steady
+
+
+def _climb(
+    climb: Sequence[RateStep],
+    active: ActiveRun,
+    server: RunningServer,
+    session: LoadSession,
+    users_on_s: float,
+    state: Callable[[RunState], None],
+) -> Generator[bool, bool, Window]:
+    """Keep the load on until all requests of the last rate have arrived. The window begins with the first
+    request that counts, to the next sample."""
+    settled, planned = int(SETTLING * climb[0].requests), sum(step.requests for step in climb)
+    start_s: float | None = None
+    end_s: float | None = None
+    wanted, tick = False, 0
+    while not wanted:
+        tick += 1
+        active.clock.sleep(max(0.0, users_on_s + tick * STEP_S - active.now_s()))
+        check_alive(server, session)
+        arrived = _progress(session, 1).started
+        if end_s is None:
+            _sample(active, server)
+        if start_s is None and arrived >= settled:
+            start_s = active.samples[-1].at_s
+        if end_s is None and arrived >= planned:
+            end_s = active.samples[-1].at_s
+        active.end_turn(users_on_s + tick * STEP_S)
+        state(RunState.WARMING_UP if start_s is None else RunState.MEASURING)
+        wanted = yield end_s is not None
+    assert start_s is not None and end_s is not None
+    return Window(start_s, end_s)
 
 
 def _tail(samples: Sequence[TelemetrySample], ticks: int) -> Window:
@@ -257,7 +300,8 @@ def _progress(session: LoadSession, users: int) -> LoadProgress:
     return progress
 
 
-def _check_alive(server: RunningServer, session: LoadSession | None) -> None:
+def check_alive(server: RunningServer, session: LoadSession | None) -> None:
+    """Raises RunFailed or LoadError where one of them has ended."""
     if not server.alive():
         raise _server_died(server)
     if session is not None and not session.alive():

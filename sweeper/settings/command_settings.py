@@ -67,7 +67,9 @@ class GridSettings(StudySettings):
     ] = (1, 4, 8, 16, 32)
     model_threads: Annotated[ThreadCount, SAME_THREADS] = 1
     objective: Annotated[
-        Objective, Field(description="throughput or p99"), Option("throughput or p99.", RULE, "NAME")
+        Objective,
+        Field(description="throughput, p99 or capacity"),
+        Option("throughput, p99, or capacity (requests/s within --slo-p99).", RULE, "NAME"),
     ] = Objective.THROUGHPUT
 
     @property
@@ -142,8 +144,8 @@ class OptimizeSettings(StudySettings):
         tuple[Objective, ...],
         BeforeValidator(words),
         AsList,
-        Field(min_length=1, description="throughput, p99 or both, such as throughput,p99"),
-        Option("throughput, p99, or throughput,p99.", RULE, "NAME"),
+        Field(min_length=1, description="throughput, p99, throughput,p99, or capacity"),
+        Option("throughput, p99, throughput,p99, or capacity (requests/s within --slo-p99).", RULE, "NAME"),
     ] = (Objective.THROUGHPUT,)
 
     @property

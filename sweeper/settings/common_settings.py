@@ -229,7 +229,12 @@ class StudySettings(ModelSettings, RemoteSettings, EconomicsSettings, ABC):
             le=3_600_000,
             description="milliseconds above 0, up to an hour, such as 500 (or 500ms, 0.5s)",
         ),
-        Option("Limit for p99; sweeper recommends only a value that is shown to keep it.", RULE, "MS"),
+        Option(
+            "Limit for p99; sweeper recommends only a value that is shown to keep it. With --objective "
+            "capacity: the p99 within which it counts requests/s.",
+            RULE,
+            "MS",
+        ),
     ] = None
     max_error_rate: Annotated[
         float,
@@ -342,6 +347,11 @@ class StudySettings(ModelSettings, RemoteSettings, EconomicsSettings, ABC):
     def most_users(self) -> int:
         """At once, in any run."""
         return self.users
+
+    @property
+    def waiting_users(self) -> int | None:
+        """Users who wait for each answer; None where requests arrive at random."""
+        return None if self.rate is not None or Objective.CAPACITY in self.objectives else self.users
 
     @property
     def in_turns(self) -> bool:

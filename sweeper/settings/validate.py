@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from pydantic import TypeAdapter, ValidationError
@@ -21,6 +22,8 @@ A_RESTART = (
     "--restart-command, such as 'kubectl set env deploy/model DRUM_FASTAPI_EXECUTOR_WORKERS={workers} && "
     "kubectl rollout status deploy/model'"
 )
+LONGEST_SLO_SHARE = 0.1
+"""Of a window, for the SLO of a capacity."""
 TURN_S = 0.5  # five periods of the quota
 _TRUTH = TypeAdapter(bool)
 
@@ -103,6 +106,43 @@ def _check_together(result: StudySettings, given: Given) -> None:
     if both:
         raise UsageError(
             f"{shown('server_cpus')} and {shown('load_cpus')} share core {min(both)}: they must not overlap"
+        )
+
+
+def _check_capacity(result: StudySettings, given: Given) -> None:
+    shown = given.shown
+    capacity = f"{shown('objective')} capacity"
+    if len(result.objectives) > 1:
+        raise UsageError(
+            f"{shown('objective')} {','.join(result.objectives)}: capacity must stand alone, because its "
+            "runs have other loads than those of throughput and p99"
+        )
+    if result.slo_p99 is None:
+        raise UsageError(
+            f"{capacity} needs {shown('slo_p99')}, such as {shown('slo_p99')} 200: the capacity is the most "
+            "requests/s at which p99 keeps it"
+        )
+    if result.locustfile is not None:
+        raise UsageError(
+            f"{capacity} and {shown('locustfile')} '{result.locustfile}' exclude each other: the file "
+            "decides itself when its users send"
+        )
+    if result.rate is not None:
+        raise UsageError(
+            f"{capacity} and {shown('rate')} {result.rate:g} exclude each other: the runs look for the rate "
+            "themselves"
+        )
+    if result.users != type(result).model_fields["users"].default:
+        raise UsageError(
+            f"{capacity} and {shown('users')} {result.users} exclude each other: requests that arrive at "
+            "random wait for no user"
+        )
+    shortest_s = LONGEST_SLO_SHARE * min(result.window, getattr(result, "search_window", result.window))
+    if result.slo_p99 > shortest_s * 1000:
+        raise UsageError(
+            f"{shown('slo_p99')} {result.slo_p99:g} is too long for {shown('window')} {result.window:g}s: a "
+            f"run stays at each rate for 0.6 windows, which must be at least six times the SLO; use "
+            f"{shown('window')} {math.ceil(result.slo_p99 / 1000 / LONGEST_SLO_SHARE)}s"
         )
 
 
@@ -191,7 +231,9 @@ def _check_servers(result: ScenarioSettings, given: Given) -> None:
 def _check_load(result: StudySettings, given: Given) -> None:
     shown = given.shown
     workers, processes = result.expect_load_workers, result.load_processes
-    if result.rate is not None:
+    if Objective.CAPACITY in result.objectives:
+        _check_capacity(result, given)
+    elif result.rate is not None:
         _check_rate(result, given)
     for name, count in (("load_processes", processes), ("expect_load_workers", workers or 0)):
         if count > result.users:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from sweeper.records.answer import Candidate, Interval
 from sweeper.records.finding import Verdict
-from sweeper.records.run import RunFigures, RunRecord, valid_figures, valid_runs
+from sweeper.records.run import BlockKey, RunFigures, RunRecord, valid_figures, valid_runs
 from sweeper.statistics.feasibility import error_rate
 from sweeper.statistics.intervals import by_block, over_runs
 from sweeper.statistics.named_figures import FIGURES, LATENCIES, of_all
@@ -50,7 +50,18 @@ def candidate(
         why=standing.why,
         throttled_share=_mean("throttled_share", runs),
         throttled_ms_per_request=_mean("throttled_ms_per_request", runs),
+        capacity_rps=_capacity(runs, blocks, confidence),
     )
+
+
+def _capacity(runs: Sequence[RunFigures], blocks: Sequence[BlockKey], confidence: float) -> Interval | None:
+    """Of the runs that have more than a bound."""
+    known = [
+        (rps, block)
+        for run, block in zip(runs, blocks, strict=True)
+        if (rps := run.exact_capacity_rps) is not None
+    ]
+    return over_runs(by_block([rps for rps, _ in known], [block for _, block in known]), confidence)
 
 
 def _mean(name: str, runs: Sequence[RunFigures]) -> float | None:

@@ -16,17 +16,26 @@ from collections.abc import Iterable
 from sweeper.records.answer import Interval
 from sweeper.records.run import Objective, RunFigures
 
-OBJECTIVE_FIGURES = {Objective.THROUGHPUT: "rps", Objective.P99: "p99_ms"}
+OBJECTIVE_FIGURES = {
+    Objective.THROUGHPUT: "rps",
+    Objective.P99: "p99_ms",
+    Objective.CAPACITY: "capacity_rps",
+}
 MOST = 0.99
 """A share above it is no bound: nothing would be left of the figure."""
 
 
 def client_share(figures: RunFigures, name: str) -> float:
     """By what share of itself the figure `name` (as in `named_figures.FIGURES`) may be worse than the server
-    deserves: `rps` too low, a latency too long. 0 for other figures, and where it is not known."""
+    deserves: `rps` and capacity too low, a latency too long. 0 for others, and where it is not known."""
     without = figures.latency_without_client
     if name == "rps":
         return min(figures.client_share_of_cycle or 0.0, MOST)
+    if name == "capacity_rps":
+        found = figures.capacity
+        if found is None or not found.rps_without_client:
+            return 0.0
+        return min(max(1 - found.rps / found.rps_without_client, 0.0), MOST)
     if without is None or not hasattr(without, name):
         return 0.0
     whole, left = getattr(figures.latency, name), getattr(without, name)
@@ -38,7 +47,7 @@ def widened(ratio: Interval | None, name: str, first: float, second: float) -> I
     first and of the second one (`client_bound` of each)."""
     if ratio is None or ratio.low is None or ratio.high is None:
         return ratio
-    up, down = (first, second) if name == "rps" else (second, first)
+    up, down = (first, second) if name in ("rps", "capacity_rps") else (second, first)
     return Interval(ratio.mean, ratio.low * math.exp(-down), ratio.high * math.exp(up))
 
 

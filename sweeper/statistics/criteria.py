@@ -29,8 +29,13 @@ class Rule:
     tolerance: float = 0.05  # share of the best that counts as as good
     confidence: float = 0.95
     looks: tuple[int, ...] = tuple(range(3, 15))  # the blocks after which the rule may stop
-    slo_p99_ms: float | None = None  # None: none is set
+    slo_p99_ms: float | None = None  # None: none is set; with the capacity what it is the capacity within
     max_error_rate: float = 0.01  # as a share
+
+    @property
+    def limit_p99_ms(self) -> float | None:
+        """What p99 may be at most; None: no limit, or the runs look for the rate that keeps it."""
+        return None if self.objective is Objective.CAPACITY else self.slo_p99_ms
 
     @property
     def margin(self) -> float:
@@ -40,7 +45,7 @@ class Rule:
     def level(self, share: float, after: int, *, elimination: bool = False) -> float:
         """The level of a one-sided limit that is read after block `after`, and that may spend `share` of what
         gaps may err over all looks. Where an SLO is set, half of the budget is for that."""
-        return self._level(share if self.slo_p99_ms is None else share / 2, after, elimination)
+        return self._level(share if self.limit_p99_ms is None else share / 2, after, elimination)
 
     def slo_level(self, configurations: int, after: int, *, elimination: bool = False) -> float:
         """The same for one configuration's p99 against the SLO: each of them may be wrongly let in."""
@@ -56,7 +61,7 @@ class Rule:
         return of_all_looks[made[-1] if made else 0]
 
 
-SIGN: Mapping[Objective, int] = {Objective.THROUGHPUT: 1, Objective.P99: -1}
+SIGN: Mapping[Objective, int] = {Objective.THROUGHPUT: 1, Objective.P99: -1, Objective.CAPACITY: 1}
 """1 where more is better, -1 where less is."""
 
 
@@ -68,7 +73,9 @@ def far_behind(gap: float, aims: Sequence[Objective]) -> str:
 
 
 def in_unit(figures: RunFigures, objective: Objective) -> float:
-    """The objective in its own unit: requests/s or ms."""
+    """The objective in its own unit: requests/s or ms; 0 where the run has none, or only a bound."""
+    if objective is Objective.CAPACITY:
+        return figures.exact_capacity_rps or 0.0
     return figures.rps if objective is Objective.THROUGHPUT else figures.latency.p99_ms
 
 

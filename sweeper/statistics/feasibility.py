@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sweeper.records.configuration import Configuration
 from sweeper.records.finding import FindingCode
-from sweeper.records.run import RunFigures, RunRecord, valid_runs
+from sweeper.records.run import Bound, Objective, RunFigures, RunRecord, valid_runs
 from sweeper.records.wording import limit_ms
 from sweeper.statistics.criteria import CandidateState, Rule
 from sweeper.statistics.intervals import by_block, one_sided_lower, one_sided_upper
@@ -21,6 +21,8 @@ NOT_SERVED = {
 """What a run has that served nothing at all, and that in words."""
 NOT_SERVED_RUNS, NOT_SERVED_SHARE = 2, 0.25
 """So many runs, and such a share of all, rule a value out: one alone may be chance."""
+BROKEN_RUNS = 3
+"""So many runs, each of which breaks the SLO at every rate, rule a value out: each looked lower down."""
 BEHIND_SHARE = 0.5  # of the runs, with requests at random: it does not keep up with them
 GIVEN_UP_AFTER = 3  # blocks without a valid run, while others have them
 
@@ -43,6 +45,8 @@ def feasibility(runs: Sequence[RunRecord], rule: Rule, error: float) -> Feasibil
     valid = [figures for _, figures in counting]
     exact = all(figures.latency.censored == 0 for figures in valid)
     loaded = _loaded(runs)
+    if rule.objective is Objective.CAPACITY:
+        return _within_slo(valid, runs, rule)
     # A run that is suspect for whatever else says as much of errors as one that is not.
     if (valid or len(runs) >= 2) and loaded and error_rate(loaded) > rule.max_error_rate:
         return Feasibility(CandidateState.EXCLUDED, _failing(loaded, rule), exact)
@@ -74,6 +78,22 @@ def feasibility(runs: Sequence[RunRecord], rule: Rule, error: float) -> Feasibil
     return Feasibility(
         CandidateState.UNSETTLED, f"{said} not shown to be within {limit_ms(rule.slo_p99_ms)}", exact
     )
+
+
+def _within_slo(valid: Sequence[RunFigures], runs: Sequence[RunRecord], rule: Rule) -> Feasibility:
+    """With the capacity as the objective: there what fails counts as a broken SLO, and is no other reason."""
+    found = [figures.capacity for figures in valid if figures.capacity is not None]
+    if not found:
+        return Feasibility(CandidateState.UNSETTLED, _no_valid_run(runs))
+    lowest = min(capacity.rps for capacity in found)
+    if len(found) >= BROKEN_RUNS and all(capacity.bound is Bound.AT_MOST for capacity in found):
+        why = f"its p99 is above {limit_ms(rule.slo_p99_ms or 0.0)} even at {lowest:.1f} requests/s"
+        return Feasibility(CandidateState.EXCLUDED, why)
+    if all(capacity.bound is not Bound.EXACT for capacity in found):
+        last = found[-1]
+        why = f"its runs only gave a bound of its capacity ({last.bound} {last.rps:.1f} requests/s)"
+        return Feasibility(CandidateState.UNSETTLED, why)
+    return Feasibility(CandidateState.ACCEPTABLE)
 
 
 def error_rate(valid: Sequence[RunFigures]) -> float:

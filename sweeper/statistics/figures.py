@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweeper.records.observations import FirstAnswer, PoolStats, RequestLog, SpeedLog, TelemetrySample
-from sweeper.records.run import FloatArray, LatencyFigures, RunFigures, Window
+from sweeper.records.run import FloatArray, LatencyFigures, RateStep, RunFigures, Window
 from sweeper.statistics.host_speed import host_speed, probe_cpu_cores
 
 
@@ -64,6 +64,7 @@ class Measurement:
     quota_period_s: float | None = None  # with one of which each turn begins; None: without a CPU quota
     answer: FirstAnswer | None = None  # to one upload before the load; None: none was made
     users: int | None = None  # in a closed loop; None: requests arrived at random
+    climb: tuple[RateStep, ...] = ()  # the rates at which they arrived, one after the other; empty: one rate
 
 
 def latencies(log: RequestLog, window: Window, ended_s: float) -> LatencyFigures | None:

@@ -45,6 +45,7 @@ FIGURES: Mapping[str, Figure] = {
     "quota_period_ms": lambda run: run.quota_period_ms,
     "waiting_share": waiting_share,
     "requests_in_server": requests_in_server,
+    "capacity_rps": lambda run: run.exact_capacity_rps,
 }
 """Of the whole tree of the server's processes; None where a run cannot say."""
 

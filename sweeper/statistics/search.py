@@ -142,7 +142,7 @@ class _Seen:
 
     def _breaks_slo(self, configuration: Configuration, error: float) -> str | None:
         """The p99 of its runs against the limit, by the noise of all runs."""
-        model, limit_ms = self._models[Objective.P99], self._rule.slo_p99_ms
+        model, limit_ms = self._models[Objective.P99], self._rule.limit_p99_ms
         if limit_ms is None or model is None or configuration not in model.configurations:
             return None
         if model.residual_deviation is None:
@@ -176,8 +176,8 @@ class _Seen:
 def _constraints(p99_ms: float | None, errors: float | None, rule: Rule) -> dict[str, float]:
     """How far above its limit each figure is; kept at 0 and below (Optuna's convention)."""
     found = {} if errors is None else {"error_rate": errors - rule.max_error_rate}
-    if rule.slo_p99_ms is not None and p99_ms is not None:
-        found["p99_ms"] = p99_ms - rule.slo_p99_ms
+    if rule.limit_p99_ms is not None and p99_ms is not None:
+        found["p99_ms"] = p99_ms - rule.limit_p99_ms
     return found
 
 

@@ -32,7 +32,7 @@ _PLANS = TypeAdapter(list[RunPlan])
 OTHERWISE = {"processes": "server_processes"}
 """Figures whose name a setting of the configuration has, and what they are called beside it."""
 LATENCIES = ("latency", "latency_without_client")
-"""Figures that have figures of their own."""
+"""Figures that have figures of their own, as `capacity`."""
 
 
 def figures_to_json(figures: RunFigures | None) -> str | None:
@@ -112,13 +112,19 @@ def flat(record: RunRecord) -> dict[str, Any]:
         "attempt": plan.attempt,
         **_case(plan),
     }
-    names = [field.name for field in dataclasses.fields(RunFigures) if field.name not in LATENCIES]
+    names = [
+        field.name for field in dataclasses.fields(RunFigures) if field.name not in (*LATENCIES, "capacity")
+    ]
     latency = [field.name for field in dataclasses.fields(LatencyFigures)]
     figures = record.figures
     row.update({OTHERWISE.get(name, name): getattr(figures, name) if figures else None for name in names})
     for of in LATENCIES:
         own = getattr(figures, of) if figures else None
         row.update({f"{of}_{name}": getattr(own, name) if own else None for name in latency})
+    found = figures.capacity if figures else None
+    row["expected_rps"] = plan.expected_rps
+    row["capacity_rps"] = found.rps if found else None
+    row["capacity_bound"] = found.bound.value if found else None
     return row
 
 
@@ -140,6 +146,7 @@ def row_of(record: RunRecord) -> dict[str, Any]:
         "attempt": plan.attempt,
         "host": record.host,
         **_case(plan),
+        "expected_rps": plan.expected_rps,
     }
 
 
@@ -174,7 +181,7 @@ def plan_of(row: Any) -> RunPlan:
     """The plan of a stored row with the columns of `sweeper_runs`; older tables lack the last ones. Raises
     ValueError for a value that can be none."""
     parameters = _parameters_from_json(getattr(row, "parameters", None))
-    arrivals = getattr(row, "arrivals_per_s", None)
+    arrivals, expected = (getattr(row, name, None) for name in ("arrivals_per_s", "expected_rps"))
     return RunPlan(
         run_id=values.name(row.run_id, "run_id"),
         block=values.whole(row.block, "block", 0),
@@ -190,6 +197,7 @@ def plan_of(row: Any) -> RunPlan:
         search=values.flag(getattr(row, "search", None) or 0, "search"),
         attempt=values.whole(getattr(row, "attempt", None) or 0, "attempt", 0),
         case=_case_of(row),
+        expected_rps=None if expected is None else values.number(expected, "expected_rps"),
     )
 
 

@@ -27,7 +27,7 @@ from sweeper.store.database_url import is_postgres
 from sweeper.study.proposer import DIRECTIONS, distributions_of
 
 _OURS = "sweeper"  # user attribute of the studies that are ours to make again
-_METRICS = {Objective.THROUGHPUT: "requests_per_s", Objective.P99: "p99_ms"}
+_METRICS = {Objective.THROUGHPUT: "requests_per_s", Objective.P99: "p99_ms", Objective.CAPACITY: "capacity"}
 
 
 class OptunaLog:

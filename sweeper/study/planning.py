@@ -18,6 +18,8 @@ from sweeper.study.scenarios import ScenarioPlan
 from sweeper.study.search_rounds import SearchSpace
 from sweeper.study.study_state import StudyPlan
 
+SOONEST_SPOILED = (Objective.CAPACITY, Objective.P99, Objective.THROUGHPUT)
+"""By a load generator that is late."""
 NOT_CONFIRMED = (
     "the answer is not confirmed with requests that arrive at random: a locustfile of your own decides "
     "itself when its users send"
@@ -38,8 +40,8 @@ def plan_of(
         fingerprint=fingerprint(environment),
         environment=dict(environment),
         # With requests that arrive at random in every block there is nothing left to confirm.
-        confirm=settings.confirm and settings.locustfile is None and settings.rate is None,
-        users=settings.users if settings.rate is None else None,
+        confirm=settings.confirm and settings.locustfile is None and settings.waiting_users is not None,
+        users=settings.waiting_users,
         arrivals_per_s=settings.rate,
         not_confirmed=NOT_CONFIRMED if settings.confirm and settings.locustfile is not None else "",
         launcher=settings.launcher,
@@ -76,7 +78,8 @@ def run_settings(settings: StudySettings, environment: Mapping[str, object]) -> 
         drain_s=settings.drain,
         start_timeout_s=settings.start_timeout,
         max_error_rate=settings.max_error_rate,
-        objective=Objective.P99 if Objective.P99 in settings.objectives else Objective.THROUGHPUT,
+        objective=next(o for o in SOONEST_SPOILED if o in settings.objectives),
+        capacity_within_ms=settings.slo_p99 if Objective.CAPACITY in settings.objectives else None,
         cores_shared=shared and settings.expect_load_workers is None,
         host_cores=cores if isinstance(cores, int) else 1,
         interleave=settings.in_turns,

@@ -21,6 +21,7 @@ _ASKED_AT_MOST = 20  # times as often as there are configurations to find
 DIRECTIONS = {
     Objective.THROUGHPUT: StudyDirection.MAXIMIZE,
     Objective.P99: StudyDirection.MINIMIZE,
+    Objective.CAPACITY: StudyDirection.MAXIMIZE,
 }
 
 

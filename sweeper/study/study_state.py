@@ -6,15 +6,16 @@ It is the same on every host and after every resume, for nothing else is state.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sweeper.analysis.confirmation import arrival_rate
 from sweeper.analysis.recommendation import StudyFacts, recommend
 from sweeper.records.answer import Recommendation
 from sweeper.records.claims import Claim, Shared
 from sweeper.records.configuration import Configuration
-from sweeper.records.run import RunKind, RunPlan, RunRecord
+from sweeper.records.run import Capacity, Objective, RunKind, RunPlan, RunRecord
 from sweeper.run.under_load import RunSettings
+from sweeper.statistics.capacity import expected_rps
 from sweeper.statistics.criteria import Rule
 from sweeper.statistics.looks import EVERY_ONE, Allotment
 from sweeper.study.block_order import block_plan, confirmation_plan
@@ -87,13 +88,32 @@ class StudyState:
         which nothing rested, stays as it was made."""
         known = [number for number in self.allotments if number <= block]
         allotment = self.allotments[max(known)] if known else EVERY_ONE
-        wanted = self.plan.block(block, self.eliminated, attempt, allotment)
+        wanted = self._expecting(block, self.plan.block(block, self.eliminated, attempt, allotment), records)
         made = {
             record.plan.run_id
             for record in records
             if (record.plan.kind, record.plan.block_key) == (RunKind.BLOCK, (block, attempt))
         }
         return wanted if made <= set(_ids(wanted)) else self.plan.block(block, self.eliminated, attempt)
+
+    def _expecting(
+        self, block: int, runs: tuple[RunPlan, ...], records: Sequence[RunRecord]
+    ) -> tuple[RunPlan, ...]:
+        """With the capacity as the objective, each run looks around where those of earlier blocks, or of a
+        search before them, found it."""
+        if self.plan.rule.objective is not Objective.CAPACITY:
+            return runs
+        earlier = sorted(
+            (r for r in records if r.plan.kind is RunKind.SEARCH or r.plan.block < block),
+            key=lambda record: (record.plan.kind is RunKind.BLOCK, record.plan.block_key),
+        )
+        found: dict[Configuration, list[Capacity]] = {}
+        for record in earlier:
+            if record.figures is not None and record.figures.capacity is not None:
+                found.setdefault(record.configuration, []).append(record.figures.capacity)
+        return tuple(
+            replace(run, expected_rps=expected_rps(found.get(run.configuration, ()))) for run in runs
+        )
 
     @property
     def over(self) -> bool:

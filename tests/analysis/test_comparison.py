@@ -15,7 +15,7 @@ from sweeper.analysis.comparison.result import Change, Comparison, Side
 from sweeper.analysis.fingerprints import differences, settings_that_matter
 from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Severity, Verdict
-from sweeper.records.run import Objective, RunRecord
+from sweeper.records.run import Bound, Capacity, Objective, RunRecord
 from sweeper.settings.command_settings import GridSettings
 from sweeper.statistics.criteria import Rule
 from tests.support.builders import figures, finding, record
@@ -339,3 +339,27 @@ def test_settings_that_do_not_matter_are_left_out() -> None:
     assert {d.name for d in differences(of(), of(users=50, window="20s", code_dir="a/forest"))} == {
         "users", "window", "measured",
     }  # fmt: skip
+
+
+def test_of_capacities_the_capacity_decides_and_nothing_of_the_climbs_is_compared() -> None:
+    rule = Rule(objective=Objective.CAPACITY, slo_p99_ms=200.0)
+
+    def climbs(level: float, seed: int) -> list[RunRecord]:
+        rng = np.random.default_rng(seed)
+        return [
+            record(
+                workers, block,
+                figures(capacity=Capacity(level * share * math.exp(rng.normal(0, 0.01)), Bound.EXACT, ())),
+            )
+            for block in range(1, 6)
+            for workers, share in ((4, 1.0), (8, 1.2))
+        ]  # fmt: skip
+
+    before = side("a", climbs(100.0, 1), rule=rule)
+    seen = compare(before, side("b", climbs(70.0, 2), rule=rule), 0.05)
+    assert (seen.objective, seen.worse) == (Objective.CAPACITY, True)
+    figures_of_eight = next(c.figures for c in seen.configurations if c.configuration == EIGHT)
+    assert "rps" not in figures_of_eight
+    assert figures_of_eight["capacity_rps"].ratio is not None
+    assert figures_of_eight["capacity_rps"].ratio.mean == pytest.approx(0.7, rel=0.02)
+    assert not compare(before, side("b", climbs(101.0, 3), rule=rule), 0.05).worse

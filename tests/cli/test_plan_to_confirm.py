@@ -61,6 +61,15 @@ def test_with_a_rate_nothing_is_left_to_confirm() -> None:
     assert "then" not in "".join(lines)
 
 
+def test_the_capacity_is_found_with_requests_at_random_and_nothing_is_left_to_confirm() -> None:
+    plan, lines = planned(workers="1,4", objective="capacity", slo_p99="300", confirm=True)
+    assert (plan.confirm, plan.users, plan.run.capacity_within_ms) == (False, None, 300.0)
+    assert "requests at random, at the rates that keep the SLO and a little more" in lines[1]
+    assert "5 rates, each 10% above the one before, for 6 s each" in lines[2]
+    assert "smallest count within 5% of the best capacity" in "".join(lines)
+    assert "then" not in "".join(line[:12] for line in lines)
+
+
 def test_quick_is_not_confirmed_unless_asked_for() -> None:
     assert not planned(quick=True)[0].confirm
     assert planned(quick=True, confirm=True)[0].confirm

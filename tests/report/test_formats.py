@@ -142,6 +142,7 @@ ADDED_CANDIDATE_KEYS = [
     "why",
     "throttled_share",
     "throttled_ms_per_request",
+    "capacity_rps",
 ]
 
 # --- any recommendation at all -----------------------------------------------------------------------------

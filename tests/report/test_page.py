@@ -13,6 +13,7 @@ from plotly.offline import get_plotlyjs_version
 
 from sweeper.cli.main import main
 from sweeper.cli.report import material
+from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Finding, Severity, Verdict
 from sweeper.records.run import Objective
 from sweeper.report.html.page import LIBRARY, page
@@ -21,6 +22,7 @@ from sweeper.settings.command_settings import GridSettings
 from sweeper.study.loading import recorded
 from sweeper.study.where import Where
 from tests.support.builders import failed, finding, record
+from tests.support.fakes import Behaviour
 from tests.support.page_reading import Page
 from tests.support.recorded import drawn, keep
 from tests.support.simulated import GRID, script, simulate
@@ -257,6 +259,25 @@ def test_an_infeasible_study(tmp_path: Path) -> None:
     assert "No configuration keeps the limits" in seen.sections["answer"]
     assert "export MLOPS" not in seen.sections["answer"]
     assert "nothing to confirm" in seen.sections["confirmation"]
+
+
+def test_the_capacity_is_drawn_with_p99_against_the_rate(tmp_path: Path) -> None:
+    settings = GRID.model_copy(update={"objective": Objective.CAPACITY, "slo_p99": 200.0})
+
+    def behave(configuration: Configuration, block: int, run_id: str) -> Behaviour:
+        at_once = min(configuration.workers, 8)
+        return Behaviour(rps=25.0 * configuration.workers if at_once < 8 else 200.0, alone_ms=40.0)
+
+    simulate(tmp_path, "capacity", settings, behave, "2026-01-01T10:00:00Z")
+    found = made(tmp_path, "capacity")
+    seen = Page(page(found))
+    assert found.recommendation.cause is None
+    assert "latency" not in seen.sections
+    assert {"capacity", "p99-by-rate"} <= set(seen.drawings)
+    assert "throughput" not in seen.drawings
+    assert "requests/s within the SLO" in seen.sections["basis"]
+    assert "SLO: 200 ms" in str(seen.drawings["p99-by-rate"])
+    assert "arrive at random in every run" in seen.sections["confirmation"]
 
 
 def test_runs_of_other_hosts_are_named_where_their_requests_are_not_here(

@@ -21,7 +21,7 @@ SHORT = ("--users", "80", "--window", "2s", "--warmup", "1s", "--warmup-cap", "1
 # A sleep goes on while its server is stopped, unless the server is told to sleep in its own time.
 IN_TURNS = (*SHORT, "--interleave")
 ALONE = (*SHORT, "--no-interleave")
-TIMEOUT_S = 240
+TIMEOUT_S = 400
 OWN_HOST = (sys.executable, "-m", "tests.support.own_host")
 """`sweeper` on a host of its own."""
 

@@ -109,7 +109,7 @@ class View:
 
     def _good(self, interval: Interval | None) -> Interval | None:
         """B ÷ A where more is better."""
-        if interval is None or self.objective is Objective.THROUGHPUT:
+        if interval is None or self.objective is not Objective.P99:
             return interval
         low = None if interval.high is None else 1 / interval.high
         return Interval(1 / interval.mean, low, None if interval.low is None else 1 / interval.low)
@@ -151,6 +151,8 @@ def _as_far_as_known(
 
 COMPARED = ("rps", "p50_ms", "p99_ms", "cpu_ms_per_request")
 """The figures that are compared, by name."""
+OF_CLIMBS = ("capacity_rps", "cpu_ms_per_request")
+"""The same of runs that climb through several rates: throughput and latencies are of all rates together."""
 
 
 def compare(a: Side, b: Side, tolerance: float, *, judge_all: bool = False) -> Comparison:
@@ -164,8 +166,9 @@ def compare(a: Side, b: Side, tolerance: float, *, judge_all: bool = False) -> C
     reference = _reference(a, b, common, judged)
     environment = differences(a.environment, b.environment)
     same_machine = not any(difference.of_the_machine for difference in environment)
-    figures = {name: _series(name, a, b) for name in COMPARED}
-    clients = {name: (_clients(name, a, shared), _clients(name, b, shared)) for name in COMPARED}
+    compared = OF_CLIMBS if a.rule.objective is Objective.CAPACITY else COMPARED
+    figures = {name: _series(name, a, b) for name in compared}
+    clients = {name: (_clients(name, a, shared), _clients(name, b, shared)) for name in compared}
     view = View(figures, clients, reference, level, same_machine, a.rule.objective, -math.log(1 - tolerance))
     decisive = figures[DECIDES[a.rule.objective]]
     return Comparison(

@@ -12,7 +12,7 @@ from sweeper.records.configuration import Configuration
 from sweeper.records.run import Objective, RunKind, RunRecord, valid_figures
 from sweeper.statistics.criteria import Rule
 
-DECIDES = {Objective.THROUGHPUT: "rps", Objective.P99: "p99_ms"}
+DECIDES = {Objective.THROUGHPUT: "rps", Objective.P99: "p99_ms", Objective.CAPACITY: "capacity_rps"}
 """The figure that decides, by A's objective."""
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from sweeper.records.answer import Candidate, Interval
+from sweeper.records.run import Objective
 from sweeper.records.wording import Names, duration, percent, three_digits
 from sweeper.report.html.drawing import GREEN, GREY, ORANGE, SHADE, VERMILION, Positions, drawing, points
 from sweeper.report.html.elements import (
@@ -64,6 +65,8 @@ def _tiles(data: RecommendationData) -> tuple[tuple[str, str, str], ...]:
     return tuple(tiles)
 
 
+OF_CLIMBS = ("runs", "requests/s within the SLO", "behind the best", "state")
+"""Of runs that climb through several rates: other figures are of all rates together."""
 FIGURES = ("runs", "requests/s", "behind the best", "p50 ms", "p95 ms", "p99 ms", "errors", "state")
 THROTTLED = "throttled ms/req"
 
@@ -71,10 +74,11 @@ THROTTLED = "throttled ms/req"
 def candidates_table(data: RecommendationData) -> Table:
     candidates = data.candidates
     parts = varied([candidate.configuration for candidate in candidates])
+    figures = OF_CLIMBS if data.recommendation.objective is Objective.CAPACITY else FIGURES
     rows = tuple(
         (
             *cells(*(str(part(c.configuration)) for part in parts.values())),
-            *_figures(c),
+            *_figures(c)[: len(figures) - 1],
             *([number(c.throttled_ms_per_request, ",.1f")] if was_throttled(candidates) else []),
             *cells(*economics.cells(c, data.recommendation)),
             TableCell(state(c, data)),
@@ -82,7 +86,7 @@ def candidates_table(data: RecommendationData) -> Table:
         for c in candidates
     )
     throttled, priced = was_throttled(candidates), economics.columns(data.recommendation)
-    columns = (*parts, *FIGURES[:-1], *([THROTTLED] if throttled else []), *priced, FIGURES[-1])
+    columns = (*parts, *figures[:-1], *([THROTTLED] if throttled else []), *priced, figures[-1])
     return Table(
         name="candidates",
         columns=columns,
@@ -96,10 +100,10 @@ def candidates_table(data: RecommendationData) -> Table:
 
 
 def _figures(candidate: Candidate) -> tuple[TableCell, ...]:
-    gap = candidate.relative_to_best
+    gap, most = candidate.relative_to_best, candidate.capacity_rps or candidate.rps
     return (
         TableCell(run_counts(candidate.runs, candidate.suspect_runs, candidate.failed_runs), candidate.runs),
-        limited(candidate.rps, rate(candidate.rps, candidate.blocks)),
+        limited(most, rate(most, candidate.blocks)),
         limited(gap, behind(gap)),
         *(latency(candidate, name) for name in ("p50", "p95", "p99")),
         number(candidate.error_rate, ".1%"),

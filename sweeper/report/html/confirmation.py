@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 
 from sweeper.records.answer import Confirmed, Interval
 from sweeper.records.finding import FindingCode
+from sweeper.records.run import Objective
 from sweeper.records.wording import capitalised, three_digits
 from sweeper.report.html.drawing import BLUE, VERMILION, Positions, drawing, log_axis, points
 from sweeper.report.html.elements import (
@@ -55,6 +56,8 @@ def _why_not(data: RecommendationData) -> str:
         return "Without an answer there is nothing to confirm with requests that arrive at random."
     if data.recommendation.arrivals_per_s is not None:
         return "There is nothing to confirm: requests arrive at random in every run (--rate)."
+    if data.recommendation.objective is Objective.CAPACITY:
+        return "There is nothing to confirm: requests arrive at random in every run (--objective capacity)."
     return "The answer was not confirmed with requests that arrive at random (--no-confirm, or --quick)."
 
 

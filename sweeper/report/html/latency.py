@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from sweeper.records.configuration import Configuration
 from sweeper.records.observations import RunTrace
-from sweeper.records.run import FloatArray
+from sweeper.records.run import FloatArray, Objective
 from sweeper.records.wording import counted, limit_ms, plural, three_digits
 from sweeper.report.html.drawing import DASHES, SERIES, Positions, drawing, level, log_axis, points
 from sweeper.report.html.elements import (
@@ -55,6 +55,9 @@ class Distribution:
 
 
 def latency(data: RecommendationData) -> Section | None:
+    """None where runs climb through several rates: their latencies are of all of these together."""
+    if data.recommendation.objective is Objective.CAPACITY:
+        return None
     found = [d for c in data.configurations if (d := _distribution(c, data)) is not None]
     if not found:
         return None if not data.decisive else Section(

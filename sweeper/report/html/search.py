@@ -158,7 +158,11 @@ def _importances(data: RecommendationData) -> Figure | None:
     if not data.importances:
         return None
     names = list(next(iter(data.importances.values())))
-    colours = {Objective.THROUGHPUT: (BLUE, ""), Objective.P99: (VERMILION, "/")}
+    colours = {
+        Objective.THROUGHPUT: (BLUE, ""),
+        Objective.P99: (VERMILION, "/"),
+        Objective.CAPACITY: (BLUE, ""),
+    }
     traces = []
     for objective, shares in data.importances.items():
         colour, pattern = colours[objective]

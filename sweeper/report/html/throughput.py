@@ -10,10 +10,11 @@ import plotly.graph_objects as go
 
 from sweeper.records.answer import Candidate, Interval
 from sweeper.records.finding import Verdict
-from sweeper.records.run import RunFigures, RunRecord
+from sweeper.records.run import Objective, RunFigures, RunRecord
 from sweeper.records.wording import limit_ms, three_digits
 from sweeper.report.html.drawing import BLUE, GREY, SHADE, SKY, VERMILION, Positions, drawing, level, points
 from sweeper.report.html.elements import Figure, Figures, Section, Table, TableCell, Text, cells, limited
+from sweeper.report.html.p99_by_rate import p99_by_rate
 from sweeper.report.html.page_data import RecommendationData
 from sweeper.report.text.live import stage
 from sweeper.report.text.tables import FEWEST_BLOCKS, with_limits
@@ -42,11 +43,23 @@ P99 = RunQuantity(
 )
 
 
+CAPACITY = RunQuantity(
+    "capacity",
+    "Capacity within the SLO",
+    "requests/s",
+    lambda f: f.capacity.rps if f.capacity is not None else 0.0,
+    lambda c: c.capacity_rps,
+)
+
+
 def picture(data: RecommendationData) -> Section | None:
     if not any(record.figures is not None for record in data.decisive):
         return None
     positions = Positions(c.configuration for c in data.candidates)
-    figures = tuple(_figure(data, positions, what) for what in (THROUGHPUT, P99))
+    if data.recommendation.objective is Objective.CAPACITY:
+        figures = _figure(data, positions, CAPACITY), p99_by_rate(data, positions)
+    else:
+        figures = _figure(data, positions, THROUGHPUT), _figure(data, positions, P99)
     said = (
         "Each dot is one run: a fresh server, warmed up, loaded, measured. The diamonds are their means with "
         f"{data.recommendation.confidence:.0%} intervals over blocks. The shaded configurations cannot be "

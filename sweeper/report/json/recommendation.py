@@ -94,6 +94,7 @@ def _candidate_object(candidate: Candidate) -> dict[str, object]:
         "why": candidate.why,
         "throttled_share": candidate.throttled_share,
         "throttled_ms_per_request": candidate.throttled_ms_per_request,
+        "capacity_rps": interval_object(candidate.capacity_rps),
     }
 
 

@@ -15,7 +15,7 @@ from sweeper.records.wording import Names, and_join, capitalised, three_digits
 from sweeper.report.text.tables import ratio, varied, with_limits
 
 ROWS = {"rps": "requests/s", "p50_ms": "p50 ms", "p99_ms": "p99 ms", "cpu_ms_per_request": "CPU ms/request"}
-WHAT = {Objective.THROUGHPUT: "throughput", Objective.P99: "p99"}
+WHAT = {Objective.THROUGHPUT: "throughput", Objective.P99: "p99", Objective.CAPACITY: "capacity"}
 
 
 def comparison_table(seen: Comparison) -> Table:

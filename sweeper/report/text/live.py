@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sweeper.records.answer import Candidate, Interval, Recommendation
-from sweeper.records.run import RunPlan, RunRecord
+from sweeper.records.run import Bound, Capacity, Objective, RunPlan, RunRecord
 from sweeper.records.wording import duration, three_digits
 from sweeper.report.text.recommendation import behind, half_width, state_word
 
@@ -22,7 +22,8 @@ def bars(so_far: Recommendation) -> Table:
     table.add_column("", no_wrap=True)
     table.add_column(_axis(so_far.tolerance), no_wrap=True, width=CELLS)
     table.add_column("behind", justify="right", no_wrap=True)
-    table.add_column("requests/s", justify="right", no_wrap=True)
+    capacity = so_far.objective is Objective.CAPACITY
+    table.add_column("capacity" if capacity else "requests/s", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     for candidate in so_far.candidates:
         word = state_word(candidate)
@@ -30,7 +31,7 @@ def bars(so_far: Recommendation) -> Table:
             candidate.configuration.label,
             _bar(candidate, so_far.tolerance),
             behind(candidate.relative_to_best),
-            half_width(candidate.rps, candidate.blocks),
+            half_width(candidate.capacity_rps or candidate.rps, candidate.blocks),
             word,
             style=STYLES.get(word, "dim"),
         )
@@ -89,9 +90,19 @@ def run_line(record: RunRecord, label_width: int = 12) -> str:
     if figures is None:
         why = record.findings[0].message if record.findings else ""
         return f"{name} {record.verdict.value}  {codes}: {why}"
+    if figures.capacity is not None:
+        found = capacity_in_words(figures.capacity)
+        text = f"{name} {found:>40}   {duration(record.elapsed_s)}   {record.verdict.value}"
+        return f"{text} ({codes})" if codes else text
     text = (
         f"{name} {figures.rps:8.1f} requests/s   p50 {three_digits(figures.latency.p50_ms):>6} ms   "
         f"p99 {three_digits(figures.latency.p99_ms):>6} ms   {duration(record.elapsed_s)}   "
         f"{record.verdict.value}"
     )
     return f"{text} ({codes})" if codes else text
+
+
+def capacity_in_words(capacity: Capacity) -> str:
+    """`63.1 requests/s within the SLO`, or the bound."""
+    bound = "" if capacity.bound is Bound.EXACT else f"{capacity.bound} "
+    return f"{bound}{capacity.rps:.1f} requests/s within the SLO"

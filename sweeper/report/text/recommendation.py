@@ -25,6 +25,8 @@ from sweeper.report.text.tables import FEWEST_BLOCKS, run_counts, share, varied,
 from sweeper.statistics.foresight import FORESEEABLE_BLOCKS
 from sweeper.statistics.looks import MIN_VALID_BLOCKS
 
+OF_ONE_LOAD = {"p50 ms", "p95 ms", "p99 ms", "errors"}
+"""Columns that mean nothing of runs which climb through several rates."""
 LEFT_OUT_IF_BRIEF = {"p50 ms", "p95 ms", "CPU ms/req", "switches/req", "throttled ms/req"}
 
 
@@ -192,7 +194,7 @@ def candidates_table(recommendation: Recommendation, *, brief: bool = False) -> 
     columns = (
         *parts,
         "runs",
-        "requests/s",
+        "capacity" if recommendation.objective is Objective.CAPACITY else "requests/s",
         "behind",
         "p50 ms",
         "p95 ms",
@@ -204,7 +206,10 @@ def candidates_table(recommendation: Recommendation, *, brief: bool = False) -> 
         *economics.columns(recommendation),
         "",
     )
-    shown = [place for place, name in enumerate(columns) if not (brief and name in LEFT_OUT_IF_BRIEF)]
+    left_out = LEFT_OUT_IF_BRIEF if brief else set()
+    if recommendation.objective is Objective.CAPACITY:
+        left_out = left_out | OF_ONE_LOAD
+    shown = [place for place, name in enumerate(columns) if name not in left_out]
     for place in shown:
         name = columns[place]
         table.add_column(name, justify="left" if name == "" else "right", no_wrap=True)
@@ -232,7 +237,7 @@ def _cells(
         ("→ " if chosen else "") + first,
         *rest,
         run_counts(candidate.runs, candidate.suspect_runs, candidate.failed_runs),
-        half_width(candidate.rps, candidate.blocks),
+        half_width(candidate.capacity_rps or candidate.rps, candidate.blocks),
         behind(candidate.relative_to_best),
         _latency(candidate, "p50"),
         _latency(candidate, "p95"),
@@ -281,11 +286,11 @@ def behind(interval: Interval | None) -> str:
 
 
 def behind_means(objective: Objective) -> str:
-    return (
-        "by how much throughput is below that of the best other value"
-        if objective is Objective.THROUGHPUT
-        else "by how much the p99 of the best other value is lower"
-    )
+    return {
+        Objective.THROUGHPUT: "by how much throughput is below that of the best other value",
+        Objective.P99: "by how much the p99 of the best other value is lower",
+        Objective.CAPACITY: "by how much the capacity is below that of the best other value",
+    }[objective]
 
 
 def _latency(candidate: Candidate, name: str) -> str:

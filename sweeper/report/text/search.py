@@ -10,7 +10,7 @@ from sweeper.records.wording import Names, three_digits
 from sweeper.report.text.tables import share, varied
 from sweeper.statistics.criteria import SIGN
 
-UNITS = {Objective.THROUGHPUT: "requests/s", Objective.P99: "p99 ms"}
+UNITS = {Objective.THROUGHPUT: "requests/s", Objective.P99: "p99 ms", Objective.CAPACITY: "capacity"}
 
 
 def trials_table(search: Search, most: int = 30) -> Table:
@@ -49,13 +49,14 @@ def _rank(trial: Trial, search: Search) -> tuple[bool, float]:
 
 def objectives_shown(search: Search) -> tuple[Objective, ...]:
     """All of them, what is aimed at first."""
-    return tuple(dict.fromkeys((*search.objectives, *Objective)))
+    others = () if Objective.CAPACITY in search.objectives else (Objective.THROUGHPUT, Objective.P99)
+    return tuple(dict.fromkeys((*search.objectives, *others)))
 
 
 def figure(value: float | None, objective: Objective) -> str:
     if value is None:
         return "-"
-    return f"{value:,.1f}" if objective is Objective.THROUGHPUT else three_digits(value)
+    return three_digits(value) if objective is Objective.P99 else f"{value:,.1f}"
 
 
 def remark(trial: Trial, search: Search) -> str:

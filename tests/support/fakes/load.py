@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import numpy as np
 
 from sweeper.errors import LoadError
 from sweeper.records.observations import FirstAnswer, RequestLog
+from sweeper.records.run import RateStep
 from sweeper.run.interfaces import LoadProgress
 from tests.support.fakes.behaviour import Behaviour, generator
 
@@ -167,9 +169,19 @@ class Traffic:
 class OpenTraffic(Traffic):
     """Requests that arrive at random at one server with a slot for each worker, first come first served."""
 
-    def __init__(self, world: World, server: FakeServer, arrivals_per_s: float, seed: int) -> None:
+    def __init__(
+        self,
+        world: World,
+        server: FakeServer,
+        arrivals_per_s: float,
+        seed: int,
+        climb: Sequence[RateStep] = (),
+    ) -> None:
+        """Without a `climb` at one rate for ever, with one until its last request."""
         super().__init__(world, server.behaviour, server.run_id, world.users, (0.1, 0.5))
         self.arrivals_per_s = arrivals_per_s
+        self._rates = [step.arrivals_per_s for step in climb for _ in range(step.requests)][::-1]
+        self._climbs = bool(climb)
         self._gaps = np.random.default_rng(seed)
         workers = server.configuration.workers
         self._slots = [0.0] * workers
@@ -182,7 +194,11 @@ class OpenTraffic(Traffic):
         while self._due_s <= until:
             if self._due_s > 0.0:
                 rows.append((self._due_s, *self._answer(self._due_s)))
-            self._due_s += float(self._gaps.exponential(1 / self.arrivals_per_s))
+            if self._climbs and not self._rates:
+                self._due_s = np.inf
+                break
+            rate = self._rates.pop() if self._climbs else self.arrivals_per_s
+            self._due_s += float(self._gaps.exponential(1 / rate))
         if rows:
             started, latency, failed = map(np.array, zip(*rows, strict=True))
             self._started = np.concatenate((self._started, started))
@@ -259,9 +275,14 @@ class FakeSession:
 
 class FakeLoad:
     def __init__(
-        self, world: World, arrivals: tuple[float, int] | None = None, users: int | None = None
+        self,
+        world: World,
+        arrivals: tuple[float, int] | None = None,
+        users: int | None = None,
+        climb: Sequence[RateStep] = (),
     ) -> None:
         self._world = world
+        self._climb = climb
         self._arrivals = arrivals
         self.arrivals_per_s = None if arrivals is None else arrivals[0]
         self.users = 1 if arrivals is not None else users or world.users
@@ -276,6 +297,9 @@ class FakeLoad:
     def open_loop(self, arrivals_per_s: float, seed: int) -> FakeLoad:
         return FakeLoad(self._world, (arrivals_per_s, seed))
 
+    def climbing(self, steps: Sequence[RateStep], seed: int) -> FakeLoad:
+        return FakeLoad(self._world, (steps[0].arrivals_per_s, seed), climb=steps)
+
     @property
     def mean_think_s(self) -> float | None:
         think_s = self._think_s
@@ -283,7 +307,9 @@ class FakeLoad:
 
     def first_answer(self, base_url: str, timeout_s: float) -> FirstAnswer:
         self._world.step("first answer")
-        return self._world.server_of(int(base_url.rpartition(":")[2])).behaviour.answer
+        behaviour = self._world.server_of(int(base_url.rpartition(":")[2])).behaviour
+        self._world.clock.sleep(behaviour.alone_ms / 1000.0)
+        return behaviour.answer
 
     def start(self, base_url: str, directory: Path) -> FakeSession:
         self._world.step("load start")
@@ -293,7 +319,7 @@ class FakeLoad:
         traffic = (
             Traffic(self._world, server.behaviour, server.run_id, self.users, self._think_s or (0.1, 0.5))
             if self._arrivals is None
-            else OpenTraffic(self._world, server, *self._arrivals)
+            else OpenTraffic(self._world, server, *self._arrivals, self._climb)
         )
         if server.traffic is not None:
             server.answered_before += server.traffic.answered(errors=server.behaviour.counts_errors)

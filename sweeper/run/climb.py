@@ -1,0 +1,58 @@
+"""Around which rate a run is to climb that looks for the capacity.
+
+In a study's first block nobody knows. Then the run loads its server with what is hardly a load, and with
+twice as much each time, until it is clear that p99 no longer keeps the SLO.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from sweeper.records.observations import RequestLog
+from sweeper.records.run import RateStep
+from sweeper.run.interfaces import RunningServer
+from sweeper.run.under_load import Parts, RunSettings, check_alive
+from sweeper.statistics.capacity import BROKEN_SHARE, crossing, first_climb, seen_steps
+
+LOOK_S = 0.25
+IDLE_UPLOADS = 3
+
+
+def expected_rps(
+    settings: RunSettings, parts: Parts, server: RunningServer, directory: Path, slo_p99_ms: float, seed: int
+) -> float:
+    """About how many requests/s the server answers within the SLO. Raises LoadError and RunFailed."""
+    steps = first_climb(_idle_latency_s(settings, parts, server), slo_p99_ms / 1000.0)
+    session = parts.load.climbing(steps, seed).start(server.base_url, directory)
+    try:
+        while True:
+            parts.clock.sleep(LOOK_S)
+            check_alive(server, session)
+            now_s, log = parts.clock.monotonic_s(), session.requests()
+            made = _made(steps, log, now_s - slo_p99_ms / 1000.0)
+            latency_ms = np.where(log.failed | np.isnan(log.latency_ms), np.inf, log.latency_ms)
+            seen = seen_steps(steps[:made], log.started_s, latency_ms, slo_p99_ms)
+            if made == len(steps) or (seen and seen[-1].broken_share > BROKEN_SHARE):
+                session.drain(settings.drain_s)
+                return crossing(seen, slo_p99_ms)[0]
+    finally:
+        session.kill()
+
+
+def _idle_latency_s(settings: RunSettings, parts: Parts, server: RunningServer) -> float:
+    """The shortest of a few uploads, one after the other."""
+    taken_s = []
+    for _ in range(IDLE_UPLOADS):
+        began_s = parts.clock.monotonic_s()
+        parts.load.first_answer(server.base_url, settings.answer_timeout_s)
+        taken_s.append(parts.clock.monotonic_s() - began_s)
+    return max(min(taken_s), 1e-3)
+
+
+def _made(steps: tuple[RateStep, ...], log: RequestLog, until_s: float) -> int:
+    """Of how many rates all requests have arrived by a moment."""
+    arrived = int(np.count_nonzero(log.started_s <= until_s))
+    planned = np.cumsum([step.requests for step in steps])
+    return int(np.count_nonzero(planned <= arrived))
