@@ -129,4 +129,4 @@ def _broken_share(gaps_s: FloatArray, service_s: FloatArray, servers: int, slo_s
         if number >= SETTLING:
             broken += int(np.count_nonzero(left_s[:, 0] > slo_s))
         left_s.sort(axis=1)
-    return broken / ((len(gaps_s) - SETTLING) * gaps_s.shape[1])
+    return float(broken / ((len(gaps_s) - SETTLING) * gaps_s.shape[1]))

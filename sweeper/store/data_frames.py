@@ -40,6 +40,8 @@ _RUN: Kinds = {
     **typing.get_type_hints(RunRecord),
     "findings": str,
     "parameters": str,
+    "capacity_rps": float,
+    "capacity_bound": str,
 }
 _REQUEST: Kinds = {
     "started_s": float,
@@ -56,6 +58,7 @@ _SAMPLE: Kinds = {
     name: kind for name, kind in typing.get_type_hints(TelemetrySample).items() if name != _PAIRS
 }
 _CONFIGURATION: Kinds = {"workers": int, "model_threads": int, "processes": int}
+ENDS = ("", "_low", "_high")
 _INTERVALS = ("rps", "latency_mean_ms", "latency_p50_ms", "latency_p95_ms", "latency_p99_ms", "behind_best")
 _CANDIDATE: Kinds = {
     **_CONFIGURATION,
@@ -65,7 +68,7 @@ _CANDIDATE: Kinds = {
     "suspect_runs": int,
     "failed_runs": int,
     "eliminated_after": int,
-    **{f"{name}{end}": float for name in _INTERVALS for end in ("", "_low", "_high")},
+    **{f"{name}{end}": float for name in _INTERVALS for end in ENDS},
     "p99_is_lower_bound": bool,
     "error_rate": float,
     "cpu_cores": float,
@@ -76,6 +79,7 @@ _CANDIDATE: Kinds = {
     "run_delay_ms_per_request": float,
     "throttled_share": float,
     "throttled_ms_per_request": float,
+    **{f"capacity_rps{end}": float for end in ENDS},
 }
 _TRIAL: Kinds = {
     "number": int,
@@ -143,6 +147,7 @@ def _candidate(candidate: Candidate, recommendation: Recommendation) -> dict[str
         "answer": candidate.configuration == recommendation.configuration,
         "peak_rss_bytes": candidate.rss_bytes,
         **_limits("rps", candidate.rps),
+        **_limits("capacity_rps", candidate.capacity_rps),
         **_limits("behind_best", candidate.relative_to_best),
     }
     for name, interval in candidate.latency_ms.items():

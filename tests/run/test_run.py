@@ -18,6 +18,8 @@ from tests.support.fakes import Behaviour, World, world_of
 from tests.support.one_run import execute_run
 
 SETTINGS = RunSettings()
+CLIMBS = RunSettings(capacity_within_ms=200.0, window_s=4.0)
+USUAL = [state for state in RunState if state not in (RunState.TRYING, RunState.EXPECTING)]
 PLAN = RunPlan("b01-01-w4", 1, 1, Configuration(4))
 
 
@@ -71,7 +73,11 @@ def test_the_states_in_order() -> None:
     states: list[RunState] = []
     world = world_of(Behaviour())
     execute_run(PLAN, SETTINGS, world.parts(), Path("x"), lambda state, elapsed_s: states.append(state))
-    assert list(dict.fromkeys(states)) == [state for state in RunState if state is not RunState.TRYING]
+    assert list(dict.fromkeys(states)) == USUAL
+    climbs: list[RunState] = []
+    world = world_of(Behaviour(alone_ms=50.0))
+    execute_run(PLAN, CLIMBS, world.parts(), Path("x"), lambda state, elapsed_s: climbs.append(state))
+    assert list(dict.fromkeys(climbs)) == [USUAL[0], RunState.EXPECTING, *USUAL[1:]]
 
 
 # --- warm-up --------------------------------------------------------------------------------------------
@@ -282,15 +288,27 @@ def test_an_interrupt_at_any_step_passes_through_and_leaves_nothing_running(beha
         assert all(session.kills == 1 for session in world.sessions), step
 
 
-@pytest.mark.parametrize("at", [state for state in RunState if state is not RunState.TRYING])
+def test_nor_while_a_run_climbs() -> None:
+    world = world_of(Behaviour(alone_ms=50.0))
+    execute_run(PLAN, CLIMBS, world.parts(), Path("x"))
+    assert len(world.sessions) == 2  # the first finds out around which rate
+    for step in range(1, len(world.steps) + 1):
+        world = world_of(Behaviour(alone_ms=50.0), interrupt_at=step)
+        with pytest.raises(KeyboardInterrupt):
+            execute_run(PLAN, CLIMBS, world.parts(), Path("x"))
+        assert all(server.stops >= 1 for server in world.servers), step
+        assert all(session.kills == 1 for session in world.sessions), step
+
+
+@pytest.mark.parametrize("at", [*USUAL, RunState.EXPECTING])
 def test_an_interrupt_while_the_screen_is_drawn_stops_everything_too(at: RunState) -> None:
     def draw(state: RunState, elapsed_s: float) -> None:
         if state is at:
             raise KeyboardInterrupt
 
-    world = world_of(Behaviour())
+    world = world_of(Behaviour(alone_ms=50.0))
     with pytest.raises(KeyboardInterrupt):
-        execute_run(PLAN, SETTINGS, world.parts(), Path("x"), draw)
+        execute_run(PLAN, CLIMBS, world.parts(), Path("x"), draw)
     assert world.left_running == []
 
 

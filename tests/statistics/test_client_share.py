@@ -7,7 +7,7 @@ import math
 import pytest
 
 from sweeper.records.configuration import Configuration
-from sweeper.records.run import Objective
+from sweeper.records.run import Bound, Capacity, Objective
 from sweeper.statistics.client_share import client_bound, client_share
 from sweeper.statistics.criteria import CandidateState, Rule
 from sweeper.statistics.decision import Decision, decide
@@ -44,7 +44,7 @@ def judged(shares: dict[int, float], levels: dict[int, float], objective: Object
     return decide(records, [Configuration(w) for w in levels], Rule(objective=objective))
 
 
-@pytest.mark.parametrize("objective", list(Objective))
+@pytest.mark.parametrize("objective", [Objective.THROUGHPUT, Objective.P99])
 def test_a_small_share_widens_the_limits_by_itself_and_no_more(objective: Objective) -> None:
     """4 is 3% behind 8. As far as the load generator goes, 8 may be 1% better still."""
     levels = {4: 97.0, 8: 100.0} if objective is Objective.THROUGHPUT else {4: 100.0, 8: 97.0}
@@ -92,3 +92,11 @@ def test_an_slo_is_broken_only_if_the_server_breaks_it_by_itself() -> None:
     decision = decide(records, [Configuration(4), Configuration(8)], rule)
     assert standing_of(decision, Configuration(8)).state == "excluded"
     assert standing_of(decision, Configuration(4)).state == "unsettled"
+
+
+def test_the_capacity_is_widened_by_what_it_would_be_without_the_load_generator() -> None:
+    found = Capacity(95.0, Bound.EXACT, (), rps_without_client=100.0)
+    assert client_share(figures(capacity=found), "capacity_rps") == pytest.approx(0.05)
+    unknown = Capacity(95.0, Bound.EXACT, ())
+    assert client_share(figures(capacity=unknown), "capacity_rps") == 0.0
+    assert client_share(figures(), "capacity_rps") == 0.0

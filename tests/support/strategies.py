@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Finding, Severity, Verdict
 from sweeper.records.observations import TelemetrySample
-from sweeper.records.run import Case, LatencyFigures, RunFigures, RunPlan, RunRecord
+from sweeper.records.run import (
+    Bound,
+    Capacity,
+    Case,
+    LatencyFigures,
+    RunFigures,
+    RunPlan,
+    RunRecord,
+    StepSeen,
+)
 
 numbers = st.floats(-1e18, 1e18)
 counts = st.integers(0, 2**53)
@@ -28,7 +37,13 @@ def _of(kind: type) -> st.SearchStrategy:
             return st.one_of(*(one(part) for part in typing.get_args(hint)))
         if hint == tuple[tuple[int, float], ...]:
             return st.lists(st.tuples(counts, numbers), max_size=3).map(tuple)
-        return {float: numbers, int: counts, type(None): st.none(), LatencyFigures: latencies}[hint]  # type: ignore[index]
+        return {
+            float: numbers,
+            int: counts,
+            type(None): st.none(),
+            LatencyFigures: latencies,
+            Capacity: capacities,
+        }[hint]  # type: ignore[index]
 
     return st.builds(kind, **{field.name: one(hints[field.name]) for field in fields(kind)})
 
@@ -38,6 +53,23 @@ latencies = st.builds(
     mean_ms=numbers, p50_ms=numbers, p95_ms=numbers, p99_ms=numbers, max_ms=numbers, samples=counts,
     censored=counts,
 )  # fmt: skip
+capacities = st.builds(
+    Capacity,
+    rps=numbers,
+    bound=st.sampled_from(Bound),
+    steps=st.lists(
+        st.builds(
+            StepSeen,
+            arrivals_per_s=numbers,
+            requests=counts,
+            p99_ms=st.one_of(st.none(), numbers),
+            broken_share=numbers,
+        ),
+        max_size=3,
+    ).map(tuple),
+    luck=numbers,
+    rps_without_client=st.one_of(st.none(), numbers),
+)
 figures = _of(RunFigures)
 samples = _of(TelemetrySample)
 findings = st.builds(
@@ -56,6 +88,7 @@ plans = st.builds(
     sentinel=st.booleans(),
     arrivals_per_s=st.one_of(st.none(), st.floats(1e-3, 1e5)),
     case=st.one_of(st.none(), st.builds(Case, names, names, st.integers(1, 10_000))),
+    expected_rps=st.one_of(st.none(), st.floats(1e-3, 1e5)),
 )
 records = st.builds(
     RunRecord,
