@@ -1,7 +1,7 @@
 """Around which rate a run is to climb that looks for the capacity.
 
-In a study's first block nobody knows. Then the run loads its server with what is hardly a load, and with
-twice as much each time, until it is clear that p99 no longer keeps the SLO.
+In a study's first block nobody knows. Then the run loads its server with what is hardly a load, and with half
+as much again each time, until it is clear that p99 no longer keeps the SLO.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ def expected_rps(
             made = _made(steps, log, now_s - slo_p99_ms / 1000.0)
             latency_ms = np.where(log.failed | np.isnan(log.latency_ms), np.inf, log.latency_ms)
             seen = seen_steps(steps[:made], log.started_s, latency_ms, slo_p99_ms)
-            if made == len(steps) or (seen and seen[-1].broken_share > BROKEN_SHARE):
+            broken = [step.broken_share > BROKEN_SHARE for step in seen[-2:]]
+            if made == len(steps) or (len(broken) == 2 and all(broken)):
                 session.drain(settings.drain_s)
                 return crossing(seen, slo_p99_ms)[0]
     finally:

@@ -33,9 +33,9 @@ STEADIER = 4
 """Draws of service times over which the ideal queue's crossing is averaged."""
 FIRST_RATE = 0.25
 """Of what one server that takes as long as an idle one would answer."""
-FIRST_STEP_S, FIRST_REQUESTS, FIRST_STEPS = 2.0, 20, 14
+FIRST_RATIO, FIRST_STEP_S, FIRST_REQUESTS, FIRST_STEPS = 1.5, 1.5, 20, 24
 BROKEN_SHARE = 0.1
-"""Of a rate's requests beyond the SLO, from which on a higher rate cannot keep it."""
+"""Of a rate's requests beyond the SLO: after two such rates no higher one is tried."""
 
 
 def climb_around(expected_rps: float, window_s: float) -> tuple[RateStep, ...]:
@@ -47,10 +47,10 @@ def climb_around(expected_rps: float, window_s: float) -> tuple[RateStep, ...]:
 
 
 def first_climb(idle_latency_s: float, slo_s: float) -> tuple[RateStep, ...]:
-    """Where nothing is expected yet: from what hardly loads the server, each rate twice the one before."""
+    """Where nothing is expected yet: from what hardly loads the server, each rate half as much again."""
     lowest = FIRST_RATE / idle_latency_s
     lasts_s = max(FIRST_STEP_S, 2 * slo_s)
-    rates = [lowest * 2**number for number in range(FIRST_STEPS)]
+    rates = [lowest * FIRST_RATIO**number for number in range(FIRST_STEPS)]
     return tuple(RateStep(rate, max(FIRST_REQUESTS, round(rate * lasts_s))) for rate in rates)
 
 
