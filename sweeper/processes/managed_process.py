@@ -18,9 +18,8 @@ from pathlib import Path
 
 import psutil
 
-from sweeper.processes.bounded_log import BoundedLog
 from sweeper.processes.container import END_TIMEOUT_S, Container, StartsContainer, end
-from sweeper.processes.log_tail import tail
+from sweeper.processes.program_log import BoundedLog, tail
 from sweeper.processes.resource_limits import LimitedGroup
 from sweeper.records.observations import ServerExit
 
