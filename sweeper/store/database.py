@@ -18,17 +18,10 @@ from sweeper.errors import AwayError, StoreError
 from sweeper.records.names import RULE, is_name
 from sweeper.records.run import RunRecord
 from sweeper.records.scenarios import Scenario
+from sweeper.store import patience, schema
 from sweeper.store import row_values as values
-from sweeper.store import schema
 from sweeper.store.codec import record_of, row_of
 from sweeper.store.database_url import is_postgres, shown
-from sweeper.store.patience import WAIT_S
-
-UNREACHABLE_AFTER_S = 10
-LOST_CONNECTION_AFTER_S = 30
-"""How long a connection to PostgreSQL may be silent before either end takes it for lost."""
-STUCK_AFTER_S = 120
-"""How long a transaction may stand still: a process that is stopped in the middle holds up the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +62,7 @@ class Database:
             self._url = sa.make_url(url)
             if self._is_sqlite and self._url.database:
                 _prepare_folder(Path(self._url.database), create)
-            self._engine = sa.create_engine(self._url, **(_patience() if self._postgres else {}))
+            self._engine = sa.create_engine(self._url, **(patience.of_postgres() if self._postgres else {}))
         except (SQLAlchemyError, ImportError, ValueError) as error:
             raise StoreError(
                 f"cannot use {shown(url)} as a database: {error}; it must be like "
@@ -81,7 +74,7 @@ class Database:
             event.listen(self._engine, "connect", _make_durable)
             event.listen(self._engine, "begin", lambda connection: connection.exec_driver_sql(self._begin))
         elif self._postgres:
-            event.listen(self._engine, "connect", _let_nobody_wait_for_the_dead)
+            event.listen(self._engine, "connect", patience.let_nobody_wait_for_the_dead)
         try:
             self._set_up(create)
             if create:
@@ -257,32 +250,6 @@ def lock_number(what: str) -> int:
     return int.from_bytes(digest, signed=True)
 
 
-def _patience() -> dict[str, Any]:
-    """How long to wait for a PostgreSQL server that does not answer (libpq's connection parameters)."""
-    return {
-        "pool_pre_ping": True,
-        "connect_args": {
-            "connect_timeout": UNREACHABLE_AFTER_S,
-            "keepalives_idle": LOST_CONNECTION_AFTER_S // 3,
-            "keepalives_interval": LOST_CONNECTION_AFTER_S // 3,
-            "keepalives_count": 2,
-            "tcp_user_timeout": LOST_CONNECTION_AFTER_S * 1000,
-        },
-    }
-
-
-def _let_nobody_wait_for_the_dead(connection: Any, _record: Any) -> None:
-    """The server gives up on a host that vanished, and frees its locks, as soon as we would on the server (on
-    its own it asks after two hours)."""
-    third_s = LOST_CONNECTION_AFTER_S // 3
-    with connection.cursor() as cursor:
-        cursor.execute(f"SET idle_in_transaction_session_timeout = '{STUCK_AFTER_S}s'")
-        cursor.execute(f"SET tcp_keepalives_idle = {third_s}")
-        cursor.execute(f"SET tcp_keepalives_interval = {third_s}")
-        cursor.execute("SET tcp_keepalives_count = 2")
-    connection.commit()
-
-
 def _prepare_folder(path: Path, create: bool) -> None:
     if not create:
         if not path.exists():
@@ -347,5 +314,5 @@ def _make_durable(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     # Another program's lock (a backup, VACUUM) is waited for as long as a PostgreSQL server that is away.
-    cursor.execute(f"PRAGMA busy_timeout = {round(WAIT_S * 1000)}")
+    cursor.execute(f"PRAGMA busy_timeout = {round(patience.WAIT_S * 1000)}")
     cursor.close()
