@@ -27,12 +27,9 @@ from sweeper.cli import (
 )
 from sweeper.cli.console import tell, tell_of_interrupt
 from sweeper.cli.exit_codes import DONE, NO_ANSWER, UNREAD, WRONG_USE
-from sweeper.cli.start import run
 from sweeper.cli.streams import OutputClosed, OutputError
 from sweeper.errors import SweeperError, UsageError
 from sweeper.version import __version__
-
-__all__ = ["app", "main", "run"]
 
 app = typer.Typer(
     name="sweeper",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 
 import psutil
 
@@ -30,12 +29,12 @@ def check_answering(process: ManagedProcess, port: int) -> str | None:
         if found is None:
             return FOREIGN
         container = _seen(found)
-        if not _may_answer(container, port, process.guard_pid):
+        if not _may_answer(container, port, process):
             return FOREIGN
         process.adopt(container)
     elif is_listening(port, process.guard_pid) is not False:
-        below = {pid: container_of(pid) for pid in _descendants(process.guard_pid)}
-        _adopt_one_of(process, {one for one in below.values() if one is not None}, port)
+        below = {container_of(one.pid) for one in process.descendants()}
+        _adopt_one_of(process, {one for one in below if one is not None}, port)
     else:
         recent = [pid for pid in listeners(port) or () if _began(pid) >= _began(process.guard_pid)]
         found_ids = {one for pid in recent if (one := container_of(pid)) is not None}
@@ -76,13 +75,13 @@ def _seen(container_id: str) -> Container:
         ) from None
 
 
-def _may_answer(container: Container, port: int, guard_pid: int) -> bool:
+def _may_answer(container: Container, port: int, process: ManagedProcess) -> bool:
     """In our network, a process of its own must listen. From a network of its own the port is published:
     then an engine's proxy listens here, or nobody does whom we may see."""
     if _network(container.pid) == _network("self"):
         return any(_listens(pid, port) for pid in members(container.id))
     owners = listeners(port) or set()
-    below = set(_descendants(guard_pid)) if owners else set()
+    below = {one.pid for one in process.descendants()} if owners else set()
     return all(pid in below or _name(pid) in PROXIES for pid in owners)
 
 
@@ -103,13 +102,6 @@ def _network(pid: int | str) -> str | None:
         return os.readlink(f"/proc/{pid}/ns/net")  # noqa: PTH115
     except OSError:
         return None
-
-
-def _descendants(pid: int) -> Iterable[int]:
-    try:
-        return [process.pid for process in psutil.Process(pid).children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
 
 
 def _name(pid: int) -> str:

@@ -13,6 +13,7 @@ from sweeper.launch.restart_command import WORKERS, ShellCall, check_shell, pars
 from sweeper.launch.server import get, parse_pool_stats
 from sweeper.records.configuration import Configuration
 from sweeper.records.observations import PoolStats, ServerExit
+from sweeper.run.interfaces import STOP_GRACE_S
 
 _POLL_PERIOD_S = 0.1
 _PROBE_TIMEOUT_S = 2.0
@@ -176,10 +177,10 @@ class RemoteServer:
     def thaw(self) -> None:
         """It goes on all the time."""
 
-    def begin_stop(self, grace_s: float = 10.0) -> None:
+    def begin_stop(self, grace_s: float = STOP_GRACE_S) -> None:
         self._call.give_up()
 
-    def stop(self, grace_s: float = 10.0) -> ServerExit:
+    def stop(self, grace_s: float = STOP_GRACE_S) -> ServerExit:
         """Give the restart command up, should it not have ended."""
         self._call.give_up()
         return ServerExit(return_code=0, stopped_in_s=0.0, killed=False)

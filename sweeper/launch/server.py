@@ -16,6 +16,7 @@ from sweeper.processes import ManagedProcess
 from sweeper.processes.control_group import MemoryKills
 from sweeper.records.observations import PoolStats, ServerExit
 from sweeper.records.wording import last_line
+from sweeper.run.interfaces import STOP_GRACE_S
 
 REFUSED = "connection refused"
 _MAX_BODY_BYTES = 1 << 20
@@ -181,11 +182,11 @@ class LaunchedServer:
     def thaw(self) -> None:
         self._process.thaw()
 
-    def begin_stop(self, grace_s: float = 10.0) -> None:
+    def begin_stop(self, grace_s: float = STOP_GRACE_S) -> None:
         """As `stop`, without waiting for it."""
         self._process.begin_stop(grace_s)
 
-    def stop(self, grace_s: float = 10.0) -> ServerExit:
+    def stop(self, grace_s: float = STOP_GRACE_S) -> ServerExit:
         """TERM, wait, KILL, for every process that has come of it. Idempotent."""
         self._kills.read()  # its group ends with it
         return self._process.stop(grace_s)

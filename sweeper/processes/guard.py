@@ -44,6 +44,7 @@ PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 FIRST_KILL_PERIOD_S, LAST_KILL_PERIOD_S = 0.02, 1.0
 TIDY_S = 3.0  # for an engine's own processes, once their container is gone
+NEVER = float("inf")
 
 
 def main() -> None:
@@ -51,8 +52,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     prctl(PR_SET_CHILD_SUBREAPER, 1)
-    size = read_line(0)
-    data = read(0, int(size)) if size else b""
+    data = read(0, int(read_line(0) or 0))
     if data:
         Guard(marshal.loads(data)).run()  # from sweeper, by the same interpreter
 
@@ -63,16 +63,14 @@ class Guard:
         self._main_pid = 0
         self._childless = False
         self._container_id = ""
-        self._end_at_s: float | None = None  # when to turn to KILL; None: not told to stop
+        self._end_at_s = NEVER  # when to turn to KILL
         self._poller = select.poll()
         self._poller.register(0, select.POLLIN)
         self._parent = open_pidfd(spec["parent"])
         if self._parent is not None:
             self._poller.register(self._parent, select.POLLIN)
         # Signals write to this pipe, so that poll wakes up for them too.
-        self._wake, wake_end = os.pipe()
-        os.set_blocking(self._wake, False)
-        os.set_blocking(wake_end, False)
+        self._wake, wake_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(wake_end, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGTERM, lambda *_: self._end_in(0.0))
@@ -85,7 +83,7 @@ class Guard:
         if self._main_pid == 0:
             return
         try:
-            while self._end_at_s is None:
+            while self._end_at_s == NEVER:
                 self._wait(None)
             self._reap()
             if time.monotonic() < self._end_at_s:
@@ -145,8 +143,7 @@ class Guard:
 
     def _end_in(self, grace_s: float) -> None:
         """A later order may bring the end nearer, never push it back."""
-        end_at_s = time.monotonic() + grace_s
-        self._end_at_s = end_at_s if self._end_at_s is None else min(self._end_at_s, end_at_s)
+        self._end_at_s = min(self._end_at_s, time.monotonic() + grace_s)
 
     def _reap(self) -> None:
         while not self._childless:
@@ -162,13 +159,12 @@ class Guard:
                 report("exit", status, cpu_s, usage.ru_maxrss, usage.ru_nvcsw, usage.ru_nivcsw)
 
     def _signal_all(self, number: int) -> None:
-        pids = descendants(os.getpid())
-        groups = {pid: group_of(pid) for pid in pids}
+        groups = descendants(os.getpid())
         if self._main_pid in groups.values():
             # One call for the whole group: a process it forks meanwhile cannot slip through.
             send(os.killpg, self._main_pid, number)
-        for pid in pids:
-            if groups[pid] != self._main_pid:
+        for pid, group in groups.items():
+            if group != self._main_pid:
                 send(os.kill, pid, number)
 
 
@@ -234,30 +230,23 @@ def remove_group(folder: str) -> None:
             time.sleep(0.01)
 
 
-def descendants(root_pid: int) -> list[int]:
+def descendants(root_pid: int) -> dict[int, int]:
+    """The process group of each process below that one."""
+    groups: dict[int, int] = {}
     children: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):  # noqa: PTH208
         if name.isdigit():
             try:
                 with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123
-                    fields = file.read().rpartition(b")")[2].split()
+                    _state, parent, group = file.read().rpartition(b")")[2].split()[:3]
             except OSError:
                 continue
-            children.setdefault(int(fields[1]), []).append(int(name))
-    found: list[int] = []
-    todo = [root_pid]
-    while todo:
-        below = children.get(todo.pop(), [])
-        found += below
-        todo += below
-    return found
-
-
-def group_of(pid: int) -> int:
-    try:
-        return os.getpgid(pid)
-    except ProcessLookupError:
-        return 0
+            groups[int(name)] = int(group)
+            children.setdefault(int(parent), []).append(int(name))
+    found = list(children.get(root_pid, ()))
+    for pid in found:  # grows meanwhile
+        found += children.get(pid, ())
+    return {pid: groups[pid] for pid in found}
 
 
 def send(kill: Any, target: int, number: int) -> None:

@@ -1,42 +1,27 @@
-"""`spawn`: a program with a guard above it (guard.py), and sweeper's side of the talk with that guard."""
+"""`spawn`: a program with a guard above it (guard.py), from its start until nothing of it is left."""
 
 from __future__ import annotations
 
 import contextlib
-import marshal
 import os
-import select
 import signal
-import subprocess
-import sys
 import threading
 import time
-import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from sweeper.processes.bounded_log import BoundedLog
 from sweeper.processes.container import END_TIMEOUT_S, Container, StartsContainer, end
-from sweeper.processes.log_tail import tail
+from sweeper.processes.guard_client import GuardClient, ProgramExit
+from sweeper.processes.program_log import BoundedLog, tail
 from sweeper.processes.resource_limits import LimitedGroup
 from sweeper.records.observations import ServerExit
 
-_GUARD = Path(__file__).with_name("guard.py")
-_START_TIMEOUT_S = 30.0
 # How much longer than the grace the guard may take to end everything by KILL.
 _KILL_TIMEOUT_S = 10.0
 _IN_VAIN_S = 1.0  # waited for a container in which nobody obeys TERM
 _POLL_S = 0.02
-_STAGES = {
-    "cwd": "cannot enter the working directory",
-    "cpus": "cannot run on the cores",
-    "groups": "cannot enter the control group",
-    "exec": "cannot execute",
-    "guard": "cannot guard",
-}
 
 
 def spawn(
@@ -58,64 +43,24 @@ def spawn(
     PermissionError, ...) where the log cannot be written or the program cannot be started.
     """
     group = group or LimitedGroup()
-    argv = [*group.prefix, *argv]
-    with log_path.open("wb") as log:
-        guard = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_GUARD)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            start_new_session=True,
-            bufsize=0,
-        )
-    spec = marshal.dumps(
-        {
-            "argv": list(argv),
-            "env": dict(env),
-            "cwd": None if cwd is None else str(cwd),
-            "cpus": None if cpus is None else sorted(cpus),
-            "groups": [str(folder) for folder in group.folders],
-            "parent": os.getpid(),
-            "container": container and {"label": container.label, "engine": list(container.engine.command)},
-        }
-    )
+    starts = container and {"label": container.label, "engine": list(container.engine.command)}
+    guard = GuardClient(log_path)
     process = ManagedProcess(guard, log_path, container)
     try:
-        process.begin(b"%d\n%s" % (len(spec), spec), argv[0], cwd, cpus)
+        guard.begin(
+            {
+                "argv": [*group.prefix, *argv],
+                "env": dict(env),
+                "cwd": None if cwd is None else str(cwd),
+                "cpus": None if cpus is None else sorted(cpus),
+                "groups": [str(folder) for folder in group.folders],
+                "container": starts,
+            }
+        )
     except BaseException:
         process.kill()
         raise
     return process
-
-
-@dataclass(slots=True)
-class _Reports:
-    """What the guard has said so far."""
-
-    pid: int | None = None
-    failure: tuple[int, str] | None = None
-    exit_status: int | None = None
-    cpu_s: float | None = None
-    max_rss_bytes: int | None = None
-    voluntary_switches: int | None = None
-    involuntary_switches: int | None = None
-    killed: bool | None = None
-    silent: bool = False
-
-    def read(self, line: str) -> None:
-        word, _, rest = line.partition(" ")
-        fields = rest.split()
-        if word == "started":
-            self.pid = int(fields[0])
-        elif word == "failed":
-            self.failure = int(fields[0]), fields[1]
-        elif word == "exit":
-            self.exit_status = int(fields[0])
-            self.cpu_s = float(fields[1])
-            self.max_rss_bytes = int(fields[2]) * 1024
-            self.voluntary_switches, self.involuntary_switches = int(fields[3]), int(fields[4])
-        elif word == "done":
-            self.killed = fields[0] == "1"
 
 
 class ManagedProcess:
@@ -124,9 +69,7 @@ class ManagedProcess:
     When this object is dropped without `stop`, or sweeper dies, the guard kills all there is.
     """
 
-    def __init__(
-        self, guard: subprocess.Popen[bytes], log_path: Path, starts: StartsContainer | None = None
-    ) -> None:
+    def __init__(self, guard: GuardClient, log_path: Path, starts: StartsContainer | None = None) -> None:
         self._guard = guard
         self._log_path = log_path
         self._log = BoundedLog(log_path)
@@ -136,49 +79,33 @@ class ManagedProcess:
         """None where it is not known to start a container."""
         self.container: Container | None = None
         """What is measured, instead of the program itself; None where that is no container, or not yet."""
-        self._reports = _Reports()
-        self._unread = b""
         self._lock = threading.Lock()
         self._exit: ServerExit | None = None
         self._frozen = False
         self._strays: list[psutil.Process] | None = None
-        # Popen would keep the lifeline open until sweeper ends.
-        assert guard.stdin is not None
-        weakref.finalize(self, guard.stdin.close)
 
     @property
     def pid(self) -> int:
         """The program's own process: the root of what is measured."""
-        assert self._reports.pid is not None
-        return self._reports.pid
+        assert self._guard.program_pid is not None
+        return self._guard.program_pid
 
     @property
     def guard_pid(self) -> int:
         """The process above the program's: all processes of the program descend from it, also daemons."""
         return self._guard.pid
 
-    def begin(self, spec: bytes, program: str, cwd: Path | None, cpus: frozenset[int] | None) -> None:
-        """Used by `spawn`: hand over what to start and wait until it runs. Raises OSError."""
-        assert self._guard.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self._guard.stdin.write(spec)
-        deadline_s = time.monotonic() + _START_TIMEOUT_S
-        reports = self._reports
-        while reports.pid is None and reports.failure is None:
-            left_s = deadline_s - time.monotonic()
-            if reports.silent or left_s <= 0:
-                last_words = self.log_tail(1) or "it left no message"
-                raise OSError(f"the guard of {program} did not start: {last_words}")
-            self._listen(left_s)
-        if reports.failure is not None:
-            number, stage = reports.failure
-            what = {"cwd": str(cwd), "cpus": str(sorted(cpus or ()))}.get(stage, program)
-            raise OSError(number, f"{_STAGES[stage]}: {os.strerror(number)}", what)
+    def descendants(self) -> list[psutil.Process]:
+        """All processes of the program. Reads all of /proc; empty when the guard has ended."""
+        try:
+            return psutil.Process(self._guard.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
 
     def adopt(self, container: Container) -> None:
         """From now on this container stands still, goes on and ends with the program."""
         self.container = container
-        self._order(f"container {container.id}")
+        self._guard.order(f"container {container.id}")
 
     def poll(self) -> int | None:
         """The exit code of the program itself (-N: ended by signal N), None while it runs."""
@@ -186,12 +113,13 @@ class ManagedProcess:
         if self._lock.acquire(blocking=False):
             try:
                 if self._exit is None:
-                    self._listen(0.0)
-                    if self._reports.silent and self._reports.killed is None:
+                    self._guard.listen(0.0)
+                    if self._guard.silent and self._guard.killed is None:
                         self._finish_without_guard()
             finally:
                 self._lock.release()
-        return self._return_code()
+        ended = self._guard.program_exit
+        return None if ended is None else ended.code
 
     def wait(self, timeout_s: float) -> int | None:
         """Wait until it ends by itself: as `poll`, after so long at most."""
@@ -229,7 +157,7 @@ class ManagedProcess:
         self.thaw()  # who is stopped cannot obey
         if self.container is not None and not self.container.terminate():
             grace_s = min(grace_s, _IN_VAIN_S)
-        self._order(f"stop {grace_s}")
+        self._guard.order(f"stop {grace_s}")
 
     def stop(self, grace_s: float = 10.0) -> ServerExit:
         """TERM to all its processes, wait up to `grace_s` for them, KILL the rest. Idempotent."""
@@ -238,7 +166,7 @@ class ManagedProcess:
 
     def kill(self) -> None:
         """KILL all its processes now, also while another thread waits in `stop`. Idempotent."""
-        self._order("kill")
+        self._guard.order("kill")
         self._wait_for_end(0.0)
 
     def log_tail(self, lines: int = 20) -> str:
@@ -257,48 +185,38 @@ class ManagedProcess:
     def _find_strays(self) -> list[psutil.Process]:
         """Its processes outside of its process group. Reads all of /proc."""
         strays = []
-        with contextlib.suppress(psutil.NoSuchProcess):
-            for process in psutil.Process(self._guard.pid).children(recursive=True):
-                with contextlib.suppress(ProcessLookupError):
-                    if os.getpgid(process.pid) != self.pid:
-                        strays.append(process)
+        for process in self.descendants():
+            with contextlib.suppress(ProcessLookupError):
+                if os.getpgid(process.pid) != self.pid:
+                    strays.append(process)
         return strays
-
-    def _order(self, order: str) -> None:
-        stdin = self._guard.stdin
-        # Closed after the end; broken when the guard is dead.
-        with contextlib.suppress(OSError, ValueError):
-            assert stdin is not None
-            stdin.write(order.encode() + b"\n")
 
     def _wait_for_end(self, grace_s: float) -> ServerExit:
         start_s = time.monotonic()
+        guard = self._guard
         with self._lock:
             if self._exit is not None:
                 return self._exit
             deadline_s = start_s + grace_s + _KILL_TIMEOUT_S
             if self._has_container:
                 deadline_s += END_TIMEOUT_S
-            while self._reports.killed is None and not self._reports.silent:
+            while guard.killed is None and not guard.silent:
                 left_s = deadline_s - time.monotonic()
                 if left_s <= 0:
                     break
-                self._listen(left_s)
-            if self._reports.killed is None:
+                guard.listen(left_s)
+            if guard.killed is None:
                 self._finish_without_guard()
-            self._guard.wait()
-            for pipe in (self._guard.stdin, self._guard.stdout):
-                assert pipe is not None
-                pipe.close()
-            reports, return_code = self._reports, self._return_code()
-            assert return_code is not None
+            guard.close()
+            ended = guard.program_exit
+            assert ended is not None
             # What is known of the engine's client says nothing of its container.
-            usage = _Reports() if self._has_container else reports
+            usage = ProgramExit(ended.status) if self._has_container else ended
             self.log_left_out_bytes = self._log.close()
             self._exit = ServerExit(
-                return_code=return_code,
+                return_code=ended.code,
                 stopped_in_s=time.monotonic() - start_s,
-                killed=reports.killed is not False,
+                killed=guard.killed is not False,
                 cpu_s=usage.cpu_s,
                 max_rss_bytes=usage.max_rss_bytes,
                 voluntary_switches=usage.voluntary_switches,
@@ -310,43 +228,18 @@ class ManagedProcess:
     def _has_container(self) -> bool:
         return self.starts is not None or self.container is not None
 
-    def _return_code(self) -> int | None:
-        status = self._reports.exit_status
-        return None if status is None else os.waitstatus_to_exitcode(status)
-
-    def _listen(self, timeout_s: float) -> None:
-        """Take in what the guard reports, waiting for it up to `timeout_s`."""
-        stdout = self._guard.stdout
-        assert stdout is not None
-        poller = select.poll()
-        poller.register(stdout, select.POLLIN)
-        while not self._reports.silent and poller.poll(timeout_s * 1000):
-            data = os.read(stdout.fileno(), 4096)
-            self._reports.silent = not data
-            *lines, self._unread = (self._unread + data).split(b"\n")
-            for line in lines:
-                self._reports.read(line.decode())
-            timeout_s = 0.0
-
     def _finish_without_guard(self) -> None:
-        """The guard is dead or stuck; its program dies with it (parent-death signal). End the rest."""
-        reports = self._reports
-        victims = []
-        with contextlib.suppress(psutil.NoSuchProcess):
-            victims = psutil.Process(self._guard.pid).children(recursive=True)
+        """The guard is dead or stuck: end it, its program with it, and the rest."""
+        victims = self.descendants()
         if self._has_container:
             engine, label = (self.starts.engine, self.starts.label) if self.starts else (None, "")
             end(label, self.container.id if self.container else "", engine)
         self._guard.kill()
-        self._guard.wait()
         for victim in victims:
             with contextlib.suppress(psutil.NoSuchProcess):
                 victim.kill()
-        for pid in psutil.pids() if reports.pid is not None else ():
+        for pid in psutil.pids() if self._guard.program_pid is not None else ():
             # The session outlives the program's own process; its number is not given out again before that.
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                if os.getsid(pid) == reports.pid:
+                if os.getsid(pid) == self._guard.program_pid:
                     os.kill(pid, signal.SIGKILL)
-        if reports.exit_status is None:
-            reports.exit_status = int(signal.SIGKILL)
-        reports.killed = True

@@ -3,6 +3,7 @@
 study_store.py    one study as it is run: its lock, its files, its runs
 database.py       SQLite or PostgreSQL: studies and their runs
 schema.py         the tables in it, and how older ones catch up
+patience.py       how long a database is waited for
 database_url.py   which URLs there may be, and how one is shown without its password
 claims.py         who makes which block of a study that several hosts share
 codec.py          runs to and from the database's columns and runs.csv

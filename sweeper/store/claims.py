@@ -15,14 +15,14 @@ from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
-from sweeper.errors import AwayError, ClaimLostError, StoreError, UsageError
+from sweeper.errors import ClaimLostError, StoreError, UsageError
 from sweeper.records.claims import Claim, Shared, claim_key
 from sweeper.records.run import RunKind, RunRecord
 from sweeper.store import schema
 from sweeper.store.codec import plans_from_json, plans_to_json, row_of
-from sweeper.store.database import Database, is_away, lock_number
+from sweeper.store.database import Database, lock_number
 from sweeper.store.row_values import flag, name, parsed_object, whole
 
 LOST_AFTER_S = 60.0
@@ -56,9 +56,7 @@ class ClaimTable:
                     )
                 time.sleep(0.1)
         except SQLAlchemyError as error:
-            cause = " ".join(str(error.orig if isinstance(error, DBAPIError) else error).split())
-            kind = AwayError if is_away(error) else StoreError
-            raise kind(f"cannot lock the study in {self._database.where}: {cause}") from error
+            raise self._database.failure("lock the study in", error) from error
 
     def hold_name_again(self) -> None:
         """Where the database was away, the name was given back with the connection. Raises StoreError where

@@ -18,17 +18,10 @@ from sweeper.errors import AwayError, StoreError
 from sweeper.records.names import RULE, is_name
 from sweeper.records.run import RunRecord
 from sweeper.records.scenarios import Scenario
+from sweeper.store import patience, schema
 from sweeper.store import row_values as values
-from sweeper.store import schema
 from sweeper.store.codec import record_of, row_of
 from sweeper.store.database_url import is_postgres, shown
-from sweeper.store.patience import WAIT_S
-
-UNREACHABLE_AFTER_S = 10
-LOST_CONNECTION_AFTER_S = 30
-"""How long a connection to PostgreSQL may be silent before either end takes it for lost."""
-STUCK_AFTER_S = 120
-"""How long a transaction may stand still: a process that is stopped in the middle holds up the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +62,19 @@ class Database:
             self._url = sa.make_url(url)
             if self._is_sqlite and self._url.database:
                 _prepare_folder(Path(self._url.database), create)
-            self._engine = sa.create_engine(self._url, **(_patience() if self._postgres else {}))
+            self._engine = sa.create_engine(self._url, **(patience.of_postgres() if self._postgres else {}))
         except (SQLAlchemyError, ImportError, ValueError) as error:
             raise StoreError(
                 f"cannot use {shown(url)} as a database: {error}; it must be like "
                 "sqlite:///studies/studies.db or postgresql://user@host/name"
             ) from error
-        self._begin = "BEGIN"
+        self._begin = "BEGIN"  # of SQLite
         self._missing: frozenset[str] = frozenset()
         if self._is_sqlite:
             event.listen(self._engine, "connect", _make_durable)
             event.listen(self._engine, "begin", lambda connection: connection.exec_driver_sql(self._begin))
         elif self._postgres:
-            event.listen(self._engine, "connect", _let_nobody_wait_for_the_dead)
+            event.listen(self._engine, "connect", patience.let_nobody_wait_for_the_dead)
         try:
             self._set_up(create)
             if create:
@@ -111,12 +104,9 @@ class Database:
 
     def _try_writing(self) -> None:
         """A disk that is full or a database that can only be read is found before anything is measured."""
-        try:
-            with self.exclusive("write to") as connection:
-                connection.execute(schema.schema.update().values(version=schema.SCHEMA_VERSION))
-                raise _RolledBack
-        except _RolledBack:
-            return
+        with self.exclusive("write to") as connection:
+            connection.execute(schema.schema.update().values(version=schema.SCHEMA_VERSION))
+            connection.rollback()
 
     @property
     def _is_sqlite(self) -> bool:
@@ -141,22 +131,23 @@ class Database:
             with self._engine.begin() as connection:
                 yield connection
         except SQLAlchemyError as error:
-            cause = str(error.orig) if isinstance(error, DBAPIError) else str(error)
-            kind = AwayError if self._postgres and is_away(error) else StoreError
-            raise kind(f"cannot {doing} {self.where}: {' '.join(cause.split())}") from error
+            raise self.failure(doing, error) from error
+
+    def failure(self, doing: str, error: SQLAlchemyError) -> StoreError:
+        """An AwayError where that is what it comes from."""
+        cause = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+        kind = AwayError if self._postgres and is_away(error) else StoreError
+        return kind(f"cannot {doing} {self.where}: {' '.join(cause.split())}")
 
     @contextmanager
     def exclusive(self, doing: str, what: str = "") -> Iterator[sa.Connection]:
         """A transaction beside which no other exclusive one on the same `what` runs, on whichever host. (On
         SQLite none at all that writes.)"""
-        if self._postgres:
-            with self.transaction(doing) as connection:
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(lock_number(what))))
-                yield connection
-            return
         self._begin = "BEGIN IMMEDIATE"
         try:
             with self.transaction(doing) as connection:
+                if self._postgres:
+                    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(lock_number(what))))
                 yield connection
         finally:
             self._begin = "BEGIN"
@@ -184,16 +175,15 @@ class Database:
         """All studies, oldest first."""
         if self._empty:
             return ()
-        columns = _as_stored(schema.studies)
+        query = schema.as_stored(schema.studies).order_by("created_at", "name")
         with self.transaction("read") as connection:
-            rows = connection.execute(sa.select(*columns).order_by("created_at", "name"))
-            return tuple(_row_of(row) for row in rows)
+            return tuple(map(_row_of, connection.execute(query)))
 
     def study(self, name: str) -> StoredStudy | None:
         if self._empty:
             return None
+        query = schema.as_stored(schema.studies).where(schema.studies.c.name == name)
         with self.transaction("read") as connection:
-            query = sa.select(*_as_stored(schema.studies)).where(schema.studies.c.name == name)
             row = connection.execute(query).first()
         found = None if row is None else _row_of(row)
         if isinstance(found, UnreadableStudy):
@@ -217,22 +207,22 @@ class Database:
 
     def runs_in(self, connection: sa.Connection, study: str) -> tuple[RunRecord, ...]:
         """As `runs`, within a transaction."""
-        columns = schema.runs.c
-        order: list[sa.ColumnElement[Any]] = []
-        if "scenario" not in self._missing:
-            places = {scenario.value: place for place, scenario in enumerate(Scenario)}
-            order.append(sa.case(places, value=columns.scenario, else_=len(places)))
-        if "search" not in self._missing:
-            order.append(sa.case((columns.search.is_(True), 0), else_=1))
-        if "arrivals_per_s" not in self._missing:
-            order.append(columns.arrivals_per_s.is_not(None))
-        order.append(columns.block)
-        if "attempt" not in self._missing:
-            order.append(sa.func.coalesce(columns.attempt, 0))
-        there = [c for c in _as_stored(schema.runs) if c.name not in self._missing]
-        query = sa.select(*there).where(columns.study == study)
-        rows = connection.execute(query.order_by(*order, columns.position))
-        return tuple(record_of(row) for row in rows)
+        query = schema.as_stored(schema.runs, self._missing).where(schema.runs.c.study == study)
+        return tuple(sorted(map(record_of, connection.execute(query)), key=_place))
+
+
+def _place(record: RunRecord) -> tuple[int, ...]:
+    """In the order of planning."""
+    plan = record.plan
+    scenarios = [scenario.value for scenario in Scenario]
+    return (
+        scenarios.index(plan.scenario) if plan.scenario in scenarios else len(scenarios),
+        not plan.search,
+        plan.arrivals_per_s is not None,
+        plan.block,
+        plan.attempt,
+        plan.position,
+    )
 
 
 def is_away(error: BaseException) -> bool:
@@ -247,63 +237,20 @@ def is_away(error: BaseException) -> bool:
 _SHUT = ("57P01", "57P02", "57P03")  # admin_shutdown, crash_shutdown, cannot_connect_now
 
 
-class _RolledBack(Exception):
-    pass
-
-
 def lock_number(what: str) -> int:
     """The number of an advisory lock: 64 bits with a sign, of which other programs use none by chance."""
     digest = hashlib.blake2b(f"sweeper {what}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, signed=True)
 
 
-def _patience() -> dict[str, Any]:
-    """How long to wait for a PostgreSQL server that does not answer (libpq's connection parameters)."""
-    return {
-        "pool_pre_ping": True,
-        "connect_args": {
-            "connect_timeout": UNREACHABLE_AFTER_S,
-            "keepalives_idle": LOST_CONNECTION_AFTER_S // 3,
-            "keepalives_interval": LOST_CONNECTION_AFTER_S // 3,
-            "keepalives_count": 2,
-            "tcp_user_timeout": LOST_CONNECTION_AFTER_S * 1000,
-        },
-    }
-
-
-def _let_nobody_wait_for_the_dead(connection: Any, _record: Any) -> None:
-    """The server gives up on a host that vanished, and frees its locks, as soon as we would on the server (on
-    its own it asks after two hours)."""
-    third_s = LOST_CONNECTION_AFTER_S // 3
-    with connection.cursor() as cursor:
-        cursor.execute(f"SET idle_in_transaction_session_timeout = '{STUCK_AFTER_S}s'")
-        cursor.execute(f"SET tcp_keepalives_idle = {third_s}")
-        cursor.execute(f"SET tcp_keepalives_interval = {third_s}")
-        cursor.execute("SET tcp_keepalives_count = 2")
-    connection.commit()
-
-
 def _prepare_folder(path: Path, create: bool) -> None:
-    if not create:
-        if not path.exists():
-            raise StoreError(
-                f"there is no {path}: no study has been made here yet; make one with sweeper grid"
-            )
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"cannot make the folder {path.parent}: {error.strerror or error}") from error
-
-
-def _as_stored(table: sa.Table) -> list[sa.ColumnElement[Any]]:
-    """The columns without SQLAlchemy's reading of them: in SQLite anything may be in any column."""
-    return [sa.type_coerce(column, _Stored).label(column.name) for column in table.columns]
-
-
-class _Stored(sa.types.TypeDecorator[Any]):
-    impl = sa.types.NullType
-    cache_ok = True
+    if create:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"cannot make the folder {path.parent}: {error.strerror or error}") from error
+    elif not path.exists():
+        raise StoreError(f"there is no {path}: no study has been made here yet; make one with sweeper grid")
 
 
 def _row_of(row: Any) -> StoredStudy | UnreadableStudy:
@@ -343,9 +290,7 @@ def _make_durable(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
     # What is no UTF-8 is refused by row_values.py, for its row alone.
     connection.text_factory = lambda data: data.decode(errors="surrogateescape")
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
     # Another program's lock (a backup, VACUUM) is waited for as long as a PostgreSQL server that is away.
-    cursor.execute(f"PRAGMA busy_timeout = {round(WAIT_S * 1000)}")
-    cursor.close()
+    connection.execute(f"PRAGMA busy_timeout = {round(patience.WAIT_S * 1000)}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 SCHEMA_VERSION = 1
@@ -104,3 +106,15 @@ def catch_up(connection: sa.Connection) -> None:
         kind = runs.c[name].type.compile(connection.dialect)
         connection.exec_driver_sql(f"ALTER TABLE {runs.name} ADD COLUMN {name} {kind}")
     metadata.create_all(connection, tables=_LATE_TABLES)
+
+
+def as_stored(table: sa.Table, missing: frozenset[str] = frozenset()) -> sa.Select[Any]:
+    """A SELECT of its columns, but for those missing, without SQLAlchemy's reading of them: in SQLite
+    anything may be in any column."""
+    there = [column for column in table.columns if column.name not in missing]
+    return sa.select(*(sa.type_coerce(column, _Stored).label(column.name) for column in there))
+
+
+class _Stored(sa.types.TypeDecorator[Any]):
+    impl = sa.types.NullType
+    cache_ok = True

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sweeper.processes import ManagedProcess, tail
+from sweeper.processes import ManagedProcess
 from sweeper.processes import managed_process as managed
 
 IGNORES_TERM = """
@@ -247,24 +247,6 @@ def test_term_to_the_guard_ends_the_program(start):
     process = start(["sleep", "60"])
     os.kill(process.guard_pid, signal.SIGTERM)
     assert wait_for_exit(process) == -signal.SIGKILL
-
-
-@pytest.mark.parametrize(
-    ("text", "lines", "expected"),
-    [
-        ("", 5, ""),
-        ("a\nb\nc\n", 2, "b\nc"),
-        ("a\nb\nc", 9, "a\nb\nc"),
-        ("a\n", 0, ""),
-        ("x" * 100_000 + "\nlast\n", 1, "last"),
-        ("é\udcff", 1, "é\ufffd"),
-    ],
-)
-def test_tail(tmp_path, text, lines, expected):
-    path = tmp_path / "log"
-    assert tail(path) == ""
-    path.write_bytes(text.encode(errors="surrogateescape"))
-    assert tail(path, lines) == expected
 
 
 # Busy in two processes, of which one has left the group.

@@ -1,4 +1,4 @@
-"""A log that grows without end: its ends are kept, the rest takes no room and is counted."""
+"""A log that grows without end: its ends are kept, the rest takes no room and is counted. Its last lines."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import sys
 import time
 from pathlib import Path
 
-from sweeper.processes import spawn
-from sweeper.processes.bounded_log import END_BYTES, BoundedLog
+import pytest
+
+from sweeper.processes import spawn, tail
+from sweeper.processes.program_log import END_BYTES, BoundedLog
 
 LINE = 100  # bytes
 LOUD = """
@@ -72,3 +74,21 @@ def test_of_a_program(tmp_path: Path) -> None:
     assert process.log_left_out_bytes > 30 * (1 << 20)
     assert path.stat().st_size < 2 * END_BYTES + 1000
     assert process.log_tail(1) == "x" * 1023
+
+
+@pytest.mark.parametrize(
+    ("text", "lines", "expected"),
+    [
+        ("", 5, ""),
+        ("a\nb\nc\n", 2, "b\nc"),
+        ("a\nb\nc", 9, "a\nb\nc"),
+        ("a\n", 0, ""),
+        ("x" * 100_000 + "\nlast\n", 1, "last"),
+        ("é\udcff", 1, "é\ufffd"),
+    ],
+)
+def test_tail(tmp_path: Path, text: str, lines: int, expected: str) -> None:
+    path = tmp_path / "log"
+    assert tail(path) == ""
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    assert tail(path, lines) == expected

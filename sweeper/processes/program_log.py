@@ -1,7 +1,8 @@
-"""A program's log, kept short while it is written: its first and its last megabytes.
+"""A program's log: kept short while it is written, and its last lines.
 
-The program writes to the file itself, so that this costs a measurement nothing. What lies between is given
-back to the disk by holes in the file (fallocate(2)), and cut out when the program has ended.
+The program writes to the file itself, so that this costs a measurement nothing. Its first and its last
+megabytes are kept. What lies between is given back to the disk by holes in the file (fallocate(2)), and cut
+out when the program has ended.
 """
 
 from __future__ import annotations
@@ -16,6 +17,19 @@ _LOOK_AFTER_S = 0.2
 _STEP_BYTES = 1 << 20
 _PUNCH_HOLE_KEEP_SIZE = 0x03
 _LINE_BYTES = 1 << 16  # a line may be so long before it is cut in two
+_TAIL_BYTES = 65_536
+
+
+def tail(path: Path, lines: int = 20) -> str:
+    """The last `lines` lines (of the last 64 KiB), without the final newline; "" where there is no file."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _TAIL_BYTES))
+            text = file.read().decode(errors="replace")
+    except FileNotFoundError:
+        return ""
+    return "\n".join(text.splitlines()[-lines:]) if lines > 0 else ""
 
 
 class BoundedLog:
