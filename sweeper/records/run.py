@@ -67,6 +67,8 @@ class RunPlan:
     search: bool = False  # it is one of a search
     attempt: int = 0  # how many hosts were lost while they made its block
     case: Case | None = None  # server and users of a scenario; None for a run of anything else
+    # users, or requests/s at random; None: the study has one load, or the run is none of a block
+    load: float | None = None
 
     @property
     def kind(self) -> RunKind:
@@ -78,7 +80,9 @@ class RunPlan:
 
     @property
     def label(self) -> str:
-        return self.configuration.label if self.case is None else self.case.label
+        if self.case is not None:
+            return self.case.label
+        return self.configuration.label + ("" if self.load is None else f", load {self.load:g}")
 
     @property
     def scenario(self) -> str | None:

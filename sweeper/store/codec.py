@@ -111,6 +111,7 @@ def flat(record: RunRecord) -> dict[str, Any]:
         "host": record.host,
         "attempt": plan.attempt,
         **_case(plan),
+        "load": plan.load,
     }
     names = [field.name for field in dataclasses.fields(RunFigures) if field.name not in LATENCIES]
     latency = [field.name for field in dataclasses.fields(LatencyFigures)]
@@ -140,6 +141,7 @@ def row_of(record: RunRecord) -> dict[str, Any]:
         "attempt": plan.attempt,
         "host": record.host,
         **_case(plan),
+        "load": plan.load,
     }
 
 
@@ -174,7 +176,7 @@ def plan_of(row: Any) -> RunPlan:
     """The plan of a stored row with the columns of `sweeper_runs`; older tables lack the last ones. Raises
     ValueError for a value that can be none."""
     parameters = _parameters_from_json(getattr(row, "parameters", None))
-    arrivals = getattr(row, "arrivals_per_s", None)
+    arrivals, load = getattr(row, "arrivals_per_s", None), getattr(row, "load", None)
     return RunPlan(
         run_id=values.name(row.run_id, "run_id"),
         block=values.whole(row.block, "block", 0),
@@ -190,6 +192,7 @@ def plan_of(row: Any) -> RunPlan:
         search=values.flag(getattr(row, "search", None) or 0, "search"),
         attempt=values.whole(getattr(row, "attempt", None) or 0, "attempt", 0),
         case=_case_of(row),
+        load=None if load is None else values.number(load, "load"),
     )
 
 

@@ -42,6 +42,7 @@ runs = sa.Table(
     sa.Column("scenario", sa.String(64)),
     sa.Column("server", sa.String(64)),
     sa.Column("users", sa.Integer),
+    sa.Column("load", sa.Float),
 )
 hosts = sa.Table(
     "sweeper_hosts",
@@ -66,6 +67,7 @@ claims = sa.Table(
 
 _LATE_COLUMNS = (
     "arrivals_per_s", "search", "parameters", "attempt", "host", "scenario", "server", "users",
+    "load",
 )  # fmt: skip
 _LATE_TABLES = (hosts, claims)
 """What came after version 1. A reader does without, a writer adds it; an older sweeper passes it over, so
