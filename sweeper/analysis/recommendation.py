@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sweeper.analysis.causes.differences import Cores, Differences, differences_between, server_cores
 from sweeper.analysis.causes.summary import cause
@@ -22,6 +22,7 @@ from sweeper.statistics.candidates import candidate
 from sweeper.statistics.criteria import CandidateState, Rule
 from sweeper.statistics.decision import Decision, decide
 from sweeper.statistics.feasibility import error_rate
+from sweeper.statistics.loads import Eliminated
 from sweeper.statistics.looks import MIN_VALID_BLOCKS, valid_blocks
 from sweeper.statistics.standing import OUT
 
@@ -46,20 +47,41 @@ class StudyFacts:
     load_elsewhere: bool = False  # other hosts make the load
     cost_per_hour: float | None = None  # of one server; None: not known
     plan_for_rps: float | None = None  # requests/s that are wanted in all; None: none
+    loads: tuple[float, ...] = ()  # several, in order (several_loads.py)
+    eliminated_under: Eliminated = field(default_factory=dict)  # of several loads
 
 
-def recommend(facts: StudyFacts, records: Sequence[RunRecord]) -> Recommendation:
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a study of several loads has decided by more than the runs that it shows."""
+
+    decision: Decision
+    blocks: int  # valid ones
+    verdict: tuple[Status, Configuration | None, str]  # with the reason
+    every_run: Sequence[RunRecord]  # under all loads
+
+
+def recommend(
+    facts: StudyFacts, records: Sequence[RunRecord], judged: Judged | None = None
+) -> Recommendation:
     """The answer the recorded runs give. Pure: the same records always give the same answer.
 
-    Open-loop runs confirm it and are no part of anything else.
+    Open-loop runs confirm it and are no part of anything else. What was `judged` is not decided again.
     """
     rule, elapsed_s = facts.rule, sum(record.elapsed_s for record in records)
     records, open_loop = split(records)
-    decision = decide(records, facts.configurations, rule, eliminated=tuple(facts.eliminated))
-    blocks = valid_blocks(records, decision, facts.eliminated)
-    ignored = _pool_ignored(records)
+    every_run = records if judged is None else judged.every_run
+    decision = (
+        decide(records, facts.configurations, rule, eliminated=tuple(facts.eliminated))
+        if judged is None
+        else judged.decision
+    )
+    blocks = valid_blocks(records, decision, facts.eliminated) if judged is None else judged.blocks
+    ignored = _said_ignored(every_run) or pool_ignored(records)
     if ignored is not None:
         status, answer, reason = Status.INCONCLUSIVE, None, f"{ignored.message}."
+    elif judged is not None:
+        status, answer, reason = judged.verdict
     else:
         status, answer, reason = _verdict(decision, facts, blocks, records)
     seen = differences_between(
@@ -68,7 +90,9 @@ def recommend(facts: StudyFacts, records: Sequence[RunRecord]) -> Recommendation
         confidence=rule.confidence,
         host_speed=decision.host_speed is not None and decision.host_speed.used,
     )
-    findings = study_findings(records, facts.cores_shared, rule.objective, rule.confidence, seen=seen)
+    findings = study_findings(
+        records, facts.cores_shared, rule.objective, rule.confidence, seen=seen, every_run=every_run
+    )
     if ignored is not None and all(finding.code != ignored.code for finding in findings):
         findings = (ignored, *findings)
     several = several_hosts(records, facts.reference)
@@ -163,9 +187,9 @@ def tied(decision: Decision) -> tuple[int, ...]:
     )
 
 
-def _pool_ignored(records: Sequence[RunRecord]) -> Finding | None:
+def _said_ignored(records: Sequence[RunRecord]) -> Finding | None:
     said = (f for record in records for f in record.findings if f.code == FindingCode.POOL_SIZE_NOT_APPLIED)
-    return next(said, None) or pool_ignored(records)
+    return next(said, None)
 
 
 def _verdict(

@@ -25,10 +25,11 @@ def study_findings(
     confidence: float = 0.95,
     limits: Limits | None = None,
     seen: Differences | None = None,
+    every_run: Sequence[RunRecord] | None = None,
 ) -> tuple[Finding, ...]:
     """Remarks on the study as a whole: what applies to every run, what only the runs together show, and
     how many runs each code of a run touched. `seen` are the differences between these records, where they are
-    known already."""
+    known already; `every_run` of several loads, where these records are of one."""
     limits = limits or Limits()
     seen = seen or differences_between(records, limits=limits, confidence=confidence)
     findings: list[Finding] = []
@@ -49,7 +50,7 @@ def study_findings(
     ):  # climbs have rates of their own, so that theirs would be the cause
         together += [oversubscribed(seen, limits), gil_bound(seen, limits)]
     findings += [finding for finding in together if finding is not None]
-    return (*findings, *of_runs(records))
+    return (*findings, *of_runs(records if every_run is None else every_run))
 
 
 def of_runs(records: Sequence[RunRecord]) -> list[Finding]:

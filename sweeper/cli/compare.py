@@ -72,13 +72,52 @@ def _compare(a: Place, b: Place, tolerance: str | None, *, judge_all: bool, as_j
     if found[0].study.name == found[1].study.name and found[0].records == found[1].records:
         raise UsageError(f"A and B are both study '{found[0].study.name}': name two different ones")
     first, second = (_side(*side) for side in zip((a, b), found, chosen, strict=True))
-    seen = compare(first, second, wanted or chosen[0].tolerance, judge_all=judge_all)
-    _check(seen, first)
+    under: list[tuple[str, Comparison]] = []
+    loads = _loads_in_common(first.name, second.name, chosen)
+    for load in loads:
+        before, after = (_under(load, len(loads), *one) for one in zip((first, second), chosen, strict=True))
+        seen = compare(before, after, wanted or chosen[0].tolerance, judge_all=judge_all)
+        _check(seen, before)
+        under.append(("" if load is None else f"Load: {load:g}", seen))
     if as_json:
-        write_json(comparison_object(seen))
+        several = [
+            {"load": load, **comparison_object(one[1])} for load, one in zip(loads, under, strict=True)
+        ]
+        more = {"worse": any(one.worse for _, one in under), "loads": several} if len(loads) > 1 else {}
+        write_json({**comparison_object(under[-1][1]), **more})
     else:
-        _print(seen, [_listed(one, own) for one, own in zip(found, chosen, strict=True)])
-    return WORSE if seen.worse else DONE
+        studies = [_listed(one, own) for one, own in zip(found, chosen, strict=True)]
+        for heading, seen in under:
+            _print(seen, studies, heading)
+    return WORSE if any(seen.worse for _, seen in under) else DONE
+
+
+def _loads_in_common(a: str, b: str, chosen: list[StudySettings]) -> list[float | None]:
+    """None stands for the one load of two studies that have one each, whether it is the same or not."""
+    if not any(one.loads for one in chosen):
+        return [None]
+    if (chosen[0].rate is None) != (chosen[1].rate is None):
+        raise UsageError(
+            f"one of the studies '{a}' and '{b}' has users, the other has requests at random: compare "
+            "studies of the same loads"
+        )
+    had = [set(one.loads or (one.largest_rate or float(one.most_users),)) for one in chosen]
+    common = sorted(had[0] & had[1])
+    if not common:
+        raise UsageError(f"studies '{a}' and '{b}' have no load in common: compare studies of the same loads")
+    return list(common)
+
+
+def _under(load: float | None, loads: int, side: Side, chosen: StudySettings) -> Side:
+    """The runs under one of several loads; each is compared at its share of the error, so that all of them
+    hold together."""
+    from dataclasses import replace
+
+    if load is None:
+        return side
+    confidence = 1 - (1 - side.rule.confidence) / loads
+    own = [record for record in side.records if not chosen.loads or record.plan.load == load]
+    return replace(side, records=own, rule=replace(side.rule, confidence=confidence))
 
 
 def _tolerance(text: str) -> float:
@@ -132,13 +171,13 @@ def _listed(found: Recorded, chosen: StudySettings) -> Listed:
     return Listed(study.name, chosen.COMMAND, chosen.subject, study.created_at, said)
 
 
-def _print(seen: Comparison, studies: list[Listed]) -> None:
+def _print(seen: Comparison, studies: list[Listed], heading: str) -> None:
     from sweeper.cli.console import console, say
     from sweeper.report.text.comparison import comparison_table, differences_lines, legend, verdict_lines
     from sweeper.report.text.studies import one_line
 
     out = console()
     lines = [f"{side}  {one_line(study)}" for side, study in zip("AB", studies, strict=True)]
-    say(out, *lines, *differences_lines(seen), "")
+    say(out, *lines, *([heading] if heading else []), *differences_lines(seen), "")
     out.print(comparison_table(seen))
     say(out, *legend(seen), "", *verdict_lines(seen))

@@ -97,7 +97,7 @@ def _quick_checks() -> tuple[Check, ...]:
     from sweeper.telemetry import require_proc
     from sweeper.telemetry.machine import look_around, machine_facts
 
-    users = GridSettings.model_validate({}).users
+    users = GridSettings.model_validate({}).most_users
     try:
         require_proc()
         facts = machine_facts(

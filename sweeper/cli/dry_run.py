@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 
 from sweeper.analysis.scenarios.expectations import expected
 from sweeper.analysis.scenarios.stress import FIRST_USERS
 from sweeper.records.configuration import WORKERS, Configuration
+from sweeper.records.run import Objective, RunPlan
 from sweeper.records.scenarios import Scenario, ServerKind
-from sweeper.records.wording import core_count, duration, limit_ms, plural, workers
+from sweeper.records.wording import and_join, core_count, duration, limit_ms, plural, workers
 from sweeper.report.text.gate import gate_in_words
 from sweeper.settings.common_settings import StudySettings
 from sweeper.settings.notation import size_text
@@ -38,8 +40,9 @@ def _grid(plan: StudyPlan, settings: StudySettings) -> str:
         *_gate(plan.configurations, settings, plan.environment),
     ]
     for number in range(1, looks[0] + 1):
-        order = ", ".join(str(run.configuration.workers) for run in plan.block(number, {}))
-        lines.append(f"block {number:<6} {order}")
+        for shown, runs in _by_load(plan.block(number, {})):
+            order = ", ".join(str(run.configuration.workers) for run in runs)
+            lines.append(f"block {number:<6} {order}{shown}")
     lines += _then(plan)
     most = plan.runs_at_most + _confirming(plan)
     lines.append(
@@ -48,6 +51,14 @@ def _grid(plan: StudyPlan, settings: StudySettings) -> str:
         f"{', and a restart' if settings.restart_s else ''})"
     )
     return "\n".join(lines)
+
+
+def _by_load(runs: Sequence[RunPlan]) -> list[tuple[str, list[RunPlan]]]:
+    """A block's runs in order, those of each load by themselves, with that load in words."""
+    return [
+        ("" if load is None else f" (load {load:g})", list(together))
+        for load, together in groupby(runs, key=lambda run: run.load)
+    ]
 
 
 def _optimize(plan: OptimizePlan, settings: StudySettings) -> str:
@@ -126,12 +137,11 @@ def _with(settings: StudySettings) -> str:
     several = f" in {settings.load_processes} processes" if settings.load_processes > 1 else ""
     if settings.expect_load_workers is not None:
         several = f" on {settings.expect_load_workers} load workers"
-    if settings.rate is not None:
-        load = f"{settings.rate:g} requests/s at random"
-    elif settings.waiting_users is None:
+    at_random = settings.largest_rate is not None
+    loads = settings.loads or (settings.largest_rate or settings.most_users,)
+    load = f"{and_join([f'{one:g}' for one in loads])} {'requests/s at random' if at_random else 'users'}"
+    if Objective.CAPACITY in settings.objectives:
         load = "requests at random, at the rates that keep the SLO and a little more"
-    else:
-        load = f"{settings.users} users"
     return f"launcher {settings.launcher}, {load}{several}{_limits(settings)}"
 
 
@@ -150,7 +160,16 @@ def _how(plan: StudyPlan, settings: StudySettings) -> list[str]:
         f"blocks       {_looks(rule.looks)}; their runs {_one_by_one_or_in_turns(settings)}",
         f"decision     smallest count within {rule.tolerance:.0%} of the best {rule.objective.value}, "
         f"{rule.confidence:.0%} confidence"
-        + (f", p99 within {limit_ms(rule.slo_p99_ms)}" if rule.slo_p99_ms is not None else ""),
+        + (f", p99 within {limit_ms(rule.slo_p99_ms)}" if rule.slo_p99_ms is not None else "")
+        + (", under every load" if plan.loads else ""),
+        *(
+            [
+                "dropped      what one load excludes; under the others it has runs only while other "
+                "values must be compared with it"
+            ]
+            if plan.loads
+            else []
+        ),
     ]
 
 

@@ -22,6 +22,7 @@ from sweeper.records.run import RunPlan, RunRecord
 from sweeper.records.scenarios import Scenario
 from sweeper.records.wording import and_join, duration
 from sweeper.report.text.live import bars, run_line, stage
+from sweeper.report.text.loads import legend, loads_table
 from sweeper.report.text.recommendation import candidates_table, findings_lines, outlook
 from sweeper.report.text.scenarios import hypothesis_line, outcome_table, stress_line
 from sweeper.report.text.search import trials_table
@@ -104,6 +105,10 @@ class Live:
     def block_finished(self, block: int, so_far: Recommendation) -> None:
         if so_far.complete:
             return  # the answer, with the same table, follows
+        if so_far.loads is not None:
+            table = loads_table(so_far)
+            self._picture_is(table, legend(so_far), outlook(so_far), verbose=table)
+            return
         self._picture_is(bars(so_far), outlook(so_far), verbose=candidates_table(so_far))
 
     def round_finished(self, number: int, so_far: Search) -> None:

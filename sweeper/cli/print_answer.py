@@ -10,6 +10,7 @@ from sweeper.records.answer import Recommendation
 from sweeper.records.shell_command import shell_command
 from sweeper.report.text.economics import economics_line
 from sweeper.report.text.gate import gate_line
+from sweeper.report.text.loads import legend, loads_table, loads_title
 from sweeper.report.text.one_screen import (
     about_findings,
     short_basis,
@@ -59,7 +60,9 @@ def print_recommendation(recommendation: Recommendation, where: Place, *, verbos
 
 def _print_one_screen(out: Console, recommendation: Recommendation) -> None:
     say(out, headline(recommendation), recommendation.reason, "")
-    if recommendation.candidates:
+    if recommendation.loads is not None:
+        _print_loads(out, recommendation)
+    elif recommendation.candidates:
         out.print(candidates_table(recommendation, brief=True))
         out.print()
     paragraphs = (
@@ -77,10 +80,18 @@ def _print_one_screen(out: Console, recommendation: Recommendation) -> None:
     say(out, *(paragraph for paragraph in paragraphs if paragraph), "")
 
 
+def _print_loads(out: Console, recommendation: Recommendation) -> None:
+    say(out, loads_title(recommendation))
+    out.print(loads_table(recommendation))
+    say(out, legend(recommendation), "")
+
+
 def _print_everything(out: Console, recommendation: Recommendation) -> None:
     if recommendation.search is not None:
         out.print(trials_table(recommendation.search))
         out.print()
+    if recommendation.loads is not None:
+        _print_loads(out, recommendation)
     if recommendation.candidates:
         out.print(candidates_table(recommendation))
         out.print()

@@ -123,7 +123,7 @@ def wire(chosen: StudySettings) -> Wired:
     parts = Parts(
         launcher=remote or next(iter(servers.values())),
         servers=servers if isinstance(chosen, ScenarioSettings) else {},
-        load=load if chosen.rate is None else load.open_loop(chosen.rate, chosen.seed),
+        load=load if chosen.largest_rate is None else load.open_loop(chosen.largest_rate, chosen.seed),
         telemetry=ProcTelemetry() if remote is None else LoadTelemetry(),
         clock=SystemClock(),
         host_speed=ProbedHostSpeed(placement.server) if remote is None else None,

@@ -234,6 +234,29 @@ class Economics:
 
 
 @dataclass(frozen=True, slots=True)
+class UnderLoad:
+    """What a study of several loads shows under one of them."""
+
+    load: float  # users or, at random, requests/s
+    configuration: Configuration | None  # the answer under this load alone; None without one
+    settled: bool  # each smaller value is excluded under this load
+    blocks: int  # in which every live configuration has a valid run under it
+    candidates: tuple[Candidate, ...]  # by the runs under it, in order of configuration
+
+    def candidate(self, configuration: Configuration) -> Candidate:
+        return next(one for one in self.candidates if one.configuration == configuration)
+
+
+@dataclass(frozen=True, slots=True)
+class SeveralLoads:
+    """The loads that a study has its answer for."""
+
+    at_random: bool  # requests/s that arrive at random; False: users who wait for each answer
+    disagree: bool  # every value is excluded under some load, though each load has values left
+    under: tuple[UnderLoad, ...]  # in order of load
+
+
+@dataclass(frozen=True, slots=True)
 class Recommendation:
     """The answer of a study. Serialised as `recommendation.json`."""
 
@@ -266,6 +289,9 @@ class Recommendation:
     arrivals_per_s: float | None = None  # requests/s at random (--rate); None: users who wait for each answer
     blocks_made: BlocksMade | None = None  # which way, and why; None: not known
     economics: Economics | None = None  # None: neither a price nor a wanted load is known
+    # None: the study has one load. Then figures, candidates and cause are of the largest load, states and
+    # status of all loads together
+    loads: SeveralLoads | None = None
 
     @property
     def own_server(self) -> bool:

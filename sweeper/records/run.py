@@ -72,6 +72,8 @@ class RunPlan:
     # requests/s around which a run climbs that looks for the capacity; None: it finds out by itself, or looks
     # for something else
     expected_rps: float | None = None
+    # users, or requests/s at random; None: the study has one load, or the run is none of a block
+    load: float | None = None
 
     @property
     def kind(self) -> RunKind:
@@ -83,7 +85,9 @@ class RunPlan:
 
     @property
     def label(self) -> str:
-        return self.configuration.label if self.case is None else self.case.label
+        if self.case is not None:
+            return self.case.label
+        return self.configuration.label + ("" if self.load is None else f", load {self.load:g}")
 
     @property
     def scenario(self) -> str | None:

@@ -29,6 +29,17 @@ def users(number: int) -> str:
     return counted(number, "user")
 
 
+def load_in_words(load: float, *, at_random: bool) -> str:
+    """`50 users`, or `50 requests/s at random`."""
+    return f"{load:g} requests/s at random" if at_random else users(round(load))
+
+
+def loads_in_words(loads: Sequence[float], *, at_random: bool) -> str:
+    """`10, 50 and 100 users`."""
+    unit = "requests/s at random" if at_random else plural(round(max(loads)), "user")
+    return f"{and_join([f'{load:g}' for load in loads])} {unit}"
+
+
 def tally(counts: Mapping[str, int]) -> str:
     """`3 valid, 1 suspect`: what there is none of is left out."""
     return ", ".join(f"{count} {name}" for name, count in counts.items() if count)

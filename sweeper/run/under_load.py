@@ -114,6 +114,9 @@ class Parts:
             load = self.load.with_users(plan.case.users)
             return replace(self, launcher=self.servers[plan.case.server], load=load)
         rate = self.load.arrivals_per_s if plan.arrivals_per_s is None else plan.arrivals_per_s
+        if plan.load is not None and rate is None:
+            return replace(self, load=self.load.with_users(round(plan.load)))
+        rate = rate if plan.load is None else plan.load
         if rate is not None:
             # The block, or the round, is the seed: its configurations see the same arrivals.
             return replace(self, load=self.load.open_loop(rate, seed=plan.block))

@@ -54,6 +54,18 @@ class GridSettings(StudySettings):
     """`sweeper grid`: worker counts, each with every other setting alike."""
 
     COMMAND = "grid"
+    OTHER_WORDS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "users": {
+            "help": "Concurrent users. Several, such as 10,50,100: one answer for all these loads.",
+            "metavar": "LIST",
+        },
+        "rate": {
+            "help": "Requests per second that arrive at random, whatever became of those before, in place of "
+            "users who wait for each answer; with --objective p99. Several, such as 20,50,80: one answer "
+            "for all these loads.",
+            "metavar": "LIST",
+        },
+    }
 
     workers: Annotated[
         tuple[WorkerCount, ...],

@@ -24,8 +24,9 @@ from sweeper.settings.notation import (
     Cpus,
     Duration,
     Milliseconds,
+    Rates,
     Switch,
-    UserCount,
+    Users,
     lasting,
     whole,
 )
@@ -50,6 +51,10 @@ def _for_locust(value: str) -> str:
         if name in SET_FOR_LOCUST or name.startswith(("--master", "--worker", "--expect-workers", "--web")):
             raise ValueError(value)
     return value
+
+
+def _each(value: float | tuple[float, ...]) -> tuple[float, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 QUICK = {"window": "5s", "min_blocks": 2, "max_blocks": 2}
@@ -97,10 +102,20 @@ class StudySettings(ModelSettings, RemoteSettings, EconomicsSettings, ABC):
         Field(pattern=r"^/\S*$", description="a path that starts with / and has no spaces, such as /ping/"),
         Option("Path that answers 200 once the server is ready.", TARGET, "PATH"),
     ] = "/ping/"
-    users: Annotated[UserCount, Option("Concurrent users.", LOAD, "N")] = 100
+    users: Annotated[
+        Users,
+        Field(
+            description="a whole number from 1 to 10000, or with sweeper grid 2 to 8 different ones from 2 "
+            "to 10000, such as 10,50,100"
+        ),
+        Option("Concurrent users.", LOAD, "N"),
+    ] = 100
     rate: Annotated[  # None: users who wait for each answer
-        float | None,
-        Field(gt=0, le=100_000, description="requests/s, a number above 0, up to 100000, such as 50"),
+        Rates,
+        Field(
+            description="requests/s, a number above 0, up to 100000, such as 50, or with sweeper grid 2 to 8 "
+            "different ones, such as 20,50,80"
+        ),
         Option(
             "Requests per second that arrive at random, whatever became of those before, in place of users "
             "who wait for each answer; with --objective p99.",
@@ -207,7 +222,7 @@ class StudySettings(ModelSettings, RemoteSettings, EconomicsSettings, ABC):
         Switch,
         Option(
             "At the end, measure the answer and DRUM's default of 4 workers under requests that arrive at "
-            "random; not with --locustfile or --rate.",
+            "random; not with --locustfile, --rate or several loads.",
             TIME,
             default="{}, except with --quick",
         ),
@@ -346,12 +361,27 @@ class StudySettings(ModelSettings, RemoteSettings, EconomicsSettings, ABC):
     @property
     def most_users(self) -> int:
         """At once, in any run."""
-        return self.users
+        return round(max(_each(self.users)))
+
+    @property
+    def fewest_users(self) -> int:
+        """At once, under the smallest load."""
+        return round(min(_each(self.users)))
+
+    @property
+    def loads(self) -> tuple[float, ...]:
+        """Users, or requests/s with `rate`, of each of several loads, in order; empty: the study has one."""
+        found = _each(self.users if self.rate is None else self.rate)
+        return tuple(map(float, found)) if len(found) > 1 else ()
+
+    @property
+    def largest_rate(self) -> float | None:
+        return None if self.rate is None else max(_each(self.rate))
 
     @property
     def waiting_users(self) -> int | None:
         """Users who wait for each answer; None where requests arrive at random."""
-        return None if self.rate is not None or Objective.CAPACITY in self.objectives else self.users
+        return None if self.rate is not None or Objective.CAPACITY in self.objectives else self.most_users
 
     @property
     def in_turns(self) -> bool:
@@ -370,6 +400,7 @@ class StudySettings(ModelSettings, RemoteSettings, EconomicsSettings, ABC):
             looks=self.looks,
             slo_p99_ms=self.slo_p99,
             max_error_rate=self.max_error_rate,
+            loads=max(1, len(self.loads)),
         )
 
     def plain(self) -> dict[str, Any]:

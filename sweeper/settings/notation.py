@@ -69,6 +69,27 @@ def counts(value: object) -> object:
     return _distinct(value)
 
 
+def one_or_several(value: object) -> object:
+    """`50` as it is; `10,50,100` or a list as a sorted tuple without repeats."""
+    if isinstance(value, str) and "," in value:
+        value = [_plain_number(part.strip()) for part in value.split(",")]
+    if not isinstance(value, list | tuple):
+        return value
+    if (
+        len(value) < 2
+        or any(type(item) not in (int, float) for item in value)
+        or len(set(value)) < len(value)
+    ):
+        raise ValueError(value)
+    return tuple(sorted(value))
+
+
+def _plain_number(text: str) -> float:
+    if _NUMBER.fullmatch(text) is None:
+        raise ValueError(text)
+    return float(text) if "." in text else int(text)
+
+
 def cpu_set(value: object) -> object:
     """`0-3,8` or `[0, 1]` as a sorted tuple of core numbers."""
     if not isinstance(value, str):
@@ -211,6 +232,7 @@ def numbers_to(most: int) -> BeforeValidator:
 
 
 MOST_WORKERS, MOST_THREADS, MOST_PROCESSES, MOST_USERS = 1024, 256, 199, 10_000
+MOST_LOADS = 8
 
 Switch = Annotated[bool, Field(description="true or false")]
 Duration = Annotated[float, BeforeValidator(seconds), PlainSerializer(duration_text)]  # in seconds
@@ -222,6 +244,15 @@ WorkerCount = Annotated[int, whole(1, MOST_WORKERS)]
 ThreadCount = Annotated[int, whole(1, MOST_THREADS)]
 ProcessCount = Annotated[int, whole(1, MOST_PROCESSES)]
 UserCount = Annotated[int, whole(1, MOST_USERS)]
+Users = Annotated[
+    UserCount
+    | Annotated[tuple[Annotated[int, Field(ge=2, le=MOST_USERS)], ...], Field(max_length=MOST_LOADS)],
+    BeforeValidator(one_or_several),
+]
+Rate = Annotated[float, Field(gt=0, le=100_000)]
+Rates = Annotated[
+    Rate | Annotated[tuple[Rate, ...], Field(max_length=MOST_LOADS)] | None, BeforeValidator(one_or_several)
+]
 AsText = PlainSerializer(lambda found: found.text)
 AsList = PlainSerializer(lambda found: ",".join(one.value for one in found))
 WorkersSpan = Annotated[Choices, numbers_to(MOST_WORKERS), AsText]

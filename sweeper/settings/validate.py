@@ -129,13 +129,13 @@ def _check_capacity(result: StudySettings, given: Given) -> None:
         )
     if result.rate is not None:
         raise UsageError(
-            f"{capacity} and {shown('rate')} {result.rate:g} exclude each other: the runs look for the rate "
-            "themselves"
+            f"{capacity} and {shown('rate')} {_listed(result.rate)} exclude each other: the runs look for the "
+            "rate themselves"
         )
     if result.users != type(result).model_fields["users"].default:
         raise UsageError(
-            f"{capacity} and {shown('users')} {result.users} exclude each other: requests that arrive at "
-            "random wait for no user"
+            f"{capacity} and {shown('users')} {_listed(result.users)} exclude each other: requests that "
+            "arrive at random wait for no user"
         )
     shortest_s = LONGEST_SLO_SHARE * min(result.window, getattr(result, "search_window", result.window))
     if result.slo_p99 > shortest_s * 1000:
@@ -147,7 +147,7 @@ def _check_capacity(result: StudySettings, given: Given) -> None:
 
 
 def _check_rate(result: StudySettings, given: Given) -> None:
-    rate = f"{given.shown('rate')} {result.rate:g}"
+    rate = f"{given.shown('rate')} {_listed(result.rate)}"
     if result.objectives != (Objective.P99,):
         raise UsageError(
             f"{rate} needs {given.shown('objective')} p99: every value that keeps up answers as many "
@@ -160,9 +160,15 @@ def _check_rate(result: StudySettings, given: Given) -> None:
         )
     if result.users != type(result).model_fields["users"].default:
         raise UsageError(
-            f"{rate} and {given.shown('users')} {result.users} exclude each other: requests that arrive at "
-            "random wait for no user"
+            f"{rate} and {given.shown('users')} {_listed(result.users)} exclude each other: requests that "
+            "arrive at random wait for no user"
         )
+
+
+def _listed(value: object) -> str:
+    """One number, or several, as they may be typed."""
+    several = value if isinstance(value, tuple) else (value,)
+    return ",".join(f"{one:g}" for one in several)
 
 
 def _check_turns(result: StudySettings, given: Given) -> None:
@@ -231,14 +237,21 @@ def _check_servers(result: ScenarioSettings, given: Given) -> None:
 def _check_load(result: StudySettings, given: Given) -> None:
     shown = given.shown
     workers, processes = result.expect_load_workers, result.load_processes
+    if result.loads and result.COMMAND != "grid":
+        name = "users" if result.rate is None else "rate"
+        raise UsageError(
+            f"{shown(name)} {_listed(getattr(result, name))}: only sweeper grid takes several loads: give "
+            f"sweeper {result.COMMAND} one number"
+        )
     if Objective.CAPACITY in result.objectives:
         _check_capacity(result, given)
     elif result.rate is not None:
         _check_rate(result, given)
     for name, count in (("load_processes", processes), ("expect_load_workers", workers or 0)):
-        if count > result.users:
+        if count > result.fewest_users:
             raise UsageError(
-                f"{shown(name)} {count} is above {shown('users')} {result.users}: each of them needs a user"
+                f"{shown(name)} {count} is above {shown('users')} {result.fewest_users}: each of them needs "
+                "a user"
             )
     if result.locust_options is not None and result.locustfile is None:
         raise UsageError(

@@ -31,6 +31,7 @@ class Rule:
     looks: tuple[int, ...] = tuple(range(3, 15))  # the blocks after which the rule may stop
     slo_p99_ms: float | None = None  # None: none is set; with the capacity what it is the capacity within
     max_error_rate: float = 0.01  # as a share
+    loads: int = 1  # under any of which a value may be excluded; each has its share of that error
 
     @property
     def limit_p99_ms(self) -> float | None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sweeper.records.answer import HostSpeedUse
 from sweeper.records.configuration import Configuration
 from sweeper.records.run import RunRecord, valid_figures, valid_runs
-from sweeper.statistics.blocks import Observation
+from sweeper.statistics.blocks import BlockModel, Observation
 from sweeper.statistics.client_share import OBJECTIVE_FIGURES, client_bound
 from sweeper.statistics.covariates import Adjusted, adjusted, covariates
 from sweeper.statistics.criteria import CandidateState, Rule, metric
@@ -35,6 +35,7 @@ class Decision:
     blocks_needed: int | None
     futile: bool = False  # it will hardly be settled by the last look
     host_speed: HostSpeedUse | None = None  # None where nothing could be compared
+    model: BlockModel | None = field(default=None, compare=False)  # likewise
 
 
 def decide(
@@ -95,6 +96,7 @@ def decide(
         else blocks_needed(standings, model, rule, len({o.block for o in observations})),
         futile=model is not None
         and futile(standings, unsettled, model, rule, after, answered=answer is not None),
+        model=model,
     )
 
 

@@ -70,7 +70,7 @@ def feasibility(runs: Sequence[RunRecord], rule: Rule, error: float) -> Feasibil
         [record.plan.block_key for record, _ in counting],
     )
     said = f"its p99 of {'' if exact else 'at least '}{statistics.fmean(p99):.0f} ms is"
-    if one_sided_lower(servers_own, error) > rule.slo_p99_ms:
+    if one_sided_lower(servers_own, error / rule.loads) > rule.slo_p99_ms:
         return Feasibility(CandidateState.EXCLUDED, f"{said} above {limit_ms(rule.slo_p99_ms)}", exact)
     # A censored tail makes p99 a lower bound: it can break an SLO, never prove that it is kept.
     if exact and one_sided_upper(p99, error) <= rule.slo_p99_ms:

@@ -44,7 +44,7 @@ def foreseen_blocks(compared: Sequence[Standing], deviation: float, rule: Rule, 
             share = share_of(0, len(live))
             accepts, excludes = (
                 contrast_quantile(rule.level(part, blocks), 1, freedom) * error
-                for part in (share, share / max(len(live) - 1, 1))
+                for part in (share, share / max(len(live) - 1, 1) / rule.loads)
             )
             gap = live[0].gap or 0.0
             if gap - excludes - live[0].client <= rule.margin:
@@ -82,6 +82,19 @@ def futile(
     return all(accepted < HOPE for accepted, _ in hopes)
 
 
+def hopes(
+    standing: Standing, standings: Sequence[Standing], model: BlockModel, rule: Rule, after: int
+) -> tuple[float, float]:
+    """The chance that the value of `standing` is accepted, and excluded, by the last look if today's
+    estimates are the truth; 1 where that cannot be told."""
+    live = [s.configuration for s in standings if s.state is not CandidateState.EXCLUDED]
+    known = standing.configuration in live and standing.configuration in model.configurations
+    if standing.why or standing.gap is None or not known:
+        return 1.0, 1.0
+    share = share_of(live.index(standing.configuration), len(live))
+    return _hopes(standing, share, model, rule, after / rule.looks[-1])
+
+
 def _hopes(
     standing: Standing, share: float, model: BlockModel, rule: Rule, made: float
 ) -> tuple[float, float]:
@@ -94,7 +107,7 @@ def _hopes(
         return 1.0, 1.0
     accepts, excludes = (
         float(stats.norm.isf(rule.level(part, rule.looks[-1]))) * best.standard_error * math.sqrt(made)
-        for part in (share, share / max(len(contrasts), 1))
+        for part in (share, share / max(len(contrasts), 1) / rule.loads)
     )
     spread = max(best.standard_error * math.sqrt(1 - made), 1e-12)
     return (

@@ -95,7 +95,10 @@ class Gauge:
         shown = self._quantile(1 / max(len(self.competing) - 1, 1))
         share = share_of(live.index(configuration), len(live)) if configuration in live else 1.0
         accepts = shown if self.elimination else self._quantile(share)
-        excludes = shown if self.elimination else self._quantile(share / max(len(live) - 1, 1))
+        rivals_share = (
+            1 / max(len(self.competing) - 1, 1) if self.elimination else share / max(len(live) - 1, 1)
+        )
+        excludes = self._quantile(rivals_share / self.rule.loads)
         low, high = at_least(excludes), at_most(accepts)
         why = own.why
         if low > self.rule.margin:

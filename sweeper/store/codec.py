@@ -111,6 +111,7 @@ def flat(record: RunRecord) -> dict[str, Any]:
         "host": record.host,
         "attempt": plan.attempt,
         **_case(plan),
+        "load": plan.load,
     }
     names = [
         field.name for field in dataclasses.fields(RunFigures) if field.name not in (*LATENCIES, "capacity")
@@ -147,6 +148,7 @@ def row_of(record: RunRecord) -> dict[str, Any]:
         "host": record.host,
         **_case(plan),
         "expected_rps": plan.expected_rps,
+        "load": plan.load,
     }
 
 
@@ -181,7 +183,8 @@ def plan_of(row: Any) -> RunPlan:
     """The plan of a stored row with the columns of `sweeper_runs`; older tables lack the last ones. Raises
     ValueError for a value that can be none."""
     parameters = _parameters_from_json(getattr(row, "parameters", None))
-    arrivals, expected = (getattr(row, name, None) for name in ("arrivals_per_s", "expected_rps"))
+    late = ("arrivals_per_s", "expected_rps", "load")
+    arrivals, expected, load = (getattr(row, name, None) for name in late)
     return RunPlan(
         run_id=values.name(row.run_id, "run_id"),
         block=values.whole(row.block, "block", 0),
@@ -198,6 +201,7 @@ def plan_of(row: Any) -> RunPlan:
         attempt=values.whole(getattr(row, "attempt", None) or 0, "attempt", 0),
         case=_case_of(row),
         expected_rps=None if expected is None else values.number(expected, "expected_rps"),
+        load=None if load is None else values.number(load, "load"),
     )
 
 

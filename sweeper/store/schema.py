@@ -45,6 +45,7 @@ runs = sa.Table(
     sa.Column("server", sa.String(64)),
     sa.Column("users", sa.Integer),
     sa.Column("expected_rps", sa.Float),
+    sa.Column("load", sa.Float),
 )
 hosts = sa.Table(
     "sweeper_hosts",
@@ -70,6 +71,7 @@ claims = sa.Table(
 _LATE_COLUMNS = (
     "arrivals_per_s", "search", "parameters", "attempt", "host", "scenario", "server", "users",
     "expected_rps",
+    "load",
 )  # fmt: skip
 _LATE_TABLES = (hosts, claims)
 """What came after version 1. A reader does without, a writer adds it; an older sweeper passes it over, so

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from sweeper.records.configuration import Configuration
 from sweeper.records.run import RunPlan
@@ -44,6 +45,33 @@ def block_plan(
             attempt=attempt,
         )
         for position, (configuration, sentinel) in enumerate(entries, start=1)
+    )
+
+
+def block_under_loads(
+    configurations: Sequence[Configuration],
+    gone: Mapping[float, Collection[Configuration]],
+    block: int,
+    seed: int,
+    reference: Configuration,
+    attempt: int = 0,
+    twice: Mapping[float, Collection[Configuration]] | None = None,
+) -> tuple[RunPlan, ...]:
+    """As `block_plan`, once for each load of `gone` (by load, what has no run under it), one load after
+    another in random order: values are compared under the same load only."""
+    order = sorted(gone)
+    random.Random(f"{seed}:{block}:loads" + (f":{attempt}" if attempt else "")).shuffle(order)
+    runs = [
+        replace(run, load=load)
+        for load in order
+        for run in block_plan(
+            configurations, gone[load], block, seed + sorted(gone).index(load), reference, attempt,
+            (twice or {}).get(load, ()),
+        )
+    ]  # fmt: skip
+    return tuple(
+        replace(run, position=position, run_id=run_id("b", block, position, run.configuration, attempt))
+        for position, run in enumerate(runs, start=1)
     )
 
 

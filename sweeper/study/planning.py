@@ -25,6 +25,11 @@ NOT_CONFIRMED = (
     "itself when its users send"
 )
 
+SEVERAL_LOADS = (
+    "the answer is not confirmed with requests that arrive at random: a study of several loads has no "
+    "confirmation run"
+)
+
 
 def plan_of(
     name: str, settings: StudySettings, environment: Mapping[str, object]
@@ -40,13 +45,17 @@ def plan_of(
         fingerprint=fingerprint(environment),
         environment=dict(environment),
         # With requests that arrive at random in every block there is nothing left to confirm.
-        confirm=settings.confirm and settings.locustfile is None and settings.waiting_users is not None,
+        confirm=settings.confirm
+        and not settings.loads
+        and settings.locustfile is None
+        and settings.waiting_users is not None,
         users=settings.waiting_users,
-        arrivals_per_s=settings.rate,
-        not_confirmed=NOT_CONFIRMED if settings.confirm and settings.locustfile is not None else "",
+        arrivals_per_s=settings.largest_rate,
+        not_confirmed=_not_confirmed(settings),
         launcher=settings.launcher,
         cost_per_hour=settings.cost_per_hour,
         plan_for_rps=settings.plan_for,
+        loads=settings.loads,
     )
     if not isinstance(settings, OptimizeSettings):
         return blocks
@@ -58,6 +67,14 @@ def plan_of(
         seed=settings.seed,
     )
     return OptimizePlan(search, replace(blocks.run, window_s=settings.search_window), blocks)
+
+
+def _not_confirmed(settings: StudySettings) -> str:
+    if not settings.confirm:
+        return ""
+    if settings.locustfile is not None:
+        return NOT_CONFIRMED
+    return SEVERAL_LOADS if settings.loads and settings.rate is None else ""
 
 
 def run_settings(settings: StudySettings, environment: Mapping[str, object]) -> RunSettings:

@@ -10,8 +10,9 @@ from sweeper.records.configuration import Configuration
 from sweeper.records.finding import FindingCode, Verdict
 from sweeper.records.run import RunRecord
 from sweeper.statistics.criteria import Rule, far_behind
+from sweeper.statistics.loads import Eliminated, look_under_loads, runs_under
 from sweeper.statistics.looks import EVERY_ONE, Allotment, look
-from sweeper.statistics.standing import OUT
+from sweeper.statistics.standing import OUT, Standing
 
 
 def ignores_worker_count(records: Sequence[RunRecord]) -> bool:
@@ -47,8 +48,38 @@ def after_block(
     seen = look(records, configurations, rule, eliminated, block)
     if seen.last:
         return Next(stops=True)
-    dropped = {
+    return Next(dropped=_why(seen.dropped, rule), allotment=seen.allotment)
+
+
+def _why(dropped: Sequence[Standing], rule: Rule) -> dict[Configuration, str]:
+    return {
         s.configuration: s.why if s.feasible in OUT else far_behind(s.at_least, (rule.objective,))
-        for s in seen.dropped
+        for s in dropped
     }
-    return Next(dropped=dropped, allotment=seen.allotment)
+
+
+@dataclass(frozen=True, slots=True)
+class NextUnderLoads:
+    """How a study of several loads goes on after a block. Each by load."""
+
+    stops: bool = False
+    dropped: Mapping[float, Mapping[Configuration, str]] = field(default_factory=dict)  # and why
+    allotments: Mapping[float, Allotment] = field(default_factory=dict)  # of the next block's runs
+
+
+def after_block_under_loads(
+    block: int,
+    records: Sequence[RunRecord],
+    configurations: Sequence[Configuration],
+    rule: Rule,
+    loads: Sequence[float],
+    eliminated: Eliminated,
+) -> NextUnderLoads:
+    """As `after_block`. Only under the largest load must all workers be busy."""
+    if all(r.verdict is Verdict.FAILED for r in records) or hopeless(runs_under(max(loads), records)):
+        return NextUnderLoads(stops=True)
+    seen = look_under_loads(records, configurations, rule, loads, eliminated, block)
+    if seen.last:
+        return NextUnderLoads(stops=True)
+    dropped = {load: _why(found, rule) for load, found in seen.dropped.items()}
+    return NextUnderLoads(dropped=dropped, allotments=seen.allotments)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from itertools import groupby
 from typing import Protocol
 
 from sweeper.checks.turns import may_interleave, trial_of
@@ -95,12 +96,17 @@ def _make_claim(
     made: list[RunRecord] = []
     try:
         with store.holding(claim):
-            for runs in [[run] for run in missing] if alone else [missing]:
+            for runs in [[run] for run in missing] if alone else _by_load(missing):
                 progress = state.progress(claim, len(missing) - len(made), made)
                 with closing(make_runs(runs, state.records, progress, host, parts, store, observer)) as going:
                     made += going
     except ClaimLostError as lost:
         observer.waiting(str(lost))
+
+
+def _by_load(runs: Sequence[RunPlan]) -> list[list[RunPlan]]:
+    """Those under one load are made side by side, one load after another."""
+    return [list(together) for _, together in groupby(runs, key=lambda run: run.load)]
 
 
 def make_runs(

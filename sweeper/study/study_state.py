@@ -10,18 +10,21 @@ from dataclasses import dataclass, field, replace
 
 from sweeper.analysis.confirmation import arrival_rate
 from sweeper.analysis.recommendation import StudyFacts, recommend
+from sweeper.analysis.several_loads import recommend_under_loads
 from sweeper.records.answer import Recommendation
 from sweeper.records.claims import Claim, Shared
 from sweeper.records.configuration import Configuration
 from sweeper.records.run import Capacity, Objective, RunKind, RunPlan, RunRecord
+from sweeper.records.wording import load_in_words
 from sweeper.run.under_load import RunSettings
 from sweeper.statistics.capacity import expected_rps
 from sweeper.statistics.criteria import Rule
+from sweeper.statistics.loads import Eliminated
 from sweeper.statistics.looks import EVERY_ONE, Allotment
-from sweeper.study.block_order import block_plan, confirmation_plan
+from sweeper.study.block_order import block_plan, block_under_loads, confirmation_plan
 from sweeper.study.observer import Progress
 from sweeper.study.sharing import choose
-from sweeper.study.stopping import after_block, ignores_worker_count
+from sweeper.study.stopping import after_block, after_block_under_loads, ignores_worker_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class StudyPlan:
     launcher: str = "fastapi"
     cost_per_hour: float | None = None  # of one server; None: not known
     plan_for_rps: float | None = None  # requests/s that are wanted in all; None: none
+    # several, in order: users or, with `arrivals_per_s`, requests/s; the largest is in those fields
+    loads: tuple[float, ...] = ()
 
     @property
     def max_blocks(self) -> int:
@@ -55,10 +60,24 @@ class StudyPlan:
         attempt: int = 0,
         allotment: Allotment = EVERY_ONE,
     ) -> tuple[RunPlan, ...]:
+        if self.loads:
+            return self.block_under_loads(number, {}, attempt, {})
         gone = {c for c, after in eliminated.items() if after < number} | allotment.resting
         return block_plan(
             self.configurations, gone, number, self.seed, self.reference, attempt, allotment.twice
         )
+
+    def block_under_loads(
+        self, number: int, eliminated: Eliminated, attempt: int, allotments: Mapping[float, Allotment]
+    ) -> tuple[RunPlan, ...]:
+        """As `block`, with what is excluded and what rests by load."""
+        given = {load: allotments.get(load, EVERY_ONE) for load in self.loads}
+        gone = {
+            load: {c for c, after in eliminated.get(load, {}).items() if after < number} | found.resting
+            for load, found in given.items()
+        }
+        twice = {load: found.twice for load, found in given.items()}
+        return block_under_loads(self.configurations, gone, number, self.seed, self.reference, attempt, twice)
 
     @property
     def runs_at_most(self) -> int:
@@ -74,6 +93,9 @@ class StudyState:
     eliminated: dict[Configuration, int] = field(default_factory=dict)  # and after which block
     why_eliminated: dict[Configuration, str] = field(default_factory=dict)
     allotments: dict[int, Allotment] = field(default_factory=dict)  # of the runs of each block, by its number
+    # of several loads: by load, what is excluded under it and after which block; by block and load, the runs
+    eliminated_under: dict[float, dict[Configuration, int]] = field(default_factory=dict)
+    allotments_under: dict[int, Mapping[float, Allotment]] = field(default_factory=dict)
     finished: bool = False  # it is decided: no further block
     confirming: list[RunRecord] = field(default_factory=list)  # of the confirmation
     left_to_confirm: list[RunPlan] = field(default_factory=list)  # of the confirmation, not recorded
@@ -86,6 +108,8 @@ class StudyState:
     def planned(self, block: int, attempt: int, records: Sequence[RunRecord]) -> tuple[RunPlan, ...]:
         """The runs of a block, by what was known before it. A study of an earlier version in `records`, in
         which nothing rested, stays as it was made."""
+        if self.plan.loads:
+            return self.under_loads(block, attempt)
         known = [number for number in self.allotments if number <= block]
         allotment = self.allotments[max(known)] if known else EVERY_ONE
         wanted = self._expecting(block, self.plan.block(block, self.eliminated, attempt, allotment), records)
@@ -115,6 +139,26 @@ class StudyState:
             replace(run, expected_rps=expected_rps(found.get(run.configuration, ()))) for run in runs
         )
 
+    def under_loads(self, block: int, attempt: int) -> tuple[RunPlan, ...]:
+        """As `planned`, in a study of several loads."""
+        known = [number for number in self.allotments_under if number <= block]
+        allotments = self.allotments_under[max(known)] if known else {}
+        return self.plan.block_under_loads(block, self.eliminated_under, attempt, allotments)
+
+    def look_under_loads(self, block: int) -> None:
+        """What follows from `block`, a whole one, in a study of several loads."""
+        plan = self.plan
+        following = after_block_under_loads(
+            block, self.records, plan.configurations, plan.rule, plan.loads, self.eliminated_under
+        )
+        self.finished, self.allotments_under[block + 1] = following.stops, following.allotments
+        for load, dropped in following.dropped.items():
+            self.eliminated_under.setdefault(load, {}).update(dict.fromkeys(dropped, block))
+            for configuration, why in dropped.items():
+                if self.eliminated.setdefault(configuration, block) == block:
+                    shown = load_in_words(load, at_random=plan.arrivals_per_s is not None)
+                    self.why_eliminated.setdefault(configuration, f"{why} under {shown}")
+
     @property
     def over(self) -> bool:
         """It is decided, and confirmed as far as that was wanted."""
@@ -122,6 +166,9 @@ class StudyState:
 
     def recommendation(self) -> Recommendation:
         facts = study_facts(self.plan, self.eliminated, self.finished)
+        if self.plan.loads:
+            facts = replace(facts, eliminated_under=self.eliminated_under)
+            return recommend_under_loads(facts, self.records)
         return recommend(facts, [*self.records, *self.confirming])
 
     def confirmation(self, host: str = "", attempt: int = 0) -> tuple[RunPlan, ...]:
@@ -143,7 +190,11 @@ class StudyState:
         if claim.kind is RunKind.BLOCK:
             next_look = next(after for after in plan.rule.looks if after >= claim.block)
             until = f"the look after block {next_look}"
-            block = plan.block(claim.block, self.eliminated, allotment=self.allotment)
+            block = (
+                self.under_loads(claim.block, 0)
+                if plan.loads
+                else plan.block(claim.block, self.eliminated, allotment=self.allotment)
+            )
             runs += (next_look - claim.block) * len(block)
         return Progress(len(done), runs, until, mean_elapsed_s(done, plan.run))
 
@@ -172,6 +223,7 @@ def study_facts(plan: StudyPlan, eliminated: Mapping[Configuration, int], comple
         load_elsewhere=plan.run.load_elsewhere,
         cost_per_hour=plan.cost_per_hour,
         plan_for_rps=plan.plan_for_rps,
+        loads=plan.loads,
     )
 
 
@@ -195,6 +247,11 @@ def study_state_of(plan: StudyPlan, records: Sequence[RunRecord], claims: Sequen
             state.records += shared.made(*(c for c in shared.of(RunKind.BLOCK) if c.block > block))
             state.finished = ignores_worker_count(state.records)
             break
+        if plan.loads:
+            state.look_under_loads(block)
+            if state.finished:
+                break
+            continue
         following = after_block(block, state.records, plan.configurations, plan.rule, state.eliminated)
         state.finished, state.allotments[block + 1] = following.stops, following.allotment
         state.eliminated.update(dict.fromkeys(following.dropped, block))

@@ -4,7 +4,8 @@ records made by hand        builders, contexts, decisions, recommendations, scen
 documents of records        documents
 studies without processes   fakes/ (the simulated world), one_run, studies, optimizations, shared_studies,
                             shared_fakes, simulation/ (runs are drawn, the statistics are real)
-studies on disk             recorded (drawn by hand), simulated (run in the simulated world), stored,
+studies on disk             recorded (drawn by hand), several_loads (likewise), simulated (run in the
+                            simulated world), stored,
                             example_study (the repository's)
 sweeper as users start it   commands
 servers and programs        truth/ (its best worker count is known), server_process (ours), drum_server,

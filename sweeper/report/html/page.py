@@ -25,6 +25,7 @@ from sweeper.report.html.page_data import RecommendationData, ScenarioData
 from sweeper.report.html.runs import over_time, runs
 from sweeper.report.html.scenarios import loads, stress
 from sweeper.report.html.search import search
+from sweeper.report.html.several_loads import several_loads
 from sweeper.report.html.throughput import picture
 
 LIBRARY = "plotly/plotly-basic.min.js"
@@ -32,6 +33,7 @@ LIBRARY = "plotly/plotly-basic.min.js"
 SECTIONS = (
     answer,
     basis,
+    several_loads,
     picture,
     causes,
     latency,

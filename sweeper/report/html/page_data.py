@@ -65,8 +65,11 @@ class RecommendationData(PageData):
 
     @property
     def decisive(self) -> tuple[RunRecord, ...]:
-        """The runs of the blocks, whatever their verdict: not those of a search or a confirmation."""
-        return tuple(r for r in self.records if r.plan.kind is RunKind.BLOCK)
+        """The runs of the blocks, whatever their verdict: not those of a search or a confirmation. Of several
+        loads, those under the largest one."""
+        loads = self.recommendation.loads
+        largest = None if loads is None else loads.under[-1].load
+        return tuple(r for r in self.records if r.plan.kind is RunKind.BLOCK and r.plan.load == largest)
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:

@@ -234,6 +234,12 @@ def _parts(records: Sequence[RunRecord]) -> Mapping[str, Callable[[RunRecord], o
             "users": lambda r: r.plan.case.users if r.plan.case else None,
         }
     found = varied([record.configuration for record in records])
+    if any(record.plan.load is not None for record in records):
+        found_under = {"load": lambda r: "" if r.plan.load is None else f"{r.plan.load:g}"}
+        return {
+            **{name: lambda r, part=part: part(r.configuration) for name, part in found.items()},  # type: ignore[misc]
+            **found_under,
+        }
     return {name: lambda r, part=part: part(r.configuration) for name, part in found.items()}  # type: ignore[misc]
 
 

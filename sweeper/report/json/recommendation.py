@@ -22,6 +22,7 @@ from sweeper.records.answer import (
     Economics,
     Recommendation,
     Search,
+    SeveralLoads,
     Trial,
 )
 from sweeper.report.formats import runtime_parameters
@@ -65,6 +66,8 @@ def recommendation_object(rec: Recommendation) -> dict[str, Any]:
         "economics": None if rec.economics is None else _economics_object(rec.economics),
         "arrivals_per_s": rec.arrivals_per_s,
     }
+    if rec.loads is not None:
+        document["loads"] = _loads_object(rec.loads)
     return {key: _plain(value) for key, value in document.items()}
 
 
@@ -174,6 +177,25 @@ def _economics_object(economics: Economics) -> dict[str, object]:
                 "replicas": interval_object(one.replicas),
             }
             for one in economics.candidates
+        ],
+    }
+
+
+def _loads_object(loads: SeveralLoads) -> dict[str, object]:
+    return {
+        "at_random": loads.at_random,
+        "disagree": loads.disagree,
+        "under": [
+            {
+                "load": one.load,
+                "configuration": None
+                if one.configuration is None
+                else configuration_object(one.configuration),
+                "settled": one.settled,
+                "blocks": one.blocks,
+                "candidates": [_candidate_object(candidate) for candidate in one.candidates],
+            }
+            for one in loads.under
         ],
     }
 

@@ -12,7 +12,7 @@ from sweeper.records.answer import BlocksMade, Cause, CauseClause, Confirmation,
 from sweeper.records.finding import Finding, Severity
 from sweeper.records.wording import counted, duration
 from sweeper.report.formats import OWN_THREADS
-from sweeper.report.text.recommendation import left_out, severest_first
+from sweeper.report.text.recommendation import left_out, measured, severest_first, under_which
 
 MOST_SENTENCES = 3  # of why
 MOST_FINDINGS = 3  # warnings and errors with a line of their own
@@ -28,7 +28,8 @@ def short_why(recommendation: Recommendation) -> str | None:
     if cause is None:
         return None
     sentences = [f"{_first_part(clause.text)}." for clause in _most_telling(cause)]
-    return f"{'Why' if cause.answered else 'The picture'}: {' '.join(sentences)}"
+    heading = f"{'Why' if cause.answered else 'The picture'}{under_which(recommendation)}"
+    return f"{heading}: {' '.join(sentences)}"
 
 
 def _most_telling(cause: Cause) -> Sequence[CauseClause]:
@@ -94,7 +95,7 @@ def about_findings(findings: Sequence[Finding]) -> str | None:
 
 def short_basis(recommendation: Recommendation) -> str:
     """What the answer rests on, and how noisy that was."""
-    runs = sum(candidate.runs for candidate in recommendation.candidates)
+    runs = sum(candidate.runs for candidate in measured(recommendation))
     noise = recommendation.residual_deviation
     spread = "" if noise is None else f"; the noise of one run is {noise:.1%}"
     return (

@@ -18,7 +18,7 @@ from sweeper.records.answer import (
 from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Finding, Severity
 from sweeper.records.run import Objective
-from sweeper.records.wording import Names, and_join, counted, duration, factors, three_digits
+from sweeper.records.wording import Names, and_join, counted, duration, factors, load_in_words, three_digits
 from sweeper.report.formats import runtime_parameters
 from sweeper.report.text import economics
 from sweeper.report.text.tables import FEWEST_BLOCKS, run_counts, share, varied, with_limits
@@ -53,9 +53,23 @@ def _settings(recommendation: Recommendation) -> str:
     return " ".join(parameters)
 
 
+def measured(recommendation: Recommendation) -> tuple[Candidate, ...]:
+    """The candidates, once for each load."""
+    loads = recommendation.loads
+    if loads is None:
+        return recommendation.candidates
+    return tuple(candidate for one in loads.under for candidate in one.candidates)
+
+
+def under_which(recommendation: Recommendation) -> str:
+    """The load that the figures are of, as ` under 100 users`; empty in a study of one load."""
+    loads = recommendation.loads
+    return "" if loads is None else f" under {load_in_words(loads.under[-1].load, at_random=loads.at_random)}"
+
+
 def basis(recommendation: Recommendation) -> str:
     """What the answer rests on, in one line."""
-    runs = sum(candidate.runs for candidate in recommendation.candidates)
+    runs = sum(candidate.runs for candidate in measured(recommendation))
     parts = [
         f"{counted(runs, 'valid run')} in {counted(recommendation.blocks, 'valid block')}"
         f"{left_out(recommendation)}"
@@ -88,14 +102,16 @@ def remote_line(recommendation: Recommendation) -> str | None:
 
 def left_out(recommendation: Recommendation) -> str:
     """The runs that do not count, as a part of a sentence; empty where there are none."""
-    suspect = sum(candidate.suspect_runs for candidate in recommendation.candidates)
-    failed = sum(candidate.failed_runs for candidate in recommendation.candidates)
+    suspect = sum(candidate.suspect_runs for candidate in measured(recommendation))
+    failed = sum(candidate.failed_runs for candidate in measured(recommendation))
     counts = [f"{count} {kind}" for count, kind in ((suspect, "suspect"), (failed, "failed")) if count]
     return f", {and_join(counts)} left out" if counts else ""
 
 
 def outlook(recommendation: Recommendation) -> str:
     """How far a study under way is from its decision, in one line."""
+    if recommendation.loads is not None and recommendation.loads.disagree:
+        return "No value is left under every load: each load now gets an answer of its own."
     names = Names(c.configuration for c in recommendation.candidates)
     matter = recommendation.open_candidates
     if not matter:
@@ -133,7 +149,7 @@ def why(recommendation: Recommendation) -> str | None:
     cause = recommendation.cause
     if cause is None:
         return None
-    return f"{'Why' if cause.answered else 'The picture'}: {cause.summary}"
+    return f"{'Why' if cause.answered else 'The picture'}{under_which(recommendation)}: {cause.summary}"
 
 
 def findings_lines(findings: Iterable[Finding]) -> tuple[str, ...]:
@@ -180,7 +196,8 @@ def candidates_table(recommendation: Recommendation, *, brief: bool = False) -> 
     """One row per configuration; intervals are of the geometric mean over blocks. The `brief` one fits 100
     columns."""
     table = Table(
-        title=f"{recommendation.study}: {counted(recommendation.blocks, 'valid block')}",
+        title=f"{recommendation.study}: {counted(recommendation.blocks, 'valid block')}"
+        + under_which(recommendation),
         title_justify="left",
         caption=(
             f"±: {recommendation.confidence:.0%} interval over blocks, from {FEWEST_BLOCKS} blocks on. "
