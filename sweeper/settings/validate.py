@@ -129,8 +129,8 @@ def _check_capacity(result: StudySettings, given: Given) -> None:
         )
     if result.rate is not None:
         raise UsageError(
-            f"{capacity} and {shown('rate')} {_listed(result.rate)} exclude each other: the runs look for the "
-            "rate themselves"
+            f"{capacity} and {shown("'rate'")} {_listed(result.rate)} exclude each other: the runs look for "
+            "the rate themselves"
         )
     if result.users != type(result).model_fields["users"].default:
         raise UsageError(

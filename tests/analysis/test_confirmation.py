@@ -502,5 +502,6 @@ def test_the_lines_of_a_whole_study_stand_on_their_own() -> None:
     assert len(lines) == 3
     assert all("nan" not in line and "None" not in line for line in lines)
     assert {state for run_id, state in watching.states if run_id == "c02-02-w8"} == {*RunState} - {
-        RunState.TRYING
+        RunState.TRYING,
+        RunState.EXPECTING,
     }
