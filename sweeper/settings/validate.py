@@ -129,7 +129,7 @@ def _check_capacity(result: StudySettings, given: Given) -> None:
         )
     if result.rate is not None:
         raise UsageError(
-            f"{capacity} and {shown("'rate'")} {_listed(result.rate)} exclude each other: the runs look for "
+            f"{capacity} and {shown('rate')} {_listed(result.rate)} exclude each other: the runs look for "
             "the rate themselves"
         )
     if result.users != type(result).model_fields["users"].default:
