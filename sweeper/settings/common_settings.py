@@ -102,8 +102,8 @@ class StudySettings(ModelSettings, RemoteSettings, EconomicsSettings, ABC):
         float | None,
         Field(gt=0, le=100_000, description="requests/s, a number above 0, up to 100000, such as 50"),
         Option(
-            "Requests per second that arrive at random, whatever became of those before, in place of users "
-            "who wait for each answer; with --objective p99.",
+            "Requests per second that arrive at random, whether or not earlier requests were answered; this "
+            "replaces users who wait for each answer. Use it with --objective p99.",
             LOAD,
             "RATE",
         ),
