@@ -92,7 +92,7 @@ class Sentence:
         )
         if theirs.high < min(ours.low, answer.server_p99_ms or ours.low):
             pays = self._verb(answer, "pays", "pay")
-            return f"so at this load {other} {does} better: {who} {pays} off only closer to the limit"
+            return f"so at this load {other} {does} better: {who} {pays} off only at a higher load"
         if min(theirs.low, default.server_p99_ms or theirs.low) > ours.high:
             return f"so {who} {self._verb(answer, 'is', 'are')} ahead of {other} at this load, too"
         return "so at this load p99 does not tell the two apart"
@@ -125,8 +125,8 @@ def _closed(answer: Confirmed, users: int | None) -> list[str]:
     who = "its users" if users is None else counted(users, "user")
     said = f"the closed-loop p99 of {rounded(closed.mean)} ms is"
     if closed.mean >= QUEUEING * opened.mean and answer.kept_up:
-        return [f"{said} mostly the queueing of {who}"]
-    return [f"{said} that of {who} who wait for each answer"]
+        return [f"{said} mostly time in the queue of {who}"]
+    return [f"{said} measured with {who} who wait for each answer"]
 
 
 def _how_many_runs(seen: Sequence[Confirmed]) -> str:

@@ -47,7 +47,7 @@ def grounds(decision: Decision, answer: Configuration, rule: Rule, arrivals_per_
         unsettled = names.all(decision.smaller_unsettled)
         needed = decision.blocks_needed
         how = f" (about {needed} blocks would tell)" if needed else ""
-        clauses.append(f"whether {unsettled} would do as well is not settled{how}")
+        clauses.append(f"the runs do not settle whether {unsettled} would do as well{how}")
         clauses += _given_up(decision)
     good = [s.configuration for s in larger if s.state not in OUT]
     if good:
@@ -57,7 +57,7 @@ def grounds(decision: Decision, answer: Configuration, rule: Rule, arrivals_per_
         clauses.append(f"{names.all(worse)} {names.verb_of_all(worse, 'is', 'are')} worse")
     clauses += _ruled_out(larger, names)
     if not larger and smaller and not decision.smaller_unsettled and names.kind == "count":
-        clauses.append(f"{answer.workers} is the largest count tried, so more may do better still")
+        clauses.append(f"{answer.workers} is the largest count tried, so more workers may do better")
     return clauses
 
 
@@ -78,7 +78,7 @@ def undecided(decision: Decision, rule: Rule, complete: bool) -> str:
         behind = _by_gap(decision.standings)
         out = ", ".join(_ruled_out(decision.standings, names))
         return (
-            f"nothing is left: {out}, and {names.all(behind)} had been dropped as worse; run a new study "
+            f"no value is left: {out}, and sweeper had dropped {names.all(behind)} as worse; run a new study "
             f"without {names.all(broke)}."
         )
     open_ones = [s.configuration for s in unsettled]
@@ -89,13 +89,13 @@ def undecided(decision: Decision, rule: Rule, complete: bool) -> str:
             for one, many in (("is", "are"), ("it gives", "they give"))
         )
         clauses = [
-            f"only {names.short(open_ones[0])} {left} not ruled out, but the runs do not show {confidence} "
+            f"only {names.short(open_ones[0])} {left} still possible, but the runs do not show {confidence} "
             f"that {gives} {_aim(rule)}"
         ]
     else:
         clauses = [
-            f"which of {names.all(open_ones)} give {_aim(rule)} is not settled {confidence}",
-            f"the smallest {names.kind} not ruled out is {names.short(open_ones[0])}",
+            f"the runs do not settle {confidence} which of {names.all(open_ones)} give {_aim(rule)}",
+            f"the smallest {names.kind} still possible is {names.short(open_ones[0])}",
         ]
     obstacles = [s for s in unsettled if s.why]
     clauses += [f"{names.short(s.configuration)}: {s.why}" for s in obstacles]
@@ -130,7 +130,9 @@ def _price(deviation: float, blocks: int | None) -> str:
 def _given_up(decision: Decision) -> list[str]:
     if not decision.futile:
         return []
-    return ["the study stopped before its last block, because the blocks left would hardly settle that"]
+    return [
+        "the study stopped before its last block, because the remaining blocks were unlikely to settle this"
+    ]
 
 
 def nearest_miss(decision: Decision, records: Sequence[RunRecord], rule: Rule) -> str:

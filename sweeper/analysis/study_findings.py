@@ -110,7 +110,7 @@ def sentinel(records: Sequence[RunRecord], objective: Objective, confidence: flo
         FindingCode.SENTINEL,
         Severity.WARNING,
         f"two runs of the same configuration ({configuration.label}) in block {block} differ by "
-        f"{math.expm1(seen):.0%} where at most {math.expm1(expected):.0%} is to be expected: something on "
+        f"{math.expm1(seen):.0%} although at most {math.expm1(expected):.0%} was expected: something on "
         "this machine changed between them, so the intervals may be too narrow; run again when the "
         "machine is quiet",
         {"block": block, "difference": math.expm1(seen), "expected_below": math.expm1(expected)},
@@ -130,8 +130,8 @@ def several_hosts(records: Sequence[RunRecord], reference: Configuration) -> Fin
         Severity.INFO,
         f"{len(hosts)} hosts made the runs: {', '.join(said)}; in brackets the throughput with "
         f"{name} relative to the other hosts. Absolute figures are means over the hosts and depend on "
-        "which of them made how many blocks: compare the values with each other, which is done within blocks "
-        "of one host, and not with another study",
+        "how many blocks each host made: compare the values of this study with each other (sweeper does so "
+        "within blocks of one host), not with another study",
         {"hosts": len(hosts), **{f"relative_{host}": speeds[host] for host in hosts if host in speeds}},
     )
 

@@ -26,8 +26,9 @@ def damaged_log(log: RequestLog, context: RunContext) -> Finding | None:
         return Finding(
             FindingCode.ACCOUNTING,
             Severity.ERROR,
-            f"in the load generator's log {log.overtaken} requests do not end, although their users sent the "
-            "next one, so records are missing and the run is discarded; check the disk with the studies",
+            f"in the load generator's log {log.overtaken} requests have no end, although their users sent "
+            "another request later, so records are missing and the run is discarded; check the disk "
+            "with the studies",
             {"overtaken": log.overtaken, "started": started},
         )
     return None

@@ -83,7 +83,7 @@ def short_answers(measurement: Measurement, context: RunContext, limits: Limits)
         FindingCode.SHORT_ANSWERS,
         Severity.WARNING,
         f"{len(short) / len(sizes):.1%} of the answers under load were much shorter ({typical} bytes) than "
-        f"what one upload to the idle server brought ({answer.size_bytes} bytes): they are probably refusals "
+        f"the idle server's answer to one upload ({answer.size_bytes} bytes): they are probably refusals "
         "with status 200, which are no throughput; let the server refuse with an error status",
         {"share": len(short) / len(sizes), "short_bytes": typical, "idle_bytes": answer.size_bytes},
     )

@@ -28,7 +28,8 @@ def client_saturated(figures: RunFigures, context: RunContext, limits: Limits) -
     if cpu is not None and cpu > limits.client_cpu_cores:
         message = (
             f"{_who(context)} used {cpu:.2f} of one core (limit {limits.client_cpu_cores:.2f}), so the "
-            f"figures show its limit as much as the server's; {_remedy(figures, context, limits)}"
+            "figures may show the limit of the load generator, not that of the server; "
+            f"{_remedy(figures, context, limits)}"
         )
     elif share > limit:
         own_doing = context.load_elsewhere or (cpu is not None and cpu > limits.client_busy_cores)
@@ -44,7 +45,7 @@ def client_saturated(figures: RunFigures, context: RunContext, limits: Limits) -
             milliseconds(ms or 0.0) for ms in (figures.client_late_p50_ms, figures.client_late_p99_ms)
         )
         message = (
-            f"the load generator read answers late, by {median} (median) and {p99} (p99), and this is "
+            f"the load generator read answers late, by {median} (median) and {p99} (p99); this delay is "
             f"{share:.0%} of {suffers} (limit {limit:.0%}); {remedy}"
         )
     else:
@@ -162,8 +163,9 @@ def left_waiting(measurement: Measurement, context: RunContext, limits: Limits) 
         FindingCode.LITTLES_LAW,
         Severity.WARNING,
         f"{waiting} of {context.users} users waited for one answer during the whole window, while "
-        f"{overtook} other requests were sent and answered, so the load was not what you asked for, and no "
-        "latency figure shows these waits: the server loses some of its connections, or its listen queue is "
+        f"the server answered {overtook} other requests, so the load was not what you asked for, and no "
+        "latency figure includes these waits: the server loses some of its connections, or its "
+        "listen queue is "
         "too short for so many users; give the server a longer listen queue (backlog), or use fewer users",
         {"waiting": waiting, "overtook": overtook, "users": context.users},
     )

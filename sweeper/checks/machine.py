@@ -220,12 +220,12 @@ def noise_check(noise: Noise) -> Check:
     seen = (
         f"speed of the cores: ±{host.turn_deviation:.1%} within {host.round_s:g} s, "
         f"±{host.overall_deviation:.1%} over {host.seconds:g} s; "
-        f"fastest ÷ slowest half second {host.range:.2f}"
+        f"fastest half second ÷ slowest {host.range:.2f}"
     )
-    leaves = f"with turns, this noise leaves {noise.deviation:.1%} between runs"
+    leaves = f"with turns, runs differ by {noise.deviation:.1%} because of this noise"
     apart = f"to tell {noise.tolerance:.0%} apart among {noise.values} values"
     if noise.blocks is not None:
-        why = f"{leaves}: expect {noise.blocks} blocks or more {apart}; the server's own noise comes on top"
+        why = f"{leaves}: expect {noise.blocks} blocks or more {apart}; the server adds noise of its own"
         return Check("noise", CheckState.OK, seen, why)
     remedy = f"sweeper grid --max-blocks {noise.enough}" if noise.enough is not None else ""
     return Check(
@@ -238,4 +238,6 @@ def noise_check(noise: Noise) -> Check:
 
 
 def noise_unknown(sentence: str) -> Check:
-    return Check("noise", CheckState.UNAVAILABLE, sentence, "sweeper cannot foresee how many blocks it takes")
+    return Check(
+        "noise", CheckState.UNAVAILABLE, sentence, "sweeper cannot estimate how many blocks a study needs"
+    )

@@ -85,8 +85,9 @@ def not_used(context: RunContext) -> Finding | None:
     return Finding(
         FindingCode.POOL_NOT_USED,
         Severity.WARNING,
-        "no request of the locust file came to the server's pool (its executor_completed stood still), so "
-        "that the worker count can make no difference to this load; send predictions (POST /predict/) as "
+        "no request of the locust file reached the server's pool (executor_completed in /stats/ did "
+        "not change), so "
+        "the worker count can make no difference to this load; send predictions (POST /predict/) as "
         "well, or vary something other than --workers",
         {"workers": context.configuration.workers, "pooled_share": 0.0},
     )
@@ -103,15 +104,17 @@ def size_unverified(figures: RunFigures, context: RunContext, limits: Limits) ->
             Severity.WARNING,
             f"never more than {figures.max_concurrency} requests were in the server's handlers although more "
             "were in the server: the server ignores the worker count, or the locust file's other requests "
-            "pass by its pool; let /stats/ report executor_completed (of one process)",
+            "do not use its pool; let /stats/ report executor_completed (of one process)",
             {"workers": context.configuration.workers, "max_concurrency": figures.max_concurrency},
         )
     if figures.pool_workers is not None:
         return Finding(
             FindingCode.POOL_SIZE_UNVERIFIED,
             Severity.WARNING,
-            f"the server's /stats/ says executor_workers = {figures.pool_workers} but not how many were ever "
-            "busy at once, so nothing else shows that it uses the worker count; let /stats/ report "
+            f"the server's /stats/ says executor_workers = {figures.pool_workers} but not how many "
+            "workers were "
+            "ever busy at once, so nothing else shows that the server uses the worker count; let "
+            "/stats/ report "
             "executor_max_concurrency",
             {"workers": context.configuration.workers, "reported": figures.pool_workers},
         )

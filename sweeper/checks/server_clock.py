@@ -38,7 +38,7 @@ def server_clock(measurement: Measurement, limits: Limits) -> Finding | None:
     return Finding(
         FindingCode.SERVER_CLOCK,
         Severity.WARNING,
-        f"{seen} of {failures} failed requests failed as a turn began ({expected:.0f} by chance): "
+        f"{seen} of {failures} failed requests failed at the start of a turn ({expected:.0f} by chance): "
         "the server uses a clock that keeps running while sweeper stops the server for other runs, such as a "
         "time limit for idle connections, or a supervisor's time limit for its workers; if half of the runs "
         "of a block or two runs of one value show this, sweeper makes the next runs one after another, as "

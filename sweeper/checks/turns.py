@@ -31,7 +31,7 @@ def turns_tried(waits: OutsideWaits | None, turn_s: float, limits: Limits | None
             FindingCode.TURNS_TRIED,
             Severity.INFO,
             "the trial before the first block could not tell whether the server waits for something outside: "
-            "the runs of a block take turns, and bursts of answers as a turn begins would show it",
+            "the runs of a block take turns; if the server does wait, the finding outside-waits can show it",
             {"in_turns": True, "requests": 0},
         )
     gained = waits.gained_share(turn_s)
@@ -91,9 +91,10 @@ def outside_waits(measurement: Measurement, figures: RunFigures, limits: Limits)
     return Finding(
         FindingCode.OUTSIDE_WAITS,
         Severity.WARNING,
-        f"{share:.1%} of the answers came in bursts as a turn began (limit {limits.answered_in_pauses:.0%}): "
+        f"{share:.1%} of the answers came in bursts at the start of a turn (limit "
+        f"{limits.answered_in_pauses:.0%}): "
         "the server waits for something outside, which goes on while sweeper stops the server for other "
-        "runs, so the throughput comes out too high; if half of the runs of a block or two runs of one "
+        "runs, so the measured throughput is too high; if half of the runs of a block or two runs of one "
         "value show this, sweeper makes the next runs one after another, as with --no-interleave",
         {"share": share, "in_bursts": in_bursts, "expected": expected, "turns": len(turns)},
     )
@@ -129,11 +130,9 @@ def outside_clock(
         return None
     seen = []
     if bursts:
-        seen.append(f"{share:.1%} of the requests started in bursts as a turn began")
+        seen.append(f"{share:.1%} of the requests started in bursts at the start of a turn")
     if after_pauses is not None:
-        seen.append(
-            f"the longer the pause before a turn, the more requests it has ({after_pauses:.0%} of all)"
-        )
+        seen.append(f"turns after a longer pause have more requests ({after_pauses:.0%} of all)")
     return Finding(
         FindingCode.OUTSIDE_CLOCK,
         Severity.WARNING,
@@ -211,8 +210,8 @@ def no_turns(context: RunContext) -> Finding | None:
     return Finding(
         FindingCode.NO_TURNS,
         Severity.INFO,
-        "sweeper may not stop the server's container for the turns of others (its processes belong to "
-        "another user), so that the runs of a block are made one after another, as with --no-interleave: "
+        "sweeper has no permission to stop the server's container between its turns (its processes belong to "
+        "another user), so sweeper makes the runs of a block one after another, as with --no-interleave: "
         "expect more blocks, or run sweeper as root",
         {"may_take_turns": False},
     )

@@ -160,7 +160,7 @@ def _check(seen: Comparison, a: Side) -> None:
     if not seen.judged and a.answer is not None:
         raise UsageError(
             f"study '{seen.b}' has no valid run of {a.answer.label}, the answer of '{seen.a}': add --all to "
-            "judge all that both have"
+            "judge every configuration that both studies have"
         )
 
 

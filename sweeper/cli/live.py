@@ -114,7 +114,7 @@ class Live:
     def round_finished(self, number: int, so_far: Search) -> None:
         left = so_far.wanted - sum(1 for trial in so_far.trials if trial.runs)
         line = f"search round {number}: {len(so_far.trials)} of {so_far.wanted} configurations tried" + (
-            "" if left else "; the best ones go on to fresh blocks once each has had its runs"
+            "" if left else "; when each has its runs, sweeper measures the best in fresh blocks"
         )
         table = trials_table(so_far, most=8)
         self._picture_is(table, line, verbose=table)

@@ -88,8 +88,8 @@ def _notes(packed: PackedStudy, absent: Collection[str], file: Path, *, raw: boo
         yield f"study '{packed.study.name}' is not finished: the file has what is recorded so far"
     if absent:
         yield (
-            f"the requests of {counted(len(absent), 'run')} are not here, and so a page made of the file "
-            f"lacks their pictures: {', '.join(absent)}"
+            f"the requests of {counted(len(absent), 'run')} are not here, so a page made from the file "
+            f"will lack their pictures: {', '.join(absent)}"
         )
     runs = counted(len(packed.seen.records), "run")
     size = f" in {file.stat().st_size:,} bytes" if file.is_file() else ""

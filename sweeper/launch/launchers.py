@@ -197,8 +197,8 @@ class ServerLauncher(ABC):
         if kills.read():
             limits = self.options.groups.limits.options if self.options.groups else "the memory"
             raise UsageError(
-                f"{limits}: the kernel killed the server for want of memory while it loaded the model: "
-                "give it more (--memory-limit)"
+                f"{limits}: the kernel killed the server because memory ran out while it loaded the "
+                "model: give it more (--memory-limit)"
             )
         if code != 0:
             raise UsageError(

@@ -217,7 +217,7 @@ class LaunchedServer:
             return
         if self.memory_kills():
             raise ServerStartError(
-                "the kernel killed the server for want of memory before it was ready", log_tail=log_tail
+                "the kernel killed the server because memory ran out before it was ready", log_tail=log_tail
             )
         words = last_line(log_tail, otherwise="")
         last_words = f"its log ends with: {words}" if words else "it logged nothing"

@@ -83,8 +83,8 @@ class Hosts:
         command = shell_command("load-worker", "--master", f"{self.address}:{self.port}", *own)
         if self.address.startswith("127."):
             return (
-                f"no other host can reach {self.address} (for that give --load-master-bind this machine's "
-                f"address): run on this machine, {times}: {command}"
+                f"no other host can reach {self.address} (to use other hosts, set --load-master-bind to this "
+                f"machine's address): run on this machine, {times}: {command}"
             )
         return f"each run waits for its load workers: run on the other hosts, {times} in all: {command}"
 

@@ -62,7 +62,7 @@ class Master:
                 kind, job, _ = msgpack.loads(line.recv())
             except ValueError as error:
                 raise LoadError(
-                    f"what listens at {self.host}:{self.port} is no study of sweeper ({error}): give "
+                    f"the program at {self.host}:{self.port} is not a study of sweeper ({error}): give "
                     "--master as the study printed it"
                 ) from error
         return job if kind == JOB and job["id"] is not None else None

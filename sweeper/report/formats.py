@@ -195,10 +195,10 @@ def _remarks(rec: Recommendation) -> list[str]:
     ]
     if len(rec.tied) > 1:
         good = _named(rec, rec.tied, rec.tied_candidates)
-        remarks.append(f"As good as the best, or not told apart from it: {good}")
+        remarks.append(f"As good as the best, or too close to tell: {good}")
     if rec.smaller_unsettled:
         unsettled = _named(rec, rec.smaller_unsettled, rec.open_candidates)
-        remarks.append(f"Smaller, and not known to be as good: {unsettled}")
+        remarks.append(f"Smaller, and perhaps as good: {unsettled}")
     if rec.configuration is not None:
         remarks.append(_measured_with(rec, rec.configuration))
     remarks += (
@@ -220,12 +220,13 @@ def who_reads_it(rec: Recommendation) -> str:
     if rec.remote:
         return (
             "Measured with a server that --restart-command restarts: paste this only where the server reads "
-            "it, or write the number where {workers} stood"
+            "it, or write the number in place of {workers}"
         )
     if rec.own_server:
         return (
-            "Measured with a server of your own (--server-command): paste this only where that reads it, or "
-            "write the number where {workers} stood"
+            "Measured with a server of your own (--server-command): paste this only if your server "
+            "reads it, or "
+            "write the number in place of {workers}"
         )
     return "Only DRUM's FastAPI server reads it: released DRUM up to 1.18.1 has none and ignores it"
 
@@ -235,8 +236,8 @@ def _measured_with(rec: Recommendation, configuration: Configuration) -> str:
     if rec.remote:
         named = and_join(sorted(f"{{{name}}}" for name in rec.restart_sets)) or "nothing"
         return (
-            f"Measured where the restart command set {named}: the count holds with all else as that server "
-            "had it"
+            f"Measured where the restart command set {named}: the count holds if all other settings of that "
+            "server stay the same"
         )
     return (
         f"Measured with OMP_NUM_THREADS={configuration.model_threads} and "

@@ -322,7 +322,7 @@ def out_of_memory(server: RunningServer) -> RunFailed | None:
         Finding(
             FindingCode.OUT_OF_MEMORY,
             Severity.ERROR,
-            "the kernel killed the server, or a process of it, for want of memory: give it more "
+            "the kernel killed the server, or a process of it, because memory ran out: give it more "
             "(--memory-limit, or that of its container), fewer workers or fewer processes",
             {"killed": killed},
         )

@@ -39,7 +39,9 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument(
         "--port", type=int, default=8080, help="port, 0 for a free one (default: %(default)s)"
     )
-    parser.add_argument("--workers", type=int, help="prediction threads; beats DRUM_FASTAPI_EXECUTOR_WORKERS")
+    parser.add_argument(
+        "--workers", type=int, help="prediction threads; overrides DRUM_FASTAPI_EXECUTOR_WORKERS"
+    )
     parser.add_argument("--check", action="store_true", help="load the model, and end")
     options, drums = parser.parse_known_args(arguments)
     if not 0 <= options.port <= 65535:

@@ -195,7 +195,7 @@ def read_parameters(environ: Mapping[str, str], workers: int | None = None) -> P
     for name, other in INSTEAD.items():
         if given[name] is None and given[other] is not None:
             given[name] = given[other]
-            warnings.append(f"{other} is taken for {name}, which is not set.")
+            warnings.append(f"{name} is not set; the server uses {other} in its place.")
 
     def value(name: str, default: Any) -> Any:
         return default if given[name] is None else given[name]
@@ -238,7 +238,7 @@ def refuse_unknown(environ: Mapping[str, str]) -> None:
         if name.startswith(NOT_HERE):
             if payload_text(text).lower() not in OFF:
                 raise StartError(
-                    f"{variable} is {text!r}, but this server has nothing of the kind; leave it out."
+                    f"{variable} is {text!r}, but this server has no such feature; leave it out."
                 )
         elif name.startswith(OWN_FAMILIES):
             close = get_close_matches(name, KINDS, n=1)

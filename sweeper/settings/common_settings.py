@@ -117,8 +117,8 @@ class StudySettings(ModelSettings, RemoteSettings, EconomicsSettings, ABC):
             "different ones, such as 20,50,80"
         ),
         Option(
-            "Requests per second that arrive at random, whatever became of those before, in place of users "
-            "who wait for each answer; with --objective p99.",
+            "Requests per second that arrive at random, whether or not earlier requests were answered; this "
+            "replaces users who wait for each answer. Use it with --objective p99.",
             LOAD,
             "RATE",
         ),

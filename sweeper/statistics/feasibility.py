@@ -138,7 +138,7 @@ def _does_not_serve(runs: Sequence[RunRecord]) -> Feasibility | None:
         return Feasibility(CandidateState.EXCLUDED, f"its server died under load in {_of(died, len(runs))}")
     killed = sum(record.has(FindingCode.OUT_OF_MEMORY) for record in runs)
     if killed:
-        why = f"the kernel killed its server for want of memory in {_of(killed, len(runs))}"
+        why = f"the kernel killed its server because memory ran out in {_of(killed, len(runs))}"
         return Feasibility(CandidateState.EXCLUDED, why)
     silent = _not_served(runs)
     if len(silent) >= max(NOT_SERVED_RUNS, NOT_SERVED_SHARE * len(runs)):

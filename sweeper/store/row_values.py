@@ -97,7 +97,7 @@ def finite(values: object, what: str) -> None:
         for value in values:
             finite(value, what)
     elif isinstance(values, int | float) and not (math.isfinite(values) and abs(values) <= LARGEST):
-        raise _wrong(values, what, "figures that can be")
+        raise _wrong(values, what, "finite figures of a possible size")
 
 
 def _printable(value: str) -> bool:

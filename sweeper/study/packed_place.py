@@ -64,14 +64,14 @@ class PackedPlace:
         return ("--config", str(self.file))
 
     def finishing(self, command: str, study: str) -> str:
-        return "have it finished and packed again where it was begun"
+        return "finish it on the host where it was begun, and pack it again there"
 
     def every_run(self, study: str) -> str:
         return shell_command("export", *self.words)
 
     @property
     def bringing(self) -> str:
-        return "have the study packed again where they are"
+        return "pack the study again on the host that has them"
 
     def traces(self, study: str, records: Sequence[RunRecord]) -> tuple[dict[str, RunTrace], dict[str, str]]:
         found = self.pack.traces

@@ -103,4 +103,6 @@ def _read_as_recorded(study: StoredStudy) -> Iterator[None]:
     try:
         yield
     except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise _damaged(study, f"its records do not go together ({type(error).__name__}: {error})") from error
+        raise _damaged(
+            study, f"its records contradict each other ({type(error).__name__}: {error})"
+        ) from error

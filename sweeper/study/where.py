@@ -54,7 +54,7 @@ class Where:
         folder = Path(studies_dir or _variable("studies_dir") or "studies")
         if re.search("[\ud800-\udfff]", str(folder)):
             raise UsageError(
-                f"--studies-dir '{folder}': must be a name in UTF-8, or no database can be there"
+                f"--studies-dir '{folder}': must be a name in UTF-8, because the database is there"
             )
         url = normalised(storage or _variable("storage") or sqlite_url(folder / "studies.db"))
         return cls(study, folder, url, host_name)
@@ -213,7 +213,8 @@ class Where:
         look = f"open {page} in a browser, " if page.is_file() else ""
         raise UsageError(
             f"{folder} has files of study '{self.study}', but {self.place} does not have its runs: {look}"
-            "name the database that has them (--storage), have the study packed (sweeper pack), or repeat it "
+            "name the database that has them (--storage), ask for a packed study (sweeper pack), or "
+            "repeat it "
             f"with the command and settings in {settings}"
         )
 

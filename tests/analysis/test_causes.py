@@ -159,11 +159,11 @@ SITUATIONS = {
     ),
     "io-bound": Situation(
         IO_BOUND, 8, {"workers-wait": (1, 2, 4)},
-        says=("Fewer workers are the limit, not the cores", "workers ÷ that time", "holds its worker for 40"),
+        says=("number of workers is the limit, not the cores", "workers ÷ that time", "its worker for 40"),
         never=("Fewer workers leave cores idle", "GIL", "for a core"),
     ),
     "io-bound without known cores": Situation(
-        IO_BOUND, 8, {"workers-limit": (1, 2, 4)}, {}, says=("in step",), never=("idle",),
+        IO_BOUND, 8, {"workers-limit": (1, 2, 4)}, {}, says=("grows with it",), never=("idle",),
     ),
     "flat": Situation(
         FLAT, 1, {"limited-elsewhere": (4, 16)},
@@ -254,9 +254,9 @@ def test_the_paragraph_of_a_saturated_machine() -> None:
         "Why: 4 workers x 1 model thread on 2 cores, shared with the load generator (20 threads counted in "
         "the server). "
         "Fewer workers leave cores idle: 1 worker, busy all the time, keeps 1.0 of 2 cores busy and leaves "
-        "0.9 idle (33 requests/s), with 4 the server uses 1.9 (65 requests/s). With 4 no core is left idle "
+        "0.9 idle (33 requests/s); with 4 the server uses 1.9 (65 requests/s). With 4 no core is left idle "
         "(the server uses 1.9 of 2 cores), so 8, 16 and 32 give no more throughput (65 requests/s) and only "
-        "queue requests inside the server that would otherwise wait outside; with 32 a request's threads "
+        "queue requests inside the server instead of outside; with 32 a request's threads "
         "wait 252 ms for a core instead of 32 ms, p99 is 1.88 s instead of 1.34 s and memory is 520 MB "
         "instead of 425 MB."
     )
@@ -266,9 +266,10 @@ def test_the_paragraph_of_a_server_that_waits() -> None:
     assert why(answer(exactly(IO_BOUND))) == (
         "Why: 8 workers x 1 model thread on 2 cores, shared with the load generator (20 threads counted in "
         "the server). "
-        "Fewer workers are the limit, not the cores: 4 workers are always taken while 1.9 of 2 cores are "
-        "idle, and a request holds its worker for 40 ms of which 0.3 ms is CPU, so that throughput is "
-        "workers ÷ that time: 100 requests/s become 200 requests/s with 8; 1 and 2 leave cores "
+        "With fewer workers, the number of workers is the limit, not the cores: 4 workers are always taken "
+        "while 1.9 of 2 cores are "
+        "idle, and a request occupies its worker for 40 ms, of which 0.3 ms is CPU, so throughput is the "
+        "number of workers ÷ that time: 100 requests/s become 200 requests/s with 8; 1 and 2 leave cores "
         "idle too (25 to 50 requests/s)."
     )
 

@@ -79,8 +79,8 @@ def test_the_sentence_in_full() -> None:
     assert seen.sentence == (
         "At 75% of its throughput (48 requests/s, arriving at random) 8 workers answer with p99 210 ms (205 "
         "to 215), 4 workers, DRUM's default, with p99 230 ms (226 to 234); so 8 workers are ahead of the "
-        "default at this load, too; the closed-loop p99 of 1,340 ms is mostly the queueing of 100 users; 2 "
-        "runs each give a range, not an interval."
+        "default at this load, too; the closed-loop p99 of 1,340 ms is mostly time in the queue of 100 "
+        "users; 2 runs each give a range, not an interval."
     )
     assert (seen.arrivals_per_s, seen.share) == (48.0, SHARE)
     ours, theirs = seen.configurations
@@ -95,7 +95,7 @@ def test_the_sentence_in_full() -> None:
     [
         (both((200, 230), (220, 240)), "so at this load p99 does not tell the two apart"),
         (both((200, 230), (230, 240)), "so at this load p99 does not tell the two apart"),
-        (both((200, 230), (150, 180)), "so at this load the default does better: 8 workers pay off only"),
+        (both((200, 230), (150, 180)), "so at this load the default does better: 8 workers pay off only at"),
         (both((200,), (150,)), "; too few runs to tell them apart by p99; "),
         (both((200,), ()), "; one run each does not even give a range."),
         (both((200, 210), (230,)), "; 2 and 1 runs give at most a range, not an interval."),
@@ -122,7 +122,7 @@ def test_the_sentence_in_full() -> None:
             both((200, 210), (220, 240), codes=("client-saturated",), verdict=Verdict.SUSPECT),
             "the runs of 8 workers are all suspect (client-saturated)",
         ),
-        (both((1000, 1100), (1, 2)), "the closed-loop p99 of 1,340 ms is that of 100 users who wait for"),
+        (both((1000, 1100), (1, 2)), "the closed-loop p99 of 1,340 ms is measured with 100 users who wait"),
     ],
 )  # fmt: skip
 def test_what_the_sentence_says(runs: list[RunRecord], words: str) -> None:
@@ -296,7 +296,7 @@ def test_a_study_ends_with_the_confirmation() -> None:
     # Eight slots of 57 ms at 75%: nobody waits for 100 users any more.
     assert 57 < ours.latency_ms["p50"].mean < 90
     assert ours.closed_latency_ms["p50"].mean > 300
-    assert "is mostly the queueing of 100 users" in seen.sentence
+    assert "is mostly time in the queue of 100 users" in seen.sentence
     assert [p.runs_left for p in watching.progress[-4:]] == [4, 3, 2, 1]
     assert [block for block, _ in watching.blocks] == [1, 2, 3]
     assert all(so_far.confirmation is None for _, so_far in watching.blocks)

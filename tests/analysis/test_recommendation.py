@@ -47,7 +47,7 @@ def test_a_plateau_with_a_fall() -> None:
             Rule(confidence=0.999, tolerance=0.025),
             8,
             "8 workers give throughput within 2.5% of the best (99.9% confidence); 1 and 4 do not; 8 is the "
-            "largest count tried, so more may do better still.",
+            "largest count tried, so more workers may do better.",
         ),
         (
             p99_study({1: 900, 4: 500, 8: 505, 16: 700}),
@@ -78,8 +78,8 @@ def test_a_plateau_with_a_fall() -> None:
             exact({1: 100.0, 4: 136.0, 8: 141.0, 16: 141.0}, 0.018, 10),
             Rule(),
             8,
-            "8 workers give throughput within 5% of the best (95% confidence); 1 does not; whether 4 would "
-            "do as well is not settled (about 17 blocks would tell); 16 would bring no gain that "
+            "8 workers give throughput within 5% of the best (95% confidence); 1 does not; the runs do not "
+            "settle whether 4 would do as well (about 17 blocks would tell); 16 would bring no gain that "
             "matters.",
         ),
     ],
@@ -128,8 +128,9 @@ def test_noise() -> None:
     seen = answer(exact({1: 139.0, 4: 140.0, 8: 141.0}, 0.05, 10))
     assert (seen.status, seen.workers, seen.tied) == (Status.INCONCLUSIVE, None, (1, 4, 8))
     assert seen.reason == (
-        "which of 1, 4 and 8 give throughput within 5% of the best is not settled at 95% confidence; the "
-        "smallest count not ruled out is 1; one run varies by 5.0% around its block, so that it takes about "
+        "the runs do not settle at 95% confidence which of 1, 4 and 8 give throughput within 5% of the best; "
+        "the smallest count still possible is 1; one run varies by 5.0% around its block, so that "
+        "it takes about "
         "22 blocks (a new study with --max-blocks 22)."
     )
     assert seen.smaller_unsettled == ()
@@ -171,7 +172,7 @@ def test_one_that_is_left_and_not_shown() -> None:
     ]
     seen = answer(records, Rule(slo_p99_ms=450.0), eliminated={1: 2})
     assert seen.reason.startswith(
-        "only 4 is not ruled out, but the runs do not show at 95% confidence that it gives throughput "
+        "only 4 is still possible, but the runs do not show at 95% confidence that it gives throughput "
         "within 5% of the best; 4: its p99 of 420 ms is not shown to be within 450 ms"
     )
 
@@ -217,8 +218,8 @@ def test_when_the_one_that_set_the_bar_breaks_a_limit_nothing_is_left() -> None:
     seen = answer([*levels({1: 100, 4: 140}), failed(4, 5, "server-died")], eliminated={1: 2})
     assert seen.status is Status.INCONCLUSIVE
     assert seen.reason == (
-        "nothing is left: 4 is ruled out (its server died under load in 1 of its 5 runs), and 1 had been "
-        "dropped as worse; run a new study without 4."
+        "no value is left: 4 is ruled out (its server died under load in 1 of its 5 runs), and sweeper had "
+        "dropped 1 as worse; run a new study without 4."
     )
 
 

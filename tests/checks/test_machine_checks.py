@@ -140,7 +140,7 @@ def test_noise_is_told_as_blocks() -> None:
     check = noise_check(NOISE)
     assert check.state is CheckState.OK
     assert "±7.1% within 2.5 s, ±8.0% over 10 s; fastest ÷ slowest half second 1.42" in check.seen
-    assert "leaves 1.6% between runs" in check.why
+    assert "runs differ by 1.6% because of this noise" in check.why
     assert "expect 5 blocks or more to tell 5% apart among 5 values" in check.why
 
 
@@ -160,7 +160,7 @@ def test_what_is_not_measured_is_unavailable_and_null() -> None:
             "check": "noise",
             "state": "unavailable",
             "seen": "somebody measures",
-            "why": "sweeper cannot foresee how many blocks it takes",
+            "why": "sweeper cannot estimate how many blocks a study needs",
             "remedy": None,
         }
     ]

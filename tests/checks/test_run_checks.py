@@ -660,7 +660,7 @@ def test_where_throughput_stands_still_a_lock_is_only_named_with_cores_to_spare(
     ]  # fmt: skip
     found = gil_bound(differences_between(runs, cores), Limits())
     assert (found is not None) is named
-    assert found is None or "throughput stands still and 0.7 cores are idle" in found.message
+    assert found is None or "throughput does not change and 0.7 cores are idle" in found.message
 
 
 def test_a_rise_within_the_spread_of_one_count_is_no_cause() -> None:

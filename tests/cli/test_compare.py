@@ -209,4 +209,4 @@ def test_runs_that_are_not_valid_are_named(tmp_path: Path, capsys: pytest.Captur
     keep(tmp_path, "a", _as_planned(valid, settings), settings)
     keep(tmp_path, "b", _as_planned(suspect, settings), settings)
     assert compare(tmp_path, "a", "b", "--all") == 0
-    assert "Not compared, for want of a valid run in both: 1." in capsys.readouterr().out
+    assert "Not compared, because a valid run in one study is missing: 1." in capsys.readouterr().out

@@ -100,4 +100,4 @@ def test_of_few_characters(name: str, variables: dict[str, str], folder: Path) -
 def test_a_name_that_is_no_utf8(folder: Path) -> None:
     done = run(["recommend", "--studies-dir", os.fsdecode(b"\xe9")], folder, "")
     assert (done.returncode, done.stdout) == (2, b"")
-    assert b"--studies-dir '\\udce9': must be a name in UTF-8, or no database can be there" in done.stderr
+    assert b"--studies-dir '\\udce9': must be a name in UTF-8, because the database is there" in done.stderr

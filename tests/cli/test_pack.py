@@ -87,7 +87,7 @@ def test_the_page_goes_to_the_current_folder(elsewhere: Path, capsys: pytest.Cap
     page = Path("report-s.html").read_text()
     assert "Set 8 workers" in page
     # The requests of these runs are too few to draw anything of.
-    assert "studies/s/study.zip was packed without it" in page and "have the study packed again where" in page
+    assert "studies/s/study.zip was packed without it" in page and "pack the study again on the host" in page
     assert not (elsewhere / "studies" / "s" / "report.html").exists()
 
 
@@ -179,7 +179,9 @@ def test_what_is_missing_is_told(elsewhere: Path, capsys: pytest.CaptureFixture[
     assert read(Path("studies/begun/study.zip")).study.complete is False
     code, _, err = said(capsys, "compare", "s.zip", "studies/begun/study.zip")
     assert (
-        code == 2 and "'begun' is not finished: have it finished and packed again where it was begun" in err
+        code == 2
+        and "'begun' is not finished: finish it on the host where it was begun, and pack it again there"
+        in err
     )
     keep(elsewhere / "studies", "empty", [], complete=False)
     code, _, err = said(capsys, "pack", "empty")

@@ -70,7 +70,7 @@ def test_a_server_that_its_memory_limit_kills_is_named(folder: Path) -> None:
     )  # fmt: skip
     assert done.code == 1
     assert {finding["code"] for finding in done.json["findings"]} >= {"out-of-memory"}
-    assert "for want of memory" in done.json["reason"]
+    assert "because memory ran out" in done.json["reason"]
     assert left_behind(str(folder)) == []
 
 

@@ -403,7 +403,7 @@ def test_out_of_memory(attempts: Attempts) -> None:
     launcher = burning("--cpu-ms", 1, "--keep-mb", 4, limits=limits)
     result = check_trips({"out-of-memory"}, attempts(launcher=launcher, users=8))
     assert result.record.verdict is Verdict.FAILED
-    assert "for want of memory" in result.record.findings[0].message
+    assert "because memory ran out" in result.record.findings[0].message
 
 
 @pytest.mark.needs("limits")

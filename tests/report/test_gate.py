@@ -46,7 +46,7 @@ def test_the_answer_says_what_was_raised_and_what_is_pasted() -> None:
     many = replace(few, configuration=Configuration(workers=16))
     said = gate_line(few)
     assert said is not None and said.startswith(f"Gate: {GATE} was raised") and "to 16, 32 and 64." in said
-    assert (gate_line(many) or "").endswith(f"; what is to be pasted sets {GATE}, too.")
+    assert (gate_line(many) or "").endswith(f"; the lines to paste set {GATE}, too.")
     assert gate_line(replace(few, launcher="command")) is None
     assert gate_line(answer(levels({1: 100.0, 4: 140.0}))) is None
 

@@ -29,7 +29,7 @@ def stressed(*steps: Step, limit: Limit | None) -> Stressed:
         (stressed(GOOD, BAD, limit=Limit.ERRORS), ", but not 16 users: 12.0% of the requests failed."),
         (
             stressed(BAD, limit=Limit.ERRORS),
-            "takes no load that was tried, of which the lightest was 16 users: 12.0% of the requests failed.",
+            "takes no load that was tried; the lightest was 16 users: 12.0% of the requests failed.",
         ),
         (
             stressed(LATE, limit=Limit.CLIENT),

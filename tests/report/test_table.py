@@ -119,10 +119,10 @@ def test_the_basis_says_what_the_hosts_speed_did() -> None:
     rec = dataclasses.replace(answer(levels(TEN)), residual_deviation=0.031)
     assert "host" not in basis(rec)
     helped = basis(dataclasses.replace(rec, host_speed=HELPED))
-    assert "is 3.1% within its block, 7.4% before changes of the host's speed were taken out" in helped
+    assert "is 3.1% within its block, 7.4% before the correction for the host's speed" in helped
     assert "(1.3% for each 1% of the probe's, which used 0.03 cores)" in helped
     refused = HostSpeedUse(used=False, why="the probe feels the configuration")
-    assert "left in (the probe feels the configuration)" in basis(
+    assert "not corrected for (the probe feels the configuration)" in basis(
         dataclasses.replace(rec, host_speed=refused)
     )
 

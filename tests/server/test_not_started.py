@@ -26,7 +26,7 @@ def test_wrong_parameters_and_ports_are_exit_code_2_and_one_sentence(tmp_path):
     good = folder(tmp_path / "good")
     assert "DRUM_FASTAPI_EXECUTOR_WORKERS is 'x'" in refused(good, DRUM_FASTAPI_EXECUTOR_WORKERS="x")
     assert "is not a runtime parameter" in refused(good, DRUM_FASTAPI_WORKERS=4)
-    assert "has nothing of the kind" in refused(good, DRUM_CORS_ENABLED="true")
+    assert "has no such feature" in refused(good, DRUM_CORS_ENABLED="true")
     assert "--port is 70000" in refused(good, port=70000)
     assert "--port" in refused(good, "--port", "http")
     assert "--workers is 0" in refused(good, "--workers", "0")

@@ -162,7 +162,7 @@ def test_gunicorns_value_is_taken_where_uvicorns_is_not_set_and_it_is_said(other
     value = "warning" if name.endswith("LEVEL") else "7"
     found = read_parameters({other: value})
     assert getattr(found, FIELDS[name]) == (value if value == "warning" else 7.0)
-    assert found.warnings == (f"{other} is taken for {name}, which is not set.",)
+    assert found.warnings == (f"{name} is not set; the server uses {other} in its place.",)
     both = read_parameters({other: value, name: "error" if value == "warning" else "9"})
     assert getattr(both, FIELDS[name]) == ("error" if value == "warning" else 9.0)
     assert both.warnings == ()
@@ -291,7 +291,7 @@ def test_parts_of_the_plan_that_are_not_here_are_refused_when_they_are_switched_
     payload = {"true": True, "false": False, "True": True, "False": False}
     for variable in (name, PREFIX + name):
         assert refusal({variable: on}) == (
-            f"{variable} is {on!r}, but this server has nothing of the kind; leave it out."
+            f"{variable} is {on!r}, but this server has no such feature; leave it out."
         )
         assert read_parameters({variable: off}) == Parameters()
     in_json = json.dumps({"type": "any", "payload": payload.get(on, on)})

@@ -39,7 +39,8 @@ def own_threads(seen: Differences, centre: Configuration, limits: Limits) -> Cau
         CODE,
         (few.configuration.workers, many.configuration.workers),
         f"The model starts threads of its own: from {_counted(few)} to {_counted(many)} each further worker "
-        f"brought {each:.1f} threads, but {centre.model_threads} is set. --model-threads sets "
+        f"added {each:.1f} threads, although native threads are set to {centre.model_threads}. "
+        "--model-threads sets "
         "OMP_NUM_THREADS and similar variables; they limit only the threads of OpenMP and BLAS, and "
         "sweeper cannot limit others. Set n_jobs=1 in a model that uses joblib, or set the size of "
         "the model's own pool.",

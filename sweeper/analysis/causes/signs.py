@@ -84,8 +84,9 @@ def oversubscribed(seen: Differences, limits: Limits) -> Finding | None:
     return Finding(
         FindingCode.OVERSUBSCRIBED,
         Severity.INFO,
-        f"with {names.full(most)} the server's threads wait for a core {share[most]:.0%} of the time that "
-        f"they could run, with {names.full(fewest)} {share[fewest]:.0%}: there are more threads than the "
+        f"with {names.full(most)} the server's threads wait for a core in {share[most]:.0%} of the time "
+        f"in which they could run, and with {names.full(fewest)} in {share[fewest]:.0%}: there are "
+        "more threads than the "
         "cores can run at once; if throughput is no higher, use fewer workers, or give the server more cores",
         {"most": most.label, "share": share[most], "fewest": fewest.label, "share_fewest": share[fewest]},
     )
@@ -111,7 +112,7 @@ def gil_bound(seen: Differences, limits: Limits) -> Finding | None:
     meanwhile = (
         f"throughput falls by {1 - rate.mean:.0%}"
         if loses_throughput(seen, few, most, limits)
-        else f"throughput stands still and {idle or 0.0:.1f} cores are idle"
+        else f"throughput does not change and {idle or 0.0:.1f} cores are idle"
     )
     names = Names(seen.shown)
     return Finding(
@@ -119,7 +120,7 @@ def gil_bound(seen: Differences, limits: Limits) -> Finding | None:
         Severity.INFO,
         f"from {names.full(few)} to {names.full(most)} a request costs {cost.mean - 1:.0%} more CPU and "
         f"{switches.mean:.1f} times the voluntary switches, while {meanwhile}: the threads hand one lock "
-        "(the GIL) to each other instead of working; try fewer workers, or more processes",
+        "(the GIL) back and forth instead of working; try fewer workers, or more processes",
         {
             "best": few.label,
             "most": most.label,

@@ -69,7 +69,7 @@ def _idle_cores(view: Viewpoint, few: Configuration) -> str:
         f"Fewer workers leave cores idle: {view.names.full(few)}, busy all the time, {keeps} "
         f"{say.cores(view.mean('cpu_cores', few))} of "
         f"{say.core_count(view.seen.cores.count or 0.0)} busy and "
-        f"{leaves} {say.cores(view.at(few).idle_cores or 0.0)} idle ({view.rate([few])}), "
+        f"{leaves} {say.cores(view.at(few).idle_cores or 0.0)} idle ({view.rate([few])}); "
         f"with {view.names.short(centre)} the server uses {say.cores(view.mean('cpu_cores', centre))} "
         f"({view.rate([centre])})"
     )
@@ -83,20 +83,21 @@ def _workers_wait(view: Viewpoint, few: Configuration) -> str:
     idle = say.cores(view.at(few).idle_cores or 0.0)
     taken = view.names.verb(few, "is always taken", "are always taken")
     body = (
-        f"Fewer workers are the limit, not the cores: {view.names.full(few)} {taken} while {idle} of "
-        f"{say.core_count(view.seen.cores.count or 0.0)} are idle, and a request holds its worker for "
-        f"{say.milliseconds(view.held_ms(few))} of which "
+        f"With fewer workers, the number of workers is the limit, not the cores: {view.names.full(few)} "
+        f"{taken} while {idle} of {say.core_count(view.seen.cores.count or 0.0)} are idle, and a "
+        "request occupies "
+        f"its worker for {say.milliseconds(view.held_ms(few))}, of which "
         f"{say.milliseconds(view.mean('cpu_ms_per_request', few))} is CPU"
     )
     gain = f"{view.rate([few])} become {view.rate([view.centre])} with {view.names.short(view.centre)}"
     if _in_step(view, few):
-        return f"{body}, so that throughput is workers ÷ that time: {gain}"
+        return f"{body}, so throughput is the number of workers ÷ that time: {gain}"
     return f"{body}: {gain}"
 
 
 def _workers_limit(view: Viewpoint, few: Configuration) -> str:
     return (
-        f"Fewer workers are the limit: all are busy, and throughput grows in step with their number, from "
+        f"With fewer workers, their number is the limit: all are busy, and throughput grows with it, from "
         f"{view.rate([few])} with {view.names.short(few)} to {view.rate([view.centre])}"
     )
 

@@ -104,7 +104,7 @@ def _hand_offs(view: Viewpoint, group: Sequence[Configuration]) -> str:
     lock = "a lock (in Python the GIL)" if many.model_threads == 1 else "a lock (the GIL or the model's own)"
     return (
         f"With {view.names.short(many)} {_more_cpu(view, many)} and {high} voluntary switches instead of "
-        f"{low}: the threads hand {lock} to each other instead of working, and {outcome}"
+        f"{low}: the threads hand {lock} back and forth instead of working, and {outcome}"
         f"{_others(view, group)}{_crowded_too(view, many)}{_also(view, group)}"
     )
 
@@ -132,7 +132,7 @@ def _oversubscription(view: Viewpoint, group: Sequence[Configuration]) -> str:
     if _pushed_off(view, many):
         parts.append(_more_interruptions(view, many))
     return (
-        f"With {view.names.short(many)} {say.and_join(parts)}: more threads than cores take turns, and "
+        f"With {view.names.short(many)} {say.and_join(parts)}: there are more threads than cores, and "
         f"throughput is {view.instead(group)}{_others(view, group)}{_side_effects(view, many, [])}"
     )
 
@@ -164,7 +164,7 @@ def _waits_elsewhere(view: Viewpoint, group: Sequence[Configuration]) -> str:
     cpu = [say.milliseconds(view.mean("cpu_ms_per_request", c)) for c in (many, view.centre)]
     return (
         f"With {view.names.short(many)} throughput is {view.instead(group)} while "
-        f"{say.cores(view.at(many).idle_cores or 0.0)} cores are idle: a request holds its worker for "
+        f"{say.cores(view.at(many).idle_cores or 0.0)} cores are idle: a request occupies its worker for "
         f"{held[0]} instead of {held[1]}, of which {cpu[0]} and {cpu[1]} are CPU, so it waits for something "
         "that is not a core; the figures do not show for what" + _others(view, group) + _also(view, group)
     )
@@ -198,8 +198,8 @@ def _saturated(view: Viewpoint, group: Sequence[Configuration]) -> str:
         return f"{busy}, so that {view.names.all(group)} {give} {outcome}{_also(view, group)}"
     queue = view.names.verb_of_all(group, "queues", "queue")
     return (
-        f"{busy}, so {view.names.all(group)} {give} {outcome} and only {queue} requests inside the server "
-        f"that would otherwise wait outside{_also(view, group)}"
+        f"{busy}, so {view.names.all(group)} {give} {outcome} and only {queue} requests inside the "
+        f"server instead of outside{_also(view, group)}"
     )
 
 

@@ -62,8 +62,8 @@ def title(recommendation: Recommendation) -> str:
 def _so_far(recommendation: Recommendation) -> str:
     runs = sum(candidate.runs for candidate in recommendation.candidates)
     if not runs:
-        return "No run counts yet, and what stands here will change."
-    return f"{outlook(recommendation)} What stands here will change."
+        return "No run counts yet. This section will change."
+    return f"{outlook(recommendation)} This section will change."
 
 
 WHAT = {"p99_ms": "p99", "p50_ms": "median latency", "rps": "throughput"}
@@ -122,6 +122,6 @@ def _expectations_table(data: ScenarioData) -> Table:
         right=frozenset({3, 4}),
         wraps=True,
         caption="An expectation is held if it holds at every number of users, and not held if it is shown "
-        "not to hold at one of them. The limits hold at all of them, and over all planned looks, at once."
+        "not to hold at one of them. The limits hold for all numbers of users and all planned looks at once."
         + (f" Similar is within {SIMILAR:.0%} either way." if similar else ""),
     )

@@ -40,7 +40,7 @@ def basis(data: RecommendationData) -> Section:
     tied = recommendation.tied_candidates
     if len(tied) > 1:
         names = Names(data.configurations).all([c.configuration for c in tied])
-        parts.append(Text(f"As good as the best, or not told apart from it: {names}."))
+        parts.append(Text(f"As good as the best, or too close to tell: {names}."))
     if recommendation.candidates:
         parts.append(candidates_table(data))
     if recommendation.findings:
@@ -198,8 +198,8 @@ def gaps(data: RecommendationData) -> Figure | None:
         says="How far behind the best other one: "
         + "; ".join(f"{positions.names.full(c.configuration)} {behind(gap)}" for c, gap in known)
         + f". Within {tolerance:.0%} counts as equally good.",
-        caption="Each line is the range in which the gap to the best lies, all comparisons considered at "
-        "once. Wholly left of the tolerance: as good as the best. Wholly right of it: worse. Across it: not "
+        caption="Each line is the range in which the gap to the best lies, for all comparisons at once. "
+        "A line left of the tolerance: as good as the best. A line right of it: worse. A line across it: not "
         "settled. The answer is the smallest that is as good and keeps the limits for errors and p99.",
         table=Table(
             "gaps-figures",

@@ -99,7 +99,7 @@ def absence(data: RecommendationData) -> str:
     some = ", ".join(list(data.absent)[:NAMED]) + (", …" if len(data.absent) > NAMED else "")
     return (
         f"The raw requests of {counted(len(data.absent), 'run')} ({some}){where} are not on this machine or "
-        f"cannot be read, so that the pictures are without them: {data.bringing}. The first: {first}."
+        f"cannot be read, so the pictures leave them out: {data.bringing}. The first: {first}."
     )
 
 

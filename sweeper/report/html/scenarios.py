@@ -227,7 +227,7 @@ def _stress_figure(
         drawing=drawing(traces, x=log_axis("users", users), y=y, height=340),
         says=f"{title}: {'; '.join(words)}. The figures are in the table below.",
         caption=(
-            "Open marks: more than the server could take, or than the load generator could make; the table "
+            "Open marks: a load that was too much for the server or for the load generator; the table "
             "says which."
         ),
     )

@@ -49,7 +49,8 @@ def search(data: RecommendationData) -> Section | None:
     parts.append(_table(found))
     parts.append(
         Text(
-            "The figures of trials exclude the host's changes. They chose the finalists, and only the "
+            "The figures of trials are corrected for changes of the host. They chose the finalists, "
+            "but only the "
             "finalists' blocks decide the answer.",
             "note",
         )
@@ -199,7 +200,7 @@ def _importances(data: RecommendationData) -> Figure | None:
             barmode="group",
         ),
         says=f"Importance of the parameters, as shares of the variation. {said}.",
-        caption="fANOVA over the trials: a hint of where to look, from few points.",
+        caption="fANOVA over the trials: from few points, so only a hint of which parameters matter.",
         table=Table("importances-figures", columns, rows, right=frozenset(range(1, len(columns)))),
     )
 

@@ -67,8 +67,9 @@ def legend(seen: Comparison) -> tuple[str, ...]:
     ]
     if seen.same_machine:
         lines.append(
-            "The studies saw the host at different hours. The limits of B ÷ A allow for that: between blocks "
-            f"it varied by {seen.host_a:.1%} in A and by {seen.host_b:.1%} in B."
+            "sweeper made the two studies at different hours. The limits of B ÷ A allow for that: "
+            "between blocks "
+            f"the host varied by {seen.host_a:.1%} in A and by {seen.host_b:.1%} in B."
         )
     if seen.reference is not None:
         name = Names(one.configuration for one in seen.configurations).short(seen.reference)
@@ -91,8 +92,8 @@ def differences_lines(seen: Comparison) -> tuple[str, ...]:
     ]
     if not seen.same_machine:
         lines.append(
-            "On another machine throughput and latency by themselves say nothing of the change: only ratios "
-            "to a reference are compared."
+            "The studies are of different machines, so throughput and latency alone say nothing about the "
+            "change: sweeper compares only ratios to a reference."
         )
     load = [d.name for d in (*seen.settings, *seen.environment) if d.name in LOAD]
     if load:
@@ -116,7 +117,9 @@ def verdict_lines(seen: Comparison) -> tuple[str, ...]:
     if not worse:
         lines += words.outlook([one for one in judged if one.change is Change.UNDECIDED])
     if seen.left_out:
-        lines.append(f"Not compared, for want of a valid run in both: {words.names.all(seen.left_out)}.")
+        lines.append(
+            f"Not compared, because a valid run in one study is missing: {words.names.all(seen.left_out)}."
+        )
     return tuple(lines)
 
 
@@ -133,7 +136,7 @@ class _Words:
         seen, name = self.seen, self.names.full(one.configuration)
         head = one.change.value.capitalize()
         if one.limit:
-            return f"{head}: {name} in B: {one.limit}; in A that was not so."
+            return f"{head}: {name} in B: {one.limit}; this was not so in A."
         figure = one.figures.get(seen.decides)
         interval = None if figure is None else figure.relative if one.by_reference else figure.ratio
         if interval is None:
@@ -191,7 +194,7 @@ class _Words:
         elif seen.same_machine:
             lines.append(
                 "No sensible number of blocks would tell, because between the two studies the host may have "
-                "changed as much as it does between blocks: it takes a quieter host."
+                "changed as much as it does between blocks: use a quieter host."
             )
         else:
             lines.append(
@@ -207,5 +210,5 @@ class _Words:
             return []
         return [
             f"With the host's changes taken out, beside {self._reference}, it is {_text(relative)} of A's; "
-            "a change that affects both alike does not show there."
+            "this figure does not show a change that affects both alike."
         ]

@@ -52,5 +52,5 @@ def gate_line(recommendation: Recommendation) -> str | None:
     if not said:
         return None
     pasted = [name for name in runtime_parameters(recommendation) if name in (GATE, GATE_DEPTH)]
-    needs = f"; what is to be pasted sets {and_join(pasted)}, too" if pasted else ""
+    needs = f"; the lines to paste set {and_join(pasted)}, too" if pasted else ""
     return f"Gate: {capitalised(said)}{needs}."

@@ -96,7 +96,7 @@ def remote_line(recommendation: Recommendation) -> str | None:
         return None
     return (
         "Server: CPU, memory and context switches of the server are unavailable, because a command restarts "
-        "it and its processes are not here; causes that need them are not looked for."
+        "it and its processes are not here; sweeper does not look for causes that need them."
     )
 
 
@@ -136,10 +136,10 @@ def _host_speed(use: HostSpeedUse | None) -> list[str]:
     if use is None:
         return []
     if not use.used:
-        return [f"changes of the host's speed are left in ({use.why})"]
+        return [f"changes of the host's speed are not corrected for ({use.why})"]
     cost = "" if use.probe_cpu_cores is None else f", which used {use.probe_cpu_cores:.2f} cores"
     return [
-        f"{use.deviation_without:.1%} before changes of the host's speed were taken out "
+        f"{use.deviation_without:.1%} before the correction for the host's speed "
         f"({use.slope:.1f}% for each 1% of the probe's{cost})"
     ]
 

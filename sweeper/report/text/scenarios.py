@@ -115,8 +115,8 @@ def no_expectation(terms: Terms) -> str:
             "under stress; add the scenario concurrent."
         )
     return (
-        "No expectation is tested: there are some only for a FastAPI server, named first, against DRUM's "
-        "Flask server (--servers fastapi,gunicorn)."
+        "No expectation is tested: sweeper has expectations only for a FastAPI server, named first, against "
+        "DRUM's Flask server (--servers fastapi,gunicorn)."
     )
 
 
@@ -146,7 +146,7 @@ def stress_line(one: Stressed) -> str:
         first = users(one.first_bad or 0)
         if one.limit is Limit.CLIENT:
             return f"{name} is not known: under {first} the load generator is the limit, not the server{why}."
-        return f"{name} takes no load that was tried, of which the lightest was {first}{why}."
+        return f"{name} takes no load that was tried; the lightest was {first}{why}."
     takes = (
         f"{name} takes {users(good.users)} at {good.rps:,.1f} requests/s, p99 {three_digits(good.p99_ms)} ms"
     )

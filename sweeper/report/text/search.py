@@ -21,7 +21,7 @@ def trials_table(search: Search, most: int = 30) -> Table:
     table = Table(
         title=f"search: {len(tried)} of {search.wanted} configurations",
         title_justify="left",
-        caption="figures without the host's changes; they choose the finalists, whose blocks then decide",
+        caption="figures corrected for changes of the host; they choose the finalists, whose blocks decide",
         caption_justify="left",
         box=None,
         pad_edge=False,
@@ -101,11 +101,11 @@ def _trade(search: Search, recommendation: Recommendation) -> str:
     second_sign = SIGN[search.objectives[1]]
     other = max(on_front, key=lambda trial: second_sign * trial.values[1], default=None)
     if other is None or other.configuration == answer:
-        return f"Nothing tried that keeps the limits has a better {search.objectives[1]} than the answer."
+        return f"No configuration that keeps the limits has a better {search.objectives[1]} than the answer."
     names = Names(trial.configuration for trial in search.trials)
     first, second = (f"{(b - a) / a:+.0%}" for a, b in zip(own.values, other.values, strict=True))
     return (
         f"The answer is chosen by {search.objectives[0]}. The best {search.objectives[1]} within the limits "
         f"is that of {names.full(other.configuration)}: {search.objectives[1]} {second}, "
-        f"{search.objectives[0]} {first} beside the answer (figures of all runs)."
+        f"{search.objectives[0]} {first} compared with the answer (figures of all runs)."
     )
