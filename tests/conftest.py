@@ -36,6 +36,7 @@ SETS = {
         "e2e/test_optimize.py",
         "e2e/test_rate.py",
         "e2e/test_scenarios.py",
+        "e2e/test_several_loads.py",
         "e2e/test_truth_grids.py::test_a_plateau_is_answered_with_its_first_point",
         "e2e/test_turns.py::test_a_server_that_sleeps_loses_no_block",
     ),

@@ -167,22 +167,21 @@ class _Words:
         return clauses
 
     def _excluded(self, values: Sequence[Configuration], one: str, several: str) -> list[str]:
-        """Those that the same load excludes in one clause, by the first that does."""
-        by_load: dict[float, list[Configuration]] = {}
+        """Those that every load excludes in one clause, then others by the first load that does."""
+        by_load: dict[float | None, list[Configuration]] = {}
         for value in values:
-            load = next(
-                load for load in self._found.by_load if self._found.standing(load, value).state in OUT
-            )
-            by_load.setdefault(load, []).append(value)
+            out = [load for load in self._found.by_load if self._found.standing(load, value).state in OUT]
+            by_load.setdefault(None if len(out) == len(self._found.by_load) else out[0], []).append(value)
         return [
-            f"under {self.load(load)}, {self._names.all(those)} "
+            f"{'' if load is None else f'under {self.load(load)}, '}{self._names.all(those)} "
             f"{self._names.verb_of_all(those, one, several)}{self._why(load, those)}"
-            for load, those in by_load.items()
+            for load, those in sorted(by_load.items(), key=lambda item: -1.0 if item[0] is None else item[0])
         ]
 
-    def _why(self, load: float, values: Sequence[Configuration]) -> str:
+    def _why(self, load: float | None, values: Sequence[Configuration]) -> str:
         """What besides the gap speaks against one of them."""
-        said = [why for value in values if (why := self._found.standing(load, value).why)]
+        under = self._facts.loads[0] if load is None else load
+        said = [why for value in values if (why := self._found.standing(under, value).why)]
         return f" ({said[0]})" if said else ""
 
     def ruled_out(self, load: float) -> str:

@@ -106,8 +106,8 @@ class Live:
         if so_far.complete:
             return  # the answer, with the same table, follows
         if so_far.loads is not None:
-            table = loads_table(so_far)
-            self._picture_is(table, legend(so_far), outlook(so_far), verbose=table)
+            table = Group(loads_table(so_far), Text(legend(so_far)))
+            self._picture_is(table, outlook(so_far), verbose=table)
             return
         self._picture_is(bars(so_far), outlook(so_far), verbose=candidates_table(so_far))
 

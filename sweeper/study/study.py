@@ -18,6 +18,7 @@ from sweeper.records.answer import Recommendation
 from sweeper.records.claims import Claim, Shared
 from sweeper.records.configuration import Configuration
 from sweeper.records.run import RunKind, RunPlan, RunRecord
+from sweeper.records.wording import loads_in_words
 from sweeper.run.interfaces import RunStore, SharedStore
 from sweeper.run.interleave import run_side_by_side
 from sweeper.run.under_load import Parts
@@ -150,6 +151,7 @@ class Blocks:
         self._plan, self._host, self._observer = plan, host, observer
         self._announced = set(announced)
         self._allotment = EVERY_ONE
+        self._resting_loads: list[float] = []
 
     def next_claim(self, seen: Shared) -> Claim | None:
         return next_claim(self._plan, self._host, seen)
@@ -169,9 +171,26 @@ class Blocks:
         if not ignores_worker_count(state.records):
             self._observer.block_finished(claim.block, state.recommendation())
         self._announce_eliminated(state)
+        self._announce_resting_loads(state, claim.block)
         if state.allotment.resting != self._allotment.resting and not state.finished:
             self._allotment = state.allotment
             self._observer.resting(sorted(state.allotment.resting), claim.block)
+
+    def _announce_resting_loads(self, state: StudyState, block: int) -> None:
+        """Of several loads, those without a run in the next block."""
+        loads = self._plan.loads
+        if not loads or state.finished:
+            return
+        measured = {run.load for run in state.under_loads(block + 1, 0)}
+        resting = [load for load in loads if load not in measured]
+        if resting != self._resting_loads:
+            self._resting_loads = resting
+            shown = loads_in_words(resting or loads, at_random=self._plan.arrivals_per_s is not None)
+            self._observer.waiting(
+                f"no more runs under {shown} for now, because these loads keep nothing open"
+                if resting
+                else f"runs under {shown} again after block {block}"
+            )
 
     def _announce_eliminated(self, state: StudyState) -> None:
         for configuration, block in state.eliminated.items():

@@ -84,15 +84,11 @@ def test_loads_that_disagree_are_named_with_the_answer_of_each(table: Table) -> 
     assert all(one.answer is None for one in made)
 
 
-def test_what_one_load_excludes_is_not_measured_for_long_under_the_others(table: Table) -> None:
-    """1 is as good as any under 10 users, and hopeless under 100."""
+def test_what_one_load_excludes_ends_there_and_does_not_hold_up_the_others(table: Table) -> None:
+    """1 is as good as any under 10 users, and hopeless under 100. Without any more runs of it under 10 users,
+    the others could hardly be shown to be within the tolerance of it: 69% firm answers, and 90 runs."""
     truths = CLEAR["all equal under 10, 1 hopeless under 100"]
     made = studies("1 hopeless under 100", truths, 0.02, table)
-    under = {
-        load: np.mean(
-            [sum(r.plan.load == load and r.configuration.workers == 1 for r in s.records) for s in made]
-        )
-        for load in (10, 100)
-    }
-    assert under[100] == pytest.approx(2.0, abs=0.1)
-    assert under[10] < np.mean([one.blocks for one in made]) - 1
+    runs = [sum(r.plan.load == 100 and r.configuration.workers == 1 for r in one.records) for one in made]
+    assert np.mean(runs) == pytest.approx(2.0, abs=0.1)
+    assert np.mean([len(one.records) for one in made]) < 65

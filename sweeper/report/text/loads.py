@@ -43,7 +43,11 @@ def loads_table(recommendation: Recommendation) -> Table:
 
 
 def loads_title(recommendation: Recommendation) -> str:
-    blocks = counted(recommendation.blocks, "valid block")
+    loads = recommendation.loads
+    most = max((one.blocks for one in loads.under), default=0) if loads is not None else 0
+    blocks = counted(most, "valid block")
+    if most > recommendation.blocks:  # a load that keeps nothing open rests
+        blocks = f"{recommendation.blocks} to {blocks}"
     return f"{recommendation.study}: {blocks} under each load; {unit(recommendation.objective)}"
 
 
