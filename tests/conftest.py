@@ -30,6 +30,7 @@ from tests.support.postgres import Postgres, server
 
 SETS = {
     "pairs": (
+        "e2e/test_capacity.py",
         "e2e/test_confirm.py",
         "e2e/test_container.py",
         "e2e/test_kinds_of_models.py",
