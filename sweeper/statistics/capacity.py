@@ -27,6 +27,8 @@ REMEMBERED = 3
 BEYOND = {Bound.EXACT: 1.0, Bound.AT_LEAST: 1.3, Bound.AT_MOST: 1 / 1.3}
 FEWEST_REQUESTS = 100
 """At one rate: of fewer, p99 is the longest."""
+LONGEST = 3.0
+"""As long as a rate may last for that, in usual times."""
 SETTLING = 0.25
 """Of the requests of each rate, which do not count: they meet the queue of the rate before."""
 STEADIER = 4
@@ -41,9 +43,13 @@ BROKEN_SHARE = 0.1
 def climb_around(expected_rps: float, window_s: float) -> tuple[RateStep, ...]:
     """The rates of one run, the middle one the one at which the crossing is expected."""
     rates = [expected_rps * RATIO ** (number - RATES // 2) for number in range(RATES)]
-    return tuple(
-        RateStep(rate, max(FEWEST_REQUESTS, round(rate * STEP_WINDOWS * window_s))) for rate in rates
-    )
+    usual_s = STEP_WINDOWS * window_s
+    return tuple(RateStep(rate, _requests(rate, usual_s)) for rate in rates)
+
+
+def _requests(rate: float, usual_s: float) -> int:
+    """As many as arrive in the usual time, or in up to three times as long where these are few."""
+    return round(max(FIRST_REQUESTS, rate * usual_s, min(FEWEST_REQUESTS, rate * LONGEST * usual_s)))
 
 
 def first_climb(idle_latency_s: float, slo_s: float) -> tuple[RateStep, ...]:

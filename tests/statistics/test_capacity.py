@@ -9,7 +9,6 @@ import pytest
 
 from sweeper.records.run import Bound, Capacity, RateStep, StepSeen
 from sweeper.statistics.capacity import (
-    FEWEST_REQUESTS,
     capacity,
     climb_around,
     crossing,
@@ -29,7 +28,9 @@ def test_the_rates_lie_around_what_is_expected() -> None:
     rates = climb_around(100.0, 10.0)
     assert [round(step.arrivals_per_s, 1) for step in rates] == [82.6, 90.9, 100.0, 110.0, 121.0]
     assert [step.requests for step in rates] == [496, 545, 600, 660, 726]
-    assert {step.requests for step in climb_around(2.0, 10.0)} == {FEWEST_REQUESTS}
+    assert {step.requests for step in climb_around(10.0, 10.0)} == {100}  # for up to 12 s each
+    assert [step.requests for step in climb_around(2.0, 10.0)] == [30, 33, 36, 40, 44]  # three times as long
+    assert {step.requests for step in climb_around(0.1, 10.0)} == {20}
 
 
 def test_the_first_climb_begins_with_hardly_a_load() -> None:
