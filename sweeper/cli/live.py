@@ -15,11 +15,12 @@ from rich.text import Text
 from sweeper.analysis.scenarios.outcome import Outcome
 from sweeper.checks.turns import says_turns
 from sweeper.cli.console import say
-from sweeper.records.answer import Recommendation, Search
+from sweeper.records.answer import Recommendation
 from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Finding, Severity
 from sweeper.records.run import RunPlan, RunRecord
 from sweeper.records.scenarios import Scenario
+from sweeper.records.search import Search
 from sweeper.records.wording import and_join, duration
 from sweeper.report.text.live import bars, run_line, stage
 from sweeper.report.text.loads import legend, loads_table

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from sweeper.records.answer import Search
 from sweeper.records.claims import Claim, Shared
 from sweeper.records.configuration import Configuration
 from sweeper.records.observations import (
@@ -21,6 +20,7 @@ from sweeper.records.observations import (
     TelemetrySample,
 )
 from sweeper.records.run import RateStep, RunRecord
+from sweeper.records.search import Search
 
 Result = TypeVar("Result")
 STOP_GRACE_S = 10.0

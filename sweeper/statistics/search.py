@@ -11,9 +11,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 from sweeper.records import wording
-from sweeper.records.answer import Trial
 from sweeper.records.configuration import Configuration
 from sweeper.records.run import Objective, RunFigures, RunKind, RunPlan, RunRecord, valid_runs
+from sweeper.records.search import Trial
 from sweeper.statistics.blocks import BlockModel, Observation, fit
 from sweeper.statistics.criteria import SIGN, CandidateState, Rule, far_behind, metric
 from sweeper.statistics.feasibility import error_rate, feasibility

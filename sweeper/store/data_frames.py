@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 
 from sweeper.errors import UsageError
-from sweeper.records.answer import Candidate, Interval, Recommendation, Search, Trial
+from sweeper.records.answer import Candidate, Interval, Recommendation
 from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Verdict
 from sweeper.records.observations import TelemetrySample
 from sweeper.records.run import Case, LatencyFigures, RunFigures, RunPlan, RunRecord
+from sweeper.records.search import Search, Trial
 from sweeper.store.codec import LATENCIES, flat
 from sweeper.store.packed_study import REQUESTS, TELEMETRY, PackedFile, PackedFiles
 from sweeper.store.parquet import damaged, file_of, read_table

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sweeper.records.answer import Recommendation, Search
+from sweeper.records.answer import Recommendation
 from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Finding
 from sweeper.records.run import RunPlan, RunRecord
+from sweeper.records.search import Search
 from sweeper.run.under_load import RunState
 
 

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from sweeper.analysis.recommendation import recommend
-from sweeper.records.answer import Recommendation, Search, Trial
+from sweeper.records.answer import Recommendation
 from sweeper.records.claims import Claim, Shared
 from sweeper.records.configuration import Configuration
 from sweeper.records.run import RunKind, RunPlan, RunRecord
+from sweeper.records.search import Search, Trial
 from sweeper.run.interfaces import RunStore, SharedStore, TrialLog
 from sweeper.run.under_load import Parts, RunSettings
 from sweeper.statistics.search import finalists, front, trials

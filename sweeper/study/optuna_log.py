@@ -18,9 +18,9 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from sweeper.errors import AwayError, StoreError, UsageError
-from sweeper.records.answer import Search, Trial
 from sweeper.records.configuration import Space
 from sweeper.records.run import Objective, RunFigures, RunRecord
+from sweeper.records.search import Search, Trial
 from sweeper.statistics.criteria import in_unit
 from sweeper.store.database import is_away
 from sweeper.store.database_url import is_postgres

@@ -12,9 +12,9 @@ from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
-from sweeper.records.answer import Search, Trial
 from sweeper.records.configuration import Configuration, Dimension, Space, Value
 from sweeper.records.run import Objective
+from sweeper.records.search import Search, Trial
 
 START_UP = 4  # trials at random before the sampler models anything
 _ASKED_AT_MOST = 20  # times as often as there are configurations to find

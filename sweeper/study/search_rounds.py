@@ -6,9 +6,9 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sweeper.records.answer import Trial
 from sweeper.records.configuration import Configuration, Space
 from sweeper.records.run import Objective, RunPlan
+from sweeper.records.search import Trial
 from sweeper.study.block_order import run_id
 from sweeper.study.proposer import propose
 

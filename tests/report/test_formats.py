@@ -27,13 +27,12 @@ from sweeper.records.answer import (
     HostSpeedUse,
     Interval,
     Recommendation,
-    Search,
     Status,
-    Trial,
 )
 from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Finding, Severity
 from sweeper.records.run import Objective
+from sweeper.records.search import Search, Trial
 from sweeper.report.formats import export_lines, runtime_parameters, to_drum_yaml, to_env
 from sweeper.report.json.recommendation import recommendation_object
 from tests.support.documents import assert_says, settings_of

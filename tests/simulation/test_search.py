@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from sweeper.records.answer import Trial
 from sweeper.records.configuration import Configuration, Space
 from sweeper.records.run import Objective
+from sweeper.records.search import Trial
 from sweeper.statistics.criteria import Rule
 from sweeper.statistics.search import FALSE_STOPS
 from sweeper.study import search_rounds as rounds

@@ -8,10 +8,10 @@ import math
 import numpy as np
 import pytest
 
-from sweeper.records.answer import Trial
 from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Severity, Verdict
 from sweeper.records.run import Objective, RunFigures, RunPlan, RunRecord
+from sweeper.records.search import Trial
 from sweeper.statistics.criteria import Rule
 from sweeper.statistics.search import finalists, front, trials
 from tests.support.builders import figures, finding

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from sweeper.records.answer import Search, Trial
 from sweeper.records.configuration import Choices, Configuration, Dimension, Space
 from sweeper.records.run import Objective
+from sweeper.records.search import Search, Trial
 from sweeper.study.proposer import importances
 
 BOTH = (Objective.THROUGHPUT, Objective.P99)

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from sweeper.records.answer import Status, Trial
+from sweeper.records.answer import Status
 from sweeper.records.configuration import Configuration
 from sweeper.records.run import RunPlan
+from sweeper.records.search import Trial
 from sweeper.statistics.criteria import Rule
 from sweeper.study.optimization import run_optimization
 from sweeper.study.search_rounds import SearchSpace, round_plan

@@ -17,8 +17,8 @@ from optuna.trial import TrialState
 
 from sweeper.errors import StoreError, UsageError
 from sweeper.launch.ports import free_port
-from sweeper.records.answer import Search
 from sweeper.records.run import Objective, RunRecord
+from sweeper.records.search import Search
 from sweeper.statistics.criteria import Rule
 from sweeper.study.optimization import OptimizePlan, run_optimization
 from sweeper.study.optuna_log import OptunaLog

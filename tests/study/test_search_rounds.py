@@ -7,9 +7,9 @@ from collections import Counter
 
 import pytest
 
-from sweeper.records.answer import Trial
 from sweeper.records.configuration import Choices, Configuration, Dimension, Space
 from sweeper.records.run import Objective
+from sweeper.records.search import Trial
 from sweeper.study.proposer import propose
 from sweeper.study.search_rounds import NEW, RUNS, SearchSpace, is_due, round_plan, rounds_left
 

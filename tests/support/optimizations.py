@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from sweeper.records.answer import Recommendation, Search
+from sweeper.records.answer import Recommendation
 from sweeper.records.claims import Shared
 from sweeper.records.configuration import Choices, Configuration, Dimension, Space
 from sweeper.records.run import Objective, RunRecord
+from sweeper.records.search import Search
 from sweeper.run.under_load import RunSettings
 from sweeper.statistics.criteria import Rule
 from sweeper.study.optimization import OptimizePlan, answer_of_search, run_optimization

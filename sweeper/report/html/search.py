@@ -9,9 +9,9 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from sweeper.records.answer import Search, Trial
 from sweeper.records.configuration import values_of
 from sweeper.records.run import Objective
+from sweeper.records.search import Search, Trial
 from sweeper.records.wording import three_digits
 from sweeper.report.html.drawing import BLUE, GREEN, GREY, SKY, VERMILION, drawing, points, short, thinned
 from sweeper.report.html.elements import (

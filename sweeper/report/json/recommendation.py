@@ -21,10 +21,9 @@ from sweeper.records.answer import (
     Confirmed,
     Economics,
     Recommendation,
-    Search,
     SeveralLoads,
-    Trial,
 )
+from sweeper.records.search import Search, Trial
 from sweeper.report.formats import runtime_parameters
 from sweeper.report.json.values import configuration_object, finding_object, interval_object, latencies_object
 

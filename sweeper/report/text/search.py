@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from sweeper.records.answer import Recommendation, Search, Trial
+from sweeper.records.answer import Recommendation
 from sweeper.records.run import Objective
+from sweeper.records.search import Search, Trial
 from sweeper.records.wording import Names, three_digits
 from sweeper.report.text.tables import share, varied
 from sweeper.statistics.criteria import SIGN

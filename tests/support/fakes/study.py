@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sweeper.analysis.scenarios.outcome import Outcome
-from sweeper.records.answer import Recommendation, Search
+from sweeper.records.answer import Recommendation
 from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Finding
 from sweeper.records.observations import RequestLog, TelemetrySample
 from sweeper.records.run import RunPlan, RunRecord
 from sweeper.records.scenarios import Scenario
+from sweeper.records.search import Search
 from sweeper.run.under_load import RunState
 from sweeper.study.observer import Progress
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sweeper.records.answer import Trial
 from sweeper.records.configuration import Choices, Configuration, Dimension, Space
 from sweeper.records.finding import Verdict
 from sweeper.records.run import Objective, RunPlan, RunRecord
+from sweeper.records.search import Trial
 from sweeper.statistics.criteria import Rule
 from sweeper.statistics.looks import look
 from sweeper.statistics.search import finalists, trials
