@@ -16,7 +16,7 @@ import pytest
 
 from sweeper.cli import exit_codes
 from sweeper.cli.help import finding_sections, pages
-from sweeper.records import answer
+from sweeper.records import answer, search
 from sweeper.records.finding import Effect, FindingCode
 from sweeper.report.json.recommendation import recommendation_object
 from sweeper.store.codec import flat
@@ -118,7 +118,7 @@ def test_every_key_of_the_json_is_described() -> None:
     written = keys(json.loads((EXAMPLE / "recommendation.json").read_text("utf-8")))
     written |= keys(recommendation_object(answer_of(levels(TEN))))
     # What the example has not: it is no search.
-    records = (answer.Search, answer.Trial, answer.Confirmed, answer.Confirmation, answer.HostSpeedUse)
+    records = (search.Search, search.Trial, answer.Confirmed, answer.Confirmation, answer.HostSpeedUse)
     written |= {field.name for record in records for field in dataclasses.fields(record)} - {"configuration"}
     assert {key for key in written if f"`{key}`" not in page} == set()
 
