@@ -18,8 +18,8 @@ HIGHEST = 4.0
 """Of the drawing, in SLOs: a queue that overflows has no end."""
 
 
-def p99_by_rate(data: RecommendationData, positions: Positions) -> Figure:
-    """A dot for each rate of each valid run, and a line through the means of each configuration."""
+def p99_by_rate(data: RecommendationData, positions: Positions) -> Figure | None:
+    """None without a valid run. A dot for each rate of each valid run, and a line through the means of each configuration."""
     slo_ms = data.slo_p99_ms or 0.0
     traces, said, rows = [], [], []
     highest_rate = 0.0
@@ -53,6 +53,8 @@ def p99_by_rate(data: RecommendationData, positions: Positions) -> Figure:
             (*cells(positions.names.short(configuration)), number(rate, ".1f"), number(ms, three_digits))
             for rate, ms in means
         ]
+    if not traces:
+        return None
     traces.append(level(slo_ms, f"SLO: {limit_ms(slo_ms)}", (0.0, 1.05 * highest_rate)))
     return Figure(
         name="p99-by-rate",

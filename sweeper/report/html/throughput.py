@@ -57,9 +57,10 @@ def picture(data: RecommendationData) -> Section | None:
         return None
     positions = Positions(c.configuration for c in data.candidates)
     if data.recommendation.objective is Objective.CAPACITY:
-        figures = _figure(data, positions, CAPACITY), p99_by_rate(data, positions)
+        drawn = [_figure(data, positions, CAPACITY), p99_by_rate(data, positions)]
     else:
-        figures = _figure(data, positions, THROUGHPUT), _figure(data, positions, P99)
+        drawn = [_figure(data, positions, THROUGHPUT), _figure(data, positions, P99)]
+    figures = tuple(figure for figure in drawn if figure is not None)
     said = (
         "Each dot is one run: a fresh server, warmed up, loaded, measured. The diamonds are their means with "
         f"{data.recommendation.confidence:.0%} intervals over blocks. The shaded configurations cannot be "
