@@ -19,7 +19,8 @@ HIGHEST = 4.0
 
 
 def p99_by_rate(data: RecommendationData, positions: Positions) -> Figure | None:
-    """None without a valid run. A dot for each rate of each valid run, and a line through the means of each configuration."""
+    """A dot for each rate of each valid run, and a line through the means of each configuration. None without
+    a valid run."""
     slo_ms = data.slo_p99_ms or 0.0
     traces, said, rows = [], [], []
     highest_rate = 0.0
