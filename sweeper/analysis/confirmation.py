@@ -125,7 +125,7 @@ def _closed(answer: Confirmed, users: int | None) -> list[str]:
     who = "its users" if users is None else counted(users, "user")
     said = f"the closed-loop p99 of {rounded(closed.mean)} ms is"
     if closed.mean >= QUEUEING * opened.mean and answer.kept_up:
-        return [f"{said} mostly time in the queue of {who}"]
+        return [f"{said} mostly queueing time of {who}"]
     return [f"{said} measured with {who} who wait for each answer"]
 
 

@@ -185,21 +185,21 @@ SITUATIONS = {
     ),
     "cliff": Situation(
         CLIFF, 4, {"workers-wait": (2,), "limited-elsewhere": (8,), "waits-elsewhere": (16,)},
-        says=("not a core",), never=("GIL", "take turns"),
+        says=("not a core",), never=("GIL", "more threads than cores"),
     ),
     "more threads than cores": Situation(
         OVERSUBSCRIBED, 2, {"idle-cores": (1,), "oversubscription": (8,)},
-        says=("take turns", "wait for a core 7"), never=("GIL",), rule=Rule(),
+        says=("more threads than cores", "wait for a core 7"), never=("GIL",), rule=Rule(),
     ),
     "more threads than cores, seen by switches alone": Situation(
         without(OVERSUBSCRIBED, run_delay_ms_per_request=None), 2,
         {"idle-cores": (1,), "oversubscription": (8,)},
-        says=("lose their core 60", "take turns"), never=("GIL", "wait for a core"), rule=Rule(),
+        says=("lose their core 60", "more threads than cores"), never=("GIL", "wait for a core"), rule=Rule(),
     ),
     "more threads than cores, unseen": Situation(
         without(OVERSUBSCRIBED, run_delay_ms_per_request=None, involuntary_switches_per_request=1.0), 2,
         {"idle-cores": (1,), "dearer-above": (8,)},
-        says=("cannot be seen",), never=("take turns", "GIL"), rule=Rule(),
+        says=("cannot be seen",), never=("more threads than cores", "GIL"), rule=Rule(),
     ),
     "workers that the load never fills": Situation(
         {4: run(100, 0.3), 64: run(100, 0.3, max_concurrency=20)}, 4, {"unused-workers": (64,)},

@@ -79,7 +79,7 @@ def test_the_sentence_in_full() -> None:
     assert seen.sentence == (
         "At 75% of its throughput (48 requests/s, arriving at random) 8 workers answer with p99 210 ms (205 "
         "to 215), 4 workers, DRUM's default, with p99 230 ms (226 to 234); so 8 workers are ahead of the "
-        "default at this load, too; the closed-loop p99 of 1,340 ms is mostly time in the queue of 100 "
+        "default at this load, too; the closed-loop p99 of 1,340 ms is mostly queueing time of 100 "
         "users; 2 runs each give a range, not an interval."
     )
     assert (seen.arrivals_per_s, seen.share) == (48.0, SHARE)
@@ -296,7 +296,7 @@ def test_a_study_ends_with_the_confirmation() -> None:
     # Eight slots of 57 ms at 75%: nobody waits for 100 users any more.
     assert 57 < ours.latency_ms["p50"].mean < 90
     assert ours.closed_latency_ms["p50"].mean > 300
-    assert "is mostly time in the queue of 100 users" in seen.sentence
+    assert "is mostly queueing time of 100 users" in seen.sentence
     assert [p.runs_left for p in watching.progress[-4:]] == [4, 3, 2, 1]
     assert [block for block, _ in watching.blocks] == [1, 2, 3]
     assert all(so_far.confirmation is None for _, so_far in watching.blocks)

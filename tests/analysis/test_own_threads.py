@@ -49,7 +49,7 @@ def test_more_for_each_worker_is_said_with_what_binds_it() -> None:
     """joblib: for each call as many threads as there are cores, and three that look after them."""
     found = told(counted({1: BASE + 6, 4: BASE + 24}))
     assert "1 worker x 1 model thread on 2 cores, shared with the load generator (10 threads" in found.summary
-    assert "from 1 worker (10 threads) to 4 workers (28 threads) each further worker brought 6.0 threads" in (
+    assert "from 1 worker (10 threads) to 4 workers (28 threads) each further worker added 6.0 threads" in (
         found.summary
     )
     assert "they limit only the threads of OpenMP and BLAS" in found.summary and "n_jobs=1" in found.summary

@@ -91,7 +91,7 @@ def test_another_machine_is_compared_by_ratios(folder: Path, capsys: pytest.Capt
     assert compare(folder, "before", "bigger") == 0
     out = capsys.readouterr().out
     assert "Machine: cores 4 → 64" in out
-    assert "On another machine" in out and "different hours" not in out
+    assert "of different machines" in out and "different hours" not in out
     head = next(line for line in out.splitlines() if line.startswith("workers"))
     assert "beside 4" in head and "B ÷ A" not in head
     assert "the reference" in out

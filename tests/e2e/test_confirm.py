@@ -62,7 +62,7 @@ def test_a_confirmation_is_killed_resumed_and_read_again(folder: Path) -> None:
     assert default["latency_ms"]["p50"]["mean"] > 2 * ours["latency_ms"]["p50"]["mean"]
     assert default["closed_rps"] is None  # it was not in the grid
     assert "4 workers do not keep up with that" in seen["sentence"]
-    assert "the queueing of 80 users" in seen["sentence"]
+    assert "queueing time of 80 users" in seen["sentence"]
     assert [candidate["workers"] for candidate in answer["candidates"]] == [2, 8]
 
     study = folder / "studies" / "open"

@@ -43,7 +43,7 @@ LOUD = [
     ),
     (
         FindingCode.SENTINEL,
-        "two runs of the same configuration (workers=4) in block 3 differ by 14% where at most",
+        "two runs of the same configuration (workers=4) in block 3 differ by 14% although at most",
     ),
 ]
 

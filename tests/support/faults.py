@@ -233,7 +233,10 @@ STUDY_FAULTS: dict[str, StudyFault] = {
     ),
     "sentinel": StudyFault(one_of_a_pair_is_slow, (1, 2, 4, 8, 16), "run again"),
     "several-hosts": StudyFault(
-        noisy({1: 80.0, 4: 140.0}), (1, 4), "compare the values with each other", hosts=("a", "b")
+        noisy({1: 80.0, 4: 140.0}),
+        (1, 4),
+        "compare the values of this study with each other",
+        hosts=("a", "b"),
     ),
     "shared-cores": StudyFault(
         by_workers({1: Behaviour(rps=80.0), 4: Behaviour(rps=140.0)}), (1, 4), "compare", cores_shared=True

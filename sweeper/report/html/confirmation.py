@@ -31,9 +31,9 @@ def confirmation(data: RecommendationData) -> Section | None:
     if found is None:
         return Section("confirmation", "Open loop", title, (Text(_why_not(data), "note"),))
     lead = (
-        "If users wait for an answer before they send again, the queue stays short. "
-        f"Here requests arrive at random, {found.arrivals_per_s:.1f} a second ({found.share:.0%} of the "
-        "answer's throughput), whether or not earlier ones are answered. This check never changes the "
+        "If users wait for an answer before they send again, latency does not show the queue that other "
+        f"users would meet. Here requests arrive at random, {found.arrivals_per_s:.1f} a second "
+        f"({found.share:.0%} of the answer's throughput), whether or not earlier ones are answered. This check never changes the "
         "answer. If it favours another count, follow the kind of load that is more like yours."
     )
     positions = Positions([*data.configurations, *(one.configuration for one in found.configurations)])
