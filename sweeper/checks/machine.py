@@ -222,7 +222,7 @@ def noise_check(noise: Noise) -> Check:
         f"±{host.overall_deviation:.1%} over {host.seconds:g} s; "
         f"fastest half second ÷ slowest {host.range:.2f}"
     )
-    leaves = f"with turns, runs differ by {noise.deviation:.1%} because of this noise"
+    leaves = f"with turns, this noise gives runs a deviation of {noise.deviation:.1%}"
     apart = f"to tell {noise.tolerance:.0%} apart among {noise.values} values"
     if noise.blocks is not None:
         why = f"{leaves}: expect {noise.blocks} blocks or more {apart}; the server adds noise of its own"

@@ -153,7 +153,7 @@ def _handing_down(levels: Sequence[Path], controllers: Sequence[str]) -> Path | 
                 return level
         for name in ("cpu.max", "memory.max"):
             if _read(level / name).split()[:1] not in ([], ["max"]):
-                return f"{level} has a limit of its own ({name}), so sweeper cannot add one below it"
+                return f"{level} has a limit of its own ({name}), and its children can have none"
     return f"no control group lets its children use {' and '.join(controllers)}"
 
 

@@ -140,7 +140,7 @@ def test_noise_is_told_as_blocks() -> None:
     check = noise_check(NOISE)
     assert check.state is CheckState.OK
     assert "±7.1% within 2.5 s, ±8.0% over 10 s; fastest half second ÷ slowest 1.42" in check.seen
-    assert "runs differ by 1.6% because of this noise" in check.why
+    assert "gives runs a deviation of 1.6%" in check.why
     assert "expect 5 blocks or more to tell 5% apart among 5 values" in check.why
 
 

@@ -33,7 +33,8 @@ def confirmation(data: RecommendationData) -> Section | None:
     lead = (
         "If users wait for an answer before they send again, latency does not show the queue that other "
         f"users would meet. Here requests arrive at random, {found.arrivals_per_s:.1f} a second "
-        f"({found.share:.0%} of the answer's throughput), whether or not earlier ones are answered. This check never changes the "
+        f"({found.share:.0%} of the answer's throughput), whether or not earlier ones are answered. "
+        "This check never changes the "
         "answer. If it favours another count, follow the kind of load that is more like yours."
     )
     positions = Positions([*data.configurations, *(one.configuration for one in found.configurations)])
