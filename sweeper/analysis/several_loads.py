@@ -157,7 +157,7 @@ class _Words:
         clauses += self._excluded([value for value in smaller if states[value] in OUT], "does not", "do not")
         if self._found.open_values:
             which = names.all(self._found.open_values)
-            clauses.append(f"whether {which} would do as well is not settled{self._blocks()}")
+            clauses.append(f"the runs do not settle whether {which} would do as well{self._blocks()}")
         larger = [value for value in states if value > answer and states[value] not in OUT]
         if larger:
             clauses.append(f"{names.all(larger)} would bring no gain that matters")
@@ -207,10 +207,10 @@ class _Words:
         found, names = self._found, self._names
         which = names.all(found.open_values)
         clauses = [
-            f"which of {which} give {self._aim} under each of {self._every_load} is not settled at "
-            f"{percent(self._facts.rule.confidence)} confidence"
+            f"the runs do not settle at {percent(self._facts.rule.confidence)} confidence which of {which} "
+            f"give {self._aim} under each of {self._every_load}"
             if len(found.open_values) > 1
-            else f"only {which} {names.verb_of_all(found.open_values, 'is', 'are')} not ruled out, but the "
+            else f"only {which} {names.verb_of_all(found.open_values, 'is', 'are')} still possible, but the "
             f"runs do not show {self._aim} under each of {self._every_load}",
             f"{self._open_under()} keep that open{self._blocks()}",
         ]
