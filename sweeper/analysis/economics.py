@@ -21,7 +21,7 @@ def with_economics(
     rows = rows if isinstance(rows, int) and not isinstance(rows, bool) and rows > 0 else None
     found = []
     for candidate in rec.candidates:
-        rps = candidate.capacity_rps or candidate.rps
+        rps = candidate.most_rps(rec.objective)
         if rps is None or not rps.mean > 0:
             continue
         requests = None if cost_per_hour is None else _cost_per_million(cost_per_hour, rps)

@@ -57,7 +57,11 @@ class Candidate:
     why: str = ""  # what besides the gap to the best speaks against it
     throttled_share: float | None = None  # of the CPU quota's periods, in which it ran out; None: no quota
     throttled_ms_per_request: float | None = None  # threads stood still for that, summed over the cores
-    capacity_rps: Interval | None = None  # requests/s within the SLO; None: not looked for
+    capacity_rps: Interval | None = None  # requests/s within the SLO; None: not looked for, or only bounded
+
+    def most_rps(self, objective: Objective) -> Interval | None:
+        """What one server takes: its capacity where that is what the study looks for, else its throughput."""
+        return self.capacity_rps if objective is Objective.CAPACITY else self.rps
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sweeper.analysis.economics import priced, with_economics
 from sweeper.records.answer import CandidateEconomics, Interval, Recommendation
 from sweeper.records.configuration import Configuration
+from sweeper.records.run import Objective
 from sweeper.report.json.recommendation import recommendation_object
 from sweeper.report.text.economics import cells, columns, economics_line, money
 from tests.support.documents import assert_says
@@ -53,6 +54,16 @@ def test_what_is_not_known_is_left_out() -> None:
     for nothing in (None, Interval(0.0, 0.0, 0.0)):
         economics = with_economics(throughput(nothing), 0.36, 500.0).economics
         assert economics is not None and economics.candidates == ()
+
+
+def test_with_the_capacity_as_the_objective_the_capacity_counts_and_never_the_throughput_of_climbs() -> None:
+    """A value of which only bounds are known has no price: its throughput is that of the rates of its climbs."""
+    seeking = throughput(Interval(100.0, 80.0, 125.0), replace(ROWS, objective=Objective.CAPACITY))
+    economics = with_economics(seeking, 0.36, 500.0).economics
+    assert economics is not None and economics.candidates == ()
+    (only,) = seeking.candidates
+    known = replace(seeking, candidates=(replace(only, capacity_rps=Interval(50.0, 40.0, 62.5)),))
+    assert of(with_economics(known, None, 500.0)).replicas == Interval(10, 8, 13)
 
 
 @given(st.floats(0.1, 1e5), st.floats(0.5, 1.0), st.floats(0.1, 1e6))

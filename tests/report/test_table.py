@@ -10,6 +10,7 @@ from rich.console import Console
 
 from sweeper.records.answer import HostSpeedUse, Recommendation, Status
 from sweeper.records.finding import Severity, Verdict
+from sweeper.records.run import Objective
 from sweeper.report.text.live import run_line
 from sweeper.report.text.recommendation import basis, candidates_table, findings_lines, headline, outlook
 from sweeper.statistics.criteria import Rule
@@ -31,6 +32,13 @@ def test_two_blocks_show_no_interval() -> None:
         runs = [run for run in levels(TEN) if run.plan.block <= blocks]
         again = [record(4, block, figures(rps=140.0), sentinel=True) for block in range(1, blocks + 1)]
         assert all(("±" in line) is shown for line in printed(answer([*runs, *again]))[2:7])
+
+
+def test_of_a_capacity_that_is_only_bounded_the_table_shows_no_throughput() -> None:
+    seeking = dataclasses.replace(answer(levels(TEN)), objective=Objective.CAPACITY)
+    lines = printed(seeking)
+    assert lines[1].split()[:4] == ["workers", "runs", "capacity", "behind"]
+    assert [line.replace("→", "").split()[2] for line in lines[2:7]] == ["-"] * 5
 
 
 def test_the_table() -> None:

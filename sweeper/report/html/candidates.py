@@ -78,7 +78,7 @@ def candidates_table(data: RecommendationData) -> Table:
     rows = tuple(
         (
             *cells(*(str(part(c.configuration)) for part in parts.values())),
-            *_figures(c)[: len(figures) - 1],
+            *_figures(c, data.recommendation.objective)[: len(figures) - 1],
             *([number(c.throttled_ms_per_request, ",.1f")] if was_throttled(candidates) else []),
             *cells(*economics.cells(c, data.recommendation)),
             TableCell(state(c, data)),
@@ -99,8 +99,8 @@ def candidates_table(data: RecommendationData) -> Table:
     )
 
 
-def _figures(candidate: Candidate) -> tuple[TableCell, ...]:
-    gap, most = candidate.relative_to_best, candidate.capacity_rps or candidate.rps
+def _figures(candidate: Candidate, objective: Objective) -> tuple[TableCell, ...]:
+    gap, most = candidate.relative_to_best, candidate.most_rps(objective)
     return (
         TableCell(run_counts(candidate.runs, candidate.suspect_runs, candidate.failed_runs), candidate.runs),
         limited(most, rate(most, candidate.blocks)),

@@ -31,7 +31,7 @@ def bars(so_far: Recommendation) -> Table:
             candidate.configuration.label,
             _bar(candidate, so_far.tolerance),
             behind(candidate.relative_to_best),
-            half_width(candidate.capacity_rps or candidate.rps, candidate.blocks),
+            half_width(candidate.most_rps(so_far.objective), candidate.blocks),
             word,
             style=STYLES.get(word, "dim"),
         )

@@ -254,7 +254,7 @@ def _cells(
         ("→ " if chosen else "") + first,
         *rest,
         run_counts(candidate.runs, candidate.suspect_runs, candidate.failed_runs),
-        half_width(candidate.capacity_rps or candidate.rps, candidate.blocks),
+        half_width(candidate.most_rps(recommendation.objective), candidate.blocks),
         behind(candidate.relative_to_best),
         _latency(candidate, "p50"),
         _latency(candidate, "p95"),
