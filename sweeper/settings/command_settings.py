@@ -60,9 +60,9 @@ class GridSettings(StudySettings):
             "metavar": "LIST",
         },
         "rate": {
-            "help": "Requests per second that arrive at random, whatever became of those before, in place of "
-            "users who wait for each answer; with --objective p99. Several, such as 20,50,80: one answer "
-            "for all these loads.",
+            "help": "Requests per second that arrive at random, whether or not earlier requests were "
+            "answered; this replaces users who wait for each answer. Use it with --objective p99. Several, "
+            "such as 20,50,80: one answer for all these loads.",
             "metavar": "LIST",
         },
     }

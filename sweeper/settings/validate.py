@@ -122,21 +122,12 @@ def _check_capacity(result: StudySettings, given: Given) -> None:
             f"{capacity} needs {shown('slo_p99')}, such as {shown('slo_p99')} 200: the capacity is the most "
             "requests/s at which p99 keeps it"
         )
-    if result.locustfile is not None:
-        raise UsageError(
-            f"{capacity} and {shown('locustfile')} '{result.locustfile}' exclude each other: the file "
-            "decides itself when its users send"
-        )
     if result.rate is not None:
         raise UsageError(
             f"{capacity} and {shown('rate')} {_listed(result.rate)} exclude each other: the runs look for "
             "the rate themselves"
         )
-    if result.users != type(result).model_fields["users"].default:
-        raise UsageError(
-            f"{capacity} and {shown('users')} {_listed(result.users)} exclude each other: requests that "
-            "arrive at random wait for no user"
-        )
+    _check_random_arrivals(capacity, result, given)
     shortest_s = LONGEST_SLO_SHARE * min(result.window, getattr(result, "search_window", result.window))
     if result.slo_p99 > shortest_s * 1000:
         raise UsageError(
@@ -153,15 +144,20 @@ def _check_rate(result: StudySettings, given: Given) -> None:
             f"{rate} needs {given.shown('objective')} p99: every value that keeps up answers as many "
             "requests/s as arrive, so throughput cannot tell the values apart"
         )
+    _check_random_arrivals(rate, result, given)
+
+
+def _check_random_arrivals(asked_for: str, result: StudySettings, given: Given) -> None:
+    """`asked_for` has requests arrive at random: then nobody else decides when they are sent."""
     if result.locustfile is not None:
         raise UsageError(
-            f"{rate} and {given.shown('locustfile')} '{result.locustfile}' exclude each other: the file "
+            f"{asked_for} and {given.shown('locustfile')} '{result.locustfile}' exclude each other: the file "
             "decides itself when its users send"
         )
     if result.users != type(result).model_fields["users"].default:
         raise UsageError(
-            f"{rate} and {given.shown('users')} {_listed(result.users)} exclude each other: requests that "
-            "arrive at random wait for no user"
+            f"{asked_for} and {given.shown('users')} {_listed(result.users)} exclude each other: requests "
+            "that arrive at random wait for no user"
         )
 
 
