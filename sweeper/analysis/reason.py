@@ -36,7 +36,7 @@ def grounds(decision: Decision, answer: Configuration, rule: Rule, arrivals_per_
     slo = "" if rule.limit_p99_ms is None else f" with p99 within {limit_ms(rule.limit_p99_ms)}"
     load = "" if arrivals_per_s is None else f" with {arrivals_per_s:g} requests/s at random"
     clauses = [
-        f"{who} {names.verb(answer, 'gives', 'give')} {_aim(rule)}{slo}{load} "
+        f"{who} {names.verb(answer, 'gives', 'give')} {aim(rule)}{slo}{load} "
         f"({percent(rule.confidence)} confidence)"
     ]
     behind = _by_gap(smaller)
@@ -90,11 +90,11 @@ def undecided(decision: Decision, rule: Rule, complete: bool) -> str:
         )
         clauses = [
             f"only {names.short(open_ones[0])} {left} still possible, but the runs do not show {confidence} "
-            f"that {gives} {_aim(rule)}"
+            f"that {gives} {aim(rule)}"
         ]
     else:
         clauses = [
-            f"the runs do not settle {confidence} which of {names.all(open_ones)} give {_aim(rule)}",
+            f"the runs do not settle {confidence} which of {names.all(open_ones)} give {aim(rule)}",
             f"the smallest {names.kind} still possible is {names.short(open_ones[0])}",
         ]
     obstacles = [s for s in unsettled if s.why]
@@ -192,7 +192,8 @@ def _ruled_out(standings: Sequence[Standing], names: Names) -> list[str]:
     ]
 
 
-def _aim(rule: Rule) -> str:
+def aim(rule: Rule) -> str:
+    """What an answer gives, without limits."""
     what = "throughput" if rule.objective is Objective.THROUGHPUT else "a p99"
     if rule.objective is Objective.CAPACITY:
         what = f"a capacity (requests/s with p99 within {limit_ms(rule.slo_p99_ms or 0.0)})"

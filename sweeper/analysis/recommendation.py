@@ -26,6 +26,9 @@ from sweeper.statistics.loads import Eliminated
 from sweeper.statistics.looks import MIN_VALID_BLOCKS, valid_blocks
 from sweeper.statistics.standing import OUT
 
+Verdict = tuple[Status, Configuration | None, str]
+"""Status, answer and reason."""
+
 
 @dataclass(frozen=True, slots=True)
 class StudyFacts:
@@ -57,7 +60,7 @@ class Judged:
 
     decision: Decision
     blocks: int  # valid ones
-    verdict: tuple[Status, Configuration | None, str]  # with the reason
+    verdict: Verdict
     every_run: Sequence[RunRecord]  # under all loads
 
 
@@ -192,9 +195,7 @@ def _said_ignored(records: Sequence[RunRecord]) -> Finding | None:
     return next(said, None)
 
 
-def _verdict(
-    decision: Decision, facts: StudyFacts, blocks: int, records: Sequence[RunRecord]
-) -> tuple[Status, Configuration | None, str]:
+def _verdict(decision: Decision, facts: StudyFacts, blocks: int, records: Sequence[RunRecord]) -> Verdict:
     measured = any(record.figures is not None for record in records)
     if measured and all(standing.feasible in OUT for standing in decision.standings):
         return Status.INFEASIBLE, None, nearest_miss(decision, records, facts.rule)
@@ -202,9 +203,13 @@ def _verdict(
         return Status.INCONCLUSIVE, None, no_valid_run(records)
     if decision.answer is None:
         return Status.INCONCLUSIVE, None, undecided(decision, facts.rule, facts.complete)
-    firm = facts.complete and blocks >= MIN_VALID_BLOCKS
     clauses = grounds(decision, decision.answer, facts.rule, facts.arrivals_per_s)
-    if not firm:
-        clauses.append(f"provisional, because {shortfall(facts.complete, blocks)}")
-    status = Status.RECOMMENDED if firm else Status.PROVISIONAL
-    return status, decision.answer, f"{'; '.join(clauses)}."
+    return answered(facts, blocks, decision.answer, clauses)
+
+
+def answered(facts: StudyFacts, blocks: int, answer: Configuration, clauses: Sequence[str]) -> Verdict:
+    """With an answer, for the reasons in `clauses`: how firm it is."""
+    if facts.complete and blocks >= MIN_VALID_BLOCKS:
+        return Status.RECOMMENDED, answer, f"{'; '.join(clauses)}."
+    why = f"provisional, because {shortfall(facts.complete, blocks)}"
+    return Status.PROVISIONAL, answer, f"{'; '.join([*clauses, why])}."

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from sweeper.analysis.reason import nearest_miss, no_valid_run, shortfall
-from sweeper.analysis.recommendation import Judged, StudyFacts, recommend
+from sweeper.analysis.reason import aim, nearest_miss, no_valid_run
+from sweeper.analysis.recommendation import Judged, StudyFacts, Verdict, answered, recommend
 from sweeper.records.answer import Recommendation, SeveralLoads, Status, UnderLoad
 from sweeper.records.configuration import Configuration
-from sweeper.records.run import Objective, RunRecord, valid_runs
+from sweeper.records.run import RunRecord, valid_runs
 from sweeper.records.wording import Names, and_join, limit_ms, load_in_words, loads_in_words, percent
 from sweeper.statistics.candidates import candidate
 from sweeper.statistics.decision import Decision
 from sweeper.statistics.loads import LoadsDecision, decide_under_loads, hardly_settled, runs_under
-from sweeper.statistics.looks import MIN_VALID_BLOCKS, valid_blocks
+from sweeper.statistics.looks import valid_blocks
 from sweeper.statistics.standing import OUT, Standing
-
-Verdict = tuple[Status, Configuration | None, str]
 
 
 def recommend_under_loads(facts: StudyFacts, records: Sequence[RunRecord]) -> Recommendation:
@@ -118,11 +116,7 @@ def _verdict(
         return Status.INCONCLUSIVE, None, words.disagree()
     if found.answer is None:
         return Status.INCONCLUSIVE, None, words.undecided()
-    firm = facts.complete and blocks >= MIN_VALID_BLOCKS
-    clauses = words.grounds(found.answer)
-    if not firm:
-        clauses.append(f"provisional, because {shortfall(facts.complete, blocks)}")
-    return Status.RECOMMENDED if firm else Status.PROVISIONAL, found.answer, f"{'; '.join(clauses)}."
+    return answered(facts, blocks, found.answer, words.grounds(found.answer))
 
 
 class _Words:
@@ -142,9 +136,8 @@ class _Words:
     @property
     def _aim(self) -> str:
         rule = self._facts.rule
-        what = "throughput" if rule.objective is Objective.THROUGHPUT else "a p99"
         slo = "" if rule.slo_p99_ms is None else f" and p99 within {limit_ms(rule.slo_p99_ms)}"
-        return f"{what} within {percent(rule.tolerance)} of the best{slo}"
+        return f"{aim(rule)}{slo}"
 
     def grounds(self, answer: Configuration) -> list[str]:
         """What is shown, then what that means for the smaller and the larger values."""

@@ -137,11 +137,12 @@ def _with(settings: StudySettings) -> str:
     several = f" in {settings.load_processes} processes" if settings.load_processes > 1 else ""
     if settings.expect_load_workers is not None:
         several = f" on {settings.expect_load_workers} load workers"
-    at_random = settings.largest_rate is not None
-    loads = settings.loads or (settings.largest_rate or settings.most_users,)
-    load = f"{and_join([f'{one:g}' for one in loads])} {'requests/s at random' if at_random else 'users'}"
     if Objective.CAPACITY in settings.objectives:
         load = "requests at random, at the rates that keep the SLO and a little more"
+    else:
+        loads = settings.loads or (settings.largest_rate or settings.most_users,)
+        what = "users" if settings.largest_rate is None else "requests/s at random"
+        load = f"{and_join([f'{one:g}' for one in loads])} {what}"
     return f"launcher {settings.launcher}, {load}{several}{_limits(settings)}"
 
 
