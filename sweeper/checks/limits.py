@@ -106,9 +106,6 @@ class RunContext:
     host_cores: int
     responses_counted_by_server: int | None  # predictions, refusals included; None: it does not say
     open_loop: bool = False  # requests arrived at random, and there were no users
-    climbing: bool = (
-        False  # at one rate after the other, the last ones more than the server is expected to take
-    )
     load_processes: int = 1  # of the load generator
     load_elsewhere: bool = False  # the load generator ran on other hosts
     load_cores: int | None = None  # cores of the load generator's own; None: it ran on any

@@ -20,11 +20,14 @@ def client_saturated(figures: RunFigures, context: RunContext, limits: Limits) -
     """The load generator has no core left, or reads answers so late that the objective is its own more than
     the server's. What is less than that widens the limits (statistics/client_share.py)."""
     cpu = _cpu_cores(figures, context)
-    by_p99 = context.open_loop or context.objective is Objective.P99
-    figure = "capacity_rps" if context.climbing else "p99_ms" if by_p99 else "rps"
+    if figures.capacity is not None:
+        figure, limit, suffers = "capacity_rps", limits.client_share_of_cycle, "the capacity"
+    elif context.open_loop or context.objective is Objective.P99:
+        figure, limit, suffers = "p99_ms", limits.client_share_of_p99, "the p99 latency"
+    else:
+        figure, limit = "rps", limits.client_share_of_cycle
+        suffers = "the time from one request of a user to the next"
     share = client_share(figures, figure)
-    of_p99 = by_p99 and not context.climbing
-    limit = limits.client_share_of_p99 if of_p99 else limits.client_share_of_cycle
     if cpu is not None and cpu > limits.client_cpu_cores:
         message = (
             f"{_who(context)} used {cpu:.2f} of one core (limit {limits.client_cpu_cores:.2f}), so the "
@@ -34,13 +37,6 @@ def client_saturated(figures: RunFigures, context: RunContext, limits: Limits) -
     elif share > limit:
         own_doing = context.load_elsewhere or (cpu is not None and cpu > limits.client_busy_cores)
         remedy = _remedy(figures, context, limits) if own_doing else _cores_of_its_own(context)
-        suffers = (
-            "the capacity"
-            if context.climbing
-            else "the p99 latency"
-            if by_p99
-            else "the time from one request of a user to the next"
-        )
         median, p99 = (
             milliseconds(ms or 0.0) for ms in (figures.client_late_p50_ms, figures.client_late_p99_ms)
         )

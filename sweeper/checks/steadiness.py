@@ -80,7 +80,7 @@ def falling_behind(measurement: Measurement, context: RunContext, limits: Limits
     of its first; a burst passes sooner.
     """
     log, window = measurement.requests, measurement.window
-    if not context.open_loop or context.climbing:
+    if not context.open_loop or measurement.climb:
         return None
     waited_ms = (measurement.ended_s - log.started_s) * 1000.0
     latency_ms = np.where(np.isnan(log.latency_ms), waited_ms, log.latency_ms)

@@ -14,7 +14,7 @@ from sweeper.records.observations import RequestLog
 from sweeper.records.run import RateStep
 from sweeper.run.interfaces import RunningServer
 from sweeper.run.under_load import Parts, RunSettings, check_alive
-from sweeper.statistics.capacity import BROKEN_SHARE, crossing, first_climb, seen_steps
+from sweeper.statistics.capacity import BROKEN_SHARE, crossing, first_climb, latencies_ms, seen_steps
 
 LOOK_S = 0.25
 IDLE_UPLOADS = 3
@@ -32,8 +32,7 @@ def expected_rps(
             check_alive(server, session)
             now_s, log = parts.clock.monotonic_s(), session.requests()
             made = _made(steps, log, now_s - slo_p99_ms / 1000.0)
-            latency_ms = np.where(log.failed | np.isnan(log.latency_ms), np.inf, log.latency_ms)
-            seen = seen_steps(steps[:made], log.started_s, latency_ms, slo_p99_ms)
+            seen = seen_steps(steps[:made], latencies_ms(log), slo_p99_ms)
             broken = [step.broken_share > BROKEN_SHARE for step in seen[-2:]]
             if made == len(steps) or (len(broken) == 2 and all(broken)):
                 session.drain(settings.drain_s)

@@ -253,7 +253,6 @@ def _context(
         host_cores=settings.host_cores,
         responses_counted_by_server=counted if ours else None,
         open_loop=measurement.users is None,
-        climbing=bool(measurement.climb),
         has_pool=plan.case is None or ServerKind(plan.case.server).has_pool,
         load_processes=settings.load_processes,
         load_elsewhere=settings.load_elsewhere,

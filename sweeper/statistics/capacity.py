@@ -69,11 +69,13 @@ def expected_rps(earlier: Sequence[Capacity]) -> float | None:
     return math.exp(sum(logs) / len(logs))
 
 
-def seen_steps(
-    steps: Sequence[RateStep], started_s: FloatArray, latency_ms: FloatArray, slo_p99_ms: float
-) -> tuple[StepSeen, ...]:
-    """What became of each rate of which any request counts. Both arrays have shape (n,), in order of
-    arrival; a latency is infinite where the request failed or never finished."""
+def latencies_ms(log: RequestLog) -> FloatArray:
+    """Shape (n,), in order of arrival; infinite where the request failed or never finished."""
+    return np.where(log.failed | np.isnan(log.latency_ms), np.inf, log.latency_ms)
+
+
+def seen_steps(steps: Sequence[RateStep], latency_ms: FloatArray, slo_p99_ms: float) -> tuple[StepSeen, ...]:
+    """What became of each rate of which any request counts, by latencies as `latencies_ms` has them."""
     found, first = [], 0
     for step in steps:
         last = first + step.requests
@@ -117,9 +119,8 @@ def capacity(
     log: RequestLog, steps: Sequence[RateStep], slo_p99_ms: float, most_servers: int
 ) -> Capacity | None:
     """Of one run; None where nothing arrived. `most_servers`: requests that the server works on at once."""
-    began_s, latency_ms = log.started_s, np.where(log.failed, np.inf, log.latency_ms)
-    latency_ms = np.where(np.isnan(latency_ms), np.inf, latency_ms)
-    seen = seen_steps(steps, began_s, latency_ms, slo_p99_ms)
+    latency_ms = latencies_ms(log)
+    seen = seen_steps(steps, latency_ms, slo_p99_ms)
     if not seen:
         return None
     rps, bound = crossing(seen, slo_p99_ms)
@@ -127,7 +128,7 @@ def capacity(
     without = None
     if np.isfinite(log.client_late_ms).any():
         late_ms = np.nan_to_num(log.client_late_ms, nan=0.0)
-        served = seen_steps(steps, began_s, np.maximum(latency_ms - late_ms, 0.0), slo_p99_ms)
+        served = seen_steps(steps, np.maximum(latency_ms - late_ms, 0.0), slo_p99_ms)
         without = max(rps, crossing(served, slo_p99_ms)[0]) / luck
     return Capacity(rps / luck, bound, seen, luck, without)
 
@@ -154,7 +155,7 @@ def _ideal_crossing(
     queue: IdealQueue, arrived_s: FloatArray, steps: Sequence[RateStep], slo_p99_ms: float, seed: int
 ) -> float:
     latency_ms = queue.latencies_s(arrived_s, seed) * 1000.0
-    return crossing(seen_steps(steps, arrived_s, latency_ms, slo_p99_ms), slo_p99_ms)[0]
+    return crossing(seen_steps(steps, latency_ms, slo_p99_ms), slo_p99_ms)[0]
 
 
 def _never_rising(values: Sequence[float], weights: Sequence[float]) -> list[float]:

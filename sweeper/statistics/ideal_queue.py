@@ -11,6 +11,7 @@ goes to 1 with the length of the run whatever the server is.
 
 from __future__ import annotations
 
+import functools
 import heapq
 import math
 import zlib
@@ -54,6 +55,7 @@ class IdealQueue:
         shape = SETTLING + COUNTED, REPLICAS
         unit_gaps, drawn = chance.exponential(size=shape), chance.choice(self.service_s, shape)
 
+        @functools.cache  # the ends of the search are asked for twice
         def too_many(rate: float) -> float:
             broken = _broken_share(unit_gaps / rate, drawn, self.servers, slo_s)
             return math.log(max(broken, 1e-6) / 0.01)
