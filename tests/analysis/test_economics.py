@@ -57,7 +57,7 @@ def test_what_is_not_known_is_left_out() -> None:
 
 
 def test_with_the_capacity_as_the_objective_the_capacity_counts_and_never_the_throughput_of_climbs() -> None:
-    """A value of which only bounds are known has no price: its throughput is that of the rates of its climbs."""
+    """A value of which only bounds are known has no price: its throughput is that of its climbs."""
     seeking = throughput(Interval(100.0, 80.0, 125.0), replace(ROWS, objective=Objective.CAPACITY))
     economics = with_economics(seeking, 0.36, 500.0).economics
     assert economics is not None and economics.candidates == ()
