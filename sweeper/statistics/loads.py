@@ -25,7 +25,9 @@ from sweeper.statistics.looks import (
 )
 from sweeper.statistics.standing import OUT, Standing
 
-Eliminated = Mapping[float, Mapping[Configuration, int]]
+Load = float | None
+"""Users, or requests/s; None: the one load of its study."""
+Eliminated = Mapping[Load, Mapping[Configuration, int]]
 """By load: what is excluded under it, and the block after which it was."""
 
 
@@ -76,12 +78,12 @@ class LoadsDecision:
 class LoadsLook:
     """What follows from the records after a block. Each by load."""
 
-    dropped: Mapping[float, tuple[Standing, ...]] = field(default_factory=dict)  # excluded by this look
-    allotments: Mapping[float, Allotment] = field(default_factory=dict)  # of the next block's runs
+    dropped: Mapping[Load, tuple[Standing, ...]] = field(default_factory=dict)  # excluded by this look
+    allotments: Mapping[Load, Allotment] = field(default_factory=dict)  # of the next block's runs
     last: bool = False  # no more blocks are to be made
 
 
-def runs_under(load: float, records: Sequence[RunRecord]) -> list[RunRecord]:
+def runs_under(load: Load, records: Sequence[RunRecord]) -> list[RunRecord]:
     return [record for record in records if record.plan.load == load]
 
 
@@ -129,17 +131,22 @@ def look_under_loads(
     records: Sequence[RunRecord],
     configurations: Sequence[Configuration],
     rule: Rule,
-    loads: Sequence[float],
+    loads: Sequence[Load],
     eliminated: Eliminated,
     block: int,
 ) -> LoadsLook:
-    """Look at the study after `block` under each load, as `looks.look` does under one, then at all."""
+    """Look at the study after `block` under each load, then at all of them together."""
     seen = {
         load: look(runs_under(load, records), configurations, rule, eliminated.get(load, {}), block)
         for load in loads
     }
-    decisions = {load: one.decision for load, one in seen.items() if one.decision is not None}
     dropped = {load: one.dropped for load, one in seen.items()}
+    if len(loads) == 1:
+        only = seen[loads[0]]
+        return LoadsLook(dropped, {loads[0]: only.allotment}, only.last)
+    decisions = {
+        load: one.decision for load, one in seen.items() if load is not None and one.decision is not None
+    }
     if len(decisions) < len(loads) or block not in rule.looks:
         return LoadsLook(dropped, last=any(_nothing_left(one, configurations) for one in decisions.values()))
     found = combined(decisions)
@@ -152,9 +159,9 @@ def look_under_loads(
     else:
         over = found.settled or hardly_settled(found, rule, block)
     last = bool(found.impossible) or block >= rule.looks[-1] or (over and all(enough.values()))
-    allotments = {
+    allotments: dict[Load, Allotment] = {
         load: _allotment(found, load, eliminated.get(load, {})) if enough[load] else EVERY_ONE
-        for load in loads
+        for load in decisions
     }
     return LoadsLook(dropped, allotments, last)
 

@@ -50,22 +50,23 @@ def block_plan(
 
 def block_under_loads(
     configurations: Sequence[Configuration],
-    gone: Mapping[float, Collection[Configuration]],
+    gone: Mapping[float | None, Collection[Configuration]],
     block: int,
     seed: int,
     reference: Configuration,
     attempt: int = 0,
-    twice: Mapping[float, Collection[Configuration]] | None = None,
+    twice: Mapping[float | None, Collection[Configuration]] | None = None,
 ) -> tuple[RunPlan, ...]:
-    """As `block_plan`, once for each load of `gone` (by load, what has no run under it), one load after
-    another in random order: values are compared under the same load only."""
-    order = sorted(gone)
+    """As `block_plan`, once for each load of `gone` (by load, in order, what has no run under it), one load
+    after another in random order: values are compared under the same load only."""
+    loads = list(gone)
+    order = loads.copy()
     random.Random(f"{seed}:{block}:loads" + (f":{attempt}" if attempt else "")).shuffle(order)
     runs = [
         replace(run, load=load)
         for load in order
         for run in block_plan(
-            configurations, gone[load], block, seed + sorted(gone).index(load), reference, attempt,
+            configurations, gone[load], block, seed + loads.index(load), reference, attempt,
             (twice or {}).get(load, ()),
         )
     ]  # fmt: skip

@@ -1,4 +1,5 @@
-"""When a study stops, and which configurations it drops before. The rule itself is statistics/looks.py."""
+"""When a study stops, and which configurations it drops before. The rule itself is statistics/looks.py and,
+for several loads, statistics/loads.py."""
 
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ from sweeper.records.configuration import Configuration
 from sweeper.records.finding import FindingCode, Verdict
 from sweeper.records.run import RunRecord
 from sweeper.statistics.criteria import Rule, far_behind
-from sweeper.statistics.loads import Eliminated, look_under_loads, runs_under
-from sweeper.statistics.looks import EVERY_ONE, Allotment, look
+from sweeper.statistics.loads import Eliminated, Load, look_under_loads, runs_under
+from sweeper.statistics.looks import Allotment
 from sweeper.statistics.standing import OUT, Standing
 
 
@@ -27,11 +28,11 @@ def hopeless(records: Sequence[RunRecord]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """How a study goes on after a block."""
+    """How a study goes on after a block. Each by load."""
 
     stops: bool = False
-    dropped: Mapping[Configuration, str] = field(default_factory=dict)  # and why
-    allotment: Allotment = EVERY_ONE  # of the next block's runs
+    dropped: Mapping[Load, Mapping[Configuration, str]] = field(default_factory=dict)  # and why
+    allotments: Mapping[Load, Allotment] = field(default_factory=dict)  # of the next block's runs
 
 
 def after_block(
@@ -39,16 +40,19 @@ def after_block(
     records: Sequence[RunRecord],
     configurations: Sequence[Configuration],
     rule: Rule,
-    eliminated: Mapping[Configuration, int],
+    loads: Sequence[Load],
+    eliminated: Eliminated,
 ) -> Next:
-    """What follows from `block`, a whole one. `eliminated` is what was dropped before, and after which
-    block."""
-    if hopeless(records):
+    """What follows from `block`, a whole one. `loads` are in order; only under the largest must all workers
+    be busy. `eliminated` is what was dropped before, and after which block."""
+    if hopeless(runs_under(loads[-1], records)):
         return Next(stops=True)
-    seen = look(records, configurations, rule, eliminated, block)
+    seen = look_under_loads(records, configurations, rule, loads, eliminated, block)
     if seen.last:
         return Next(stops=True)
-    return Next(dropped=_why(seen.dropped, rule), allotment=seen.allotment)
+    return Next(
+        dropped={load: _why(of, rule) for load, of in seen.dropped.items()}, allotments=seen.allotments
+    )
 
 
 def _why(dropped: Sequence[Standing], rule: Rule) -> dict[Configuration, str]:
@@ -56,30 +60,3 @@ def _why(dropped: Sequence[Standing], rule: Rule) -> dict[Configuration, str]:
         s.configuration: s.why if s.feasible in OUT else far_behind(s.at_least, (rule.objective,))
         for s in dropped
     }
-
-
-@dataclass(frozen=True, slots=True)
-class NextUnderLoads:
-    """How a study of several loads goes on after a block. Each by load."""
-
-    stops: bool = False
-    dropped: Mapping[float, Mapping[Configuration, str]] = field(default_factory=dict)  # and why
-    allotments: Mapping[float, Allotment] = field(default_factory=dict)  # of the next block's runs
-
-
-def after_block_under_loads(
-    block: int,
-    records: Sequence[RunRecord],
-    configurations: Sequence[Configuration],
-    rule: Rule,
-    loads: Sequence[float],
-    eliminated: Eliminated,
-) -> NextUnderLoads:
-    """As `after_block`. Only under the largest load must all workers be busy."""
-    if all(r.verdict is Verdict.FAILED for r in records) or hopeless(runs_under(max(loads), records)):
-        return NextUnderLoads(stops=True)
-    seen = look_under_loads(records, configurations, rule, loads, eliminated, block)
-    if seen.last:
-        return NextUnderLoads(stops=True)
-    dropped = {load: _why(found, rule) for load, found in seen.dropped.items()}
-    return NextUnderLoads(dropped=dropped, allotments=seen.allotments)

@@ -6,7 +6,7 @@ sharing.py.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from itertools import groupby
@@ -22,7 +22,6 @@ from sweeper.records.wording import loads_in_words
 from sweeper.run.interfaces import RunStore, SharedStore
 from sweeper.run.interleave import run_side_by_side
 from sweeper.run.under_load import Parts
-from sweeper.statistics.looks import EVERY_ONE
 from sweeper.study.observer import Observer, Progress
 from sweeper.study.sharing import Host, OneHost, what_others_make
 from sweeper.study.stopping import ignores_worker_count
@@ -145,12 +144,12 @@ class Blocks:
     """The blocks of a study and the confirmation of its answer, as a `Stage`."""
 
     def __init__(
-        self, plan: StudyPlan, host: str, observer: Observer, announced: Mapping[Configuration, int]
+        self, plan: StudyPlan, host: str, observer: Observer, announced: Collection[Configuration]
     ) -> None:
         """`announced`: what the observer knows to be dropped."""
         self._plan, self._host, self._observer = plan, host, observer
         self._announced = set(announced)
-        self._allotment = EVERY_ONE
+        self._resting: frozenset[Configuration] = frozenset()
         self._resting_loads: list[float] = []
 
     def next_claim(self, seen: Shared) -> Claim | None:
@@ -171,17 +170,18 @@ class Blocks:
         if not ignores_worker_count(state.records):
             self._observer.block_finished(claim.block, state.recommendation())
         self._announce_eliminated(state)
-        self._announce_resting_loads(state, claim.block)
-        if state.allotment.resting != self._allotment.resting and not state.finished:
-            self._allotment = state.allotment
-            self._observer.resting(sorted(state.allotment.resting), claim.block)
+        if state.finished:
+            return
+        if self._plan.loads:
+            self._announce_resting_loads(state, claim.block)
+        elif state.resting != self._resting:
+            self._resting = state.resting
+            self._observer.resting(sorted(state.resting), claim.block)
 
     def _announce_resting_loads(self, state: StudyState, block: int) -> None:
-        """Of several loads, those without a run in the next block."""
+        """Those without a run in the next block."""
         loads = self._plan.loads
-        if not loads or state.finished:
-            return
-        measured = {run.load for run in state.under_loads(block + 1, 0)}
+        measured = {run.load for run in state.planned(block + 1)}
         resting = [load for load in loads if load not in measured]
         if resting != self._resting_loads:
             self._resting_loads = resting
@@ -193,10 +193,10 @@ class Blocks:
             )
 
     def _announce_eliminated(self, state: StudyState) -> None:
-        for configuration, block in state.eliminated.items():
+        for configuration, (block, why) in state.dropped.items():
             if configuration not in self._announced:
                 self._announced.add(configuration)
-                self._observer.eliminated(configuration, block, state.why_eliminated[configuration])
+                self._observer.eliminated(configuration, block, why)
 
 
 def run_study(plan: StudyPlan, parts: Parts, store: RunStore, observer: Observer) -> Recommendation:
@@ -214,9 +214,9 @@ def run_shared_study(
 ) -> Recommendation:
     """Take part in a study until it has its answer. `plan` is the same for all hosts, its environment that of
     the one that began. A claim of this host's own that is not finished is gone on with."""
-    announced: Mapping[Configuration, int] = {}
+    announced: Collection[Configuration] = ()
     if not host.name:  # what this host dropped before it was interrupted was announced then
-        announced = study_state_of(plan, store.records()).eliminated
+        announced = study_state_of(plan, store.records()).dropped
     blocks = Blocks(plan, host.name, observer, announced)
     make_stage(blocks, host, parts, store, observer)
     seen = store.seen()

@@ -19,12 +19,12 @@ from sweeper.records.wording import load_in_words
 from sweeper.run.under_load import RunSettings
 from sweeper.statistics.capacity import expected_rps
 from sweeper.statistics.criteria import Rule
-from sweeper.statistics.loads import Eliminated
+from sweeper.statistics.loads import Eliminated, Load
 from sweeper.statistics.looks import EVERY_ONE, Allotment
-from sweeper.study.block_order import block_plan, block_under_loads, confirmation_plan
+from sweeper.study.block_order import block_under_loads, confirmation_plan
 from sweeper.study.observer import Progress
 from sweeper.study.sharing import choose
-from sweeper.study.stopping import after_block, after_block_under_loads, ignores_worker_count
+from sweeper.study.stopping import after_block, ignores_worker_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +53,20 @@ class StudyPlan:
     def max_blocks(self) -> int:
         return self.rule.looks[-1]
 
+    @property
+    def each_load(self) -> tuple[Load, ...]:
+        """In order, the largest last."""
+        return self.loads or (None,)
+
     def block(
         self,
         number: int,
-        eliminated: Mapping[Configuration, int],
+        eliminated: Eliminated,
         attempt: int = 0,
-        allotment: Allotment = EVERY_ONE,
+        allotments: Mapping[Load, Allotment] | None = None,
     ) -> tuple[RunPlan, ...]:
-        if self.loads:
-            return self.block_under_loads(number, {}, attempt, {})
-        gone = {c for c, after in eliminated.items() if after < number} | allotment.resting
-        return block_plan(
-            self.configurations, gone, number, self.seed, self.reference, attempt, allotment.twice
-        )
-
-    def block_under_loads(
-        self, number: int, eliminated: Eliminated, attempt: int, allotments: Mapping[float, Allotment]
-    ) -> tuple[RunPlan, ...]:
-        """As `block`, with what is excluded and what rests by load."""
-        given = {load: allotments.get(load, EVERY_ONE) for load in self.loads}
+        """`eliminated` may know of later blocks."""
+        given = {load: (allotments or {}).get(load, EVERY_ONE) for load in self.each_load}
         gone = {
             load: {c for c, after in eliminated.get(load, {}).items() if after < number} | found.resting
             for load, found in given.items()
@@ -90,29 +85,26 @@ class StudyState:
 
     plan: StudyPlan
     records: list[RunRecord] = field(default_factory=list)  # of the blocks
-    eliminated: dict[Configuration, int] = field(default_factory=dict)  # and after which block
-    why_eliminated: dict[Configuration, str] = field(default_factory=dict)
-    allotments: dict[int, Allotment] = field(default_factory=dict)  # of the runs of each block, by its number
-    # of several loads: by load, what is excluded under it and after which block; by block and load, the runs
-    eliminated_under: dict[float, dict[Configuration, int]] = field(default_factory=dict)
-    allotments_under: dict[int, Mapping[float, Allotment]] = field(default_factory=dict)
+    eliminated: dict[Load, dict[Configuration, int]] = field(default_factory=dict)  # and after which block
+    # under any load: after which block first, and why
+    dropped: dict[Configuration, tuple[int, str]] = field(default_factory=dict)
+    allotments: dict[int, Mapping[Load, Allotment]] = field(default_factory=dict)  # by block
     finished: bool = False  # it is decided: no further block
     confirming: list[RunRecord] = field(default_factory=list)  # of the confirmation
     left_to_confirm: list[RunPlan] = field(default_factory=list)  # of the confirmation, not recorded
 
     @property
-    def allotment(self) -> Allotment:
-        """As of the last block."""
-        return self.allotments[max(self.allotments)] if self.allotments else EVERY_ONE
+    def resting(self) -> frozenset[Configuration]:
+        """In the next block, under every load."""
+        given = self.allotments[max(self.allotments)] if self.allotments else {}
+        return frozenset.intersection(*(given.get(load, EVERY_ONE).resting for load in self.plan.each_load))
 
-    def planned(self, block: int, attempt: int, records: Sequence[RunRecord]) -> tuple[RunPlan, ...]:
+    def planned(self, block: int, attempt: int = 0, records: Sequence[RunRecord] = ()) -> tuple[RunPlan, ...]:
         """The runs of a block, by what was known before it. A study of an earlier version in `records`, in
         which nothing rested, stays as it was made."""
-        if self.plan.loads:
-            return self.under_loads(block, attempt)
         known = [number for number in self.allotments if number <= block]
-        allotment = self.allotments[max(known)] if known else EVERY_ONE
-        wanted = self._expecting(block, self.plan.block(block, self.eliminated, attempt, allotment), records)
+        allotments = self.allotments[max(known)] if known else {}
+        wanted = self._expecting(block, self.plan.block(block, self.eliminated, attempt, allotments), records)
         made = {
             record.plan.run_id
             for record in records
@@ -139,25 +131,20 @@ class StudyState:
             replace(run, expected_rps=expected_rps(found.get(run.configuration, ()))) for run in runs
         )
 
-    def under_loads(self, block: int, attempt: int) -> tuple[RunPlan, ...]:
-        """As `planned`, in a study of several loads."""
-        known = [number for number in self.allotments_under if number <= block]
-        allotments = self.allotments_under[max(known)] if known else {}
-        return self.plan.block_under_loads(block, self.eliminated_under, attempt, allotments)
-
-    def look_under_loads(self, block: int) -> None:
-        """What follows from `block`, a whole one, in a study of several loads."""
+    def look(self, block: int) -> None:
+        """What follows from `block`, a whole one."""
         plan = self.plan
-        following = after_block_under_loads(
-            block, self.records, plan.configurations, plan.rule, plan.loads, self.eliminated_under
+        following = after_block(
+            block, self.records, plan.configurations, plan.rule, plan.each_load, self.eliminated
         )
-        self.finished, self.allotments_under[block + 1] = following.stops, following.allotments
+        self.finished, self.allotments[block + 1] = following.stops, following.allotments
         for load, dropped in following.dropped.items():
-            self.eliminated_under.setdefault(load, {}).update(dict.fromkeys(dropped, block))
+            self.eliminated.setdefault(load, {}).update(dict.fromkeys(dropped, block))
+            under = ""
+            if load is not None:
+                under = f" under {load_in_words(load, at_random=plan.arrivals_per_s is not None)}"
             for configuration, why in dropped.items():
-                if self.eliminated.setdefault(configuration, block) == block:
-                    shown = load_in_words(load, at_random=plan.arrivals_per_s is not None)
-                    self.why_eliminated.setdefault(configuration, f"{why} under {shown}")
+                self.dropped.setdefault(configuration, (block, f"{why}{under}"))
 
     @property
     def over(self) -> bool:
@@ -165,10 +152,10 @@ class StudyState:
         return self.finished and not self.left_to_confirm
 
     def recommendation(self) -> Recommendation:
-        facts = study_facts(self.plan, self.eliminated, self.finished)
+        first = {configuration: block for configuration, (block, _) in self.dropped.items()}
+        facts = study_facts(self.plan, first, self.finished)
         if self.plan.loads:
-            facts = replace(facts, eliminated_under=self.eliminated_under)
-            return recommend_under_loads(facts, self.records)
+            return recommend_under_loads(replace(facts, eliminated_under=self.eliminated), self.records)
         return recommend(facts, [*self.records, *self.confirming])
 
     def confirmation(self, host: str = "", attempt: int = 0) -> tuple[RunPlan, ...]:
@@ -190,12 +177,7 @@ class StudyState:
         if claim.kind is RunKind.BLOCK:
             next_look = next(after for after in plan.rule.looks if after >= claim.block)
             until = f"the look after block {next_look}"
-            block = (
-                self.under_loads(claim.block, 0)
-                if plan.loads
-                else plan.block(claim.block, self.eliminated, allotment=self.allotment)
-            )
-            runs += (next_look - claim.block) * len(block)
+            runs += (next_look - claim.block) * len(self.planned(claim.block))
         return Progress(len(done), runs, until, mean_elapsed_s(done, plan.run))
 
 
@@ -247,15 +229,7 @@ def study_state_of(plan: StudyPlan, records: Sequence[RunRecord], claims: Sequen
             state.records += shared.made(*(c for c in shared.of(RunKind.BLOCK) if c.block > block))
             state.finished = ignores_worker_count(state.records)
             break
-        if plan.loads:
-            state.look_under_loads(block)
-            if state.finished:
-                break
-            continue
-        following = after_block(block, state.records, plan.configurations, plan.rule, state.eliminated)
-        state.finished, state.allotments[block + 1] = following.stops, following.allotment
-        state.eliminated.update(dict.fromkeys(following.dropped, block))
-        state.why_eliminated.update(following.dropped)
+        state.look(block)
         if state.finished:
             break
     begun = shared.attempts(RunKind.OPEN_LOOP, 1)

@@ -257,7 +257,7 @@ def test_a_study_of_an_earlier_version_in_which_nothing_rested_is_read_as_it_was
     whole = MemoryStore()
     for block in range(1, last + 1):
         gone = {Configuration(1): 2}
-        for run in plan.block(block, gone):
+        for run in plan.block(block, {None: gone}):
             same = next(r for r in store.saved if r.configuration.workers in (1, run.configuration.workers))
             figures = same.figures
             assert figures is not None

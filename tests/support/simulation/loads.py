@@ -51,10 +51,10 @@ def loads_study(truths: Truths, deviation: float, rng: np.random.Generator, rule
     rule, loads = dataclasses.replace(rule, loads=len(truths)), tuple(sorted(truths))
     hosts = {load: Host(rng) for load in loads}
     records: list[RunRecord] = []
-    eliminated: dict[float, dict[Configuration, int]] = {load: {} for load in loads}
-    allotments: Mapping[float, Allotment] = {}
+    eliminated: dict[float | None, dict[Configuration, int]] = {load: {} for load in loads}
+    allotments: Mapping[float | None, Allotment] = {}
     for number in range(1, rule.looks[-1] + 1):
-        given = {load: allotments.get(load, EVERY_ONE) for load in loads}
+        given: dict[float | None, Allotment] = {load: allotments.get(load, EVERY_ONE) for load in loads}
         gone = {load: {*eliminated[load], *given[load].resting} for load in loads}
         twice = {load: one.twice for load, one in given.items()}
         for plan in block_under_loads(ALL, gone, number, 0, Configuration(REFERENCE), twice=twice):
