@@ -48,13 +48,15 @@ def drifting(measurement: Measurement, limits: Limits) -> Finding | None:
 
 
 def stalled(measurement: Measurement, figures: RunFigures, limits: Limits) -> Finding | None:
-    """A gap without any completion much longer than the rest explains: a pause, not a queue."""
-    finished = measurement.requests.finished_s
-    window = measurement.window
+    """A gap without any completion much longer than the rest explains: a pause, not a queue. After a climb's
+    last request, nothing is left to complete."""
+    log, window = measurement.requests, measurement.window
+    finished = log.finished_s
+    until_s = min(window.end_s, float(log.started_s.max())) if measurement.climb else window.end_s
     inside = np.sort(
         finished[np.isfinite(finished) & (finished >= window.start_s) & (finished < window.end_s)]
     )
-    moments = np.concatenate(([window.start_s], inside, [window.end_s]))
+    moments = np.concatenate(([window.start_s], inside[inside < until_s], [until_s]))
     gaps = np.diff(moments)
     longest = float(gaps.max())
     mean_gap_s = window.duration_s / max(figures.completed, 1)

@@ -21,7 +21,7 @@ from sweeper.checks.turns import may_interleave
 from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Effect, Finding, FindingCode, Severity, Verdict
 from sweeper.records.observations import FirstAnswer, RequestLog, TelemetrySample, UserEvents
-from sweeper.records.run import Objective, RunFigures, RunRecord, Window
+from sweeper.records.run import Objective, RateStep, RunFigures, RunRecord, Window
 from sweeper.statistics.figures import Measurement
 from tests.support.builders import SAMPLE, figures, finding, late, log, record
 from tests.support.contexts import CONTEXT
@@ -49,6 +49,7 @@ def remarks(
     paused_s: tuple[float, ...] = (),
     answer: FirstAnswer | None = None,
     samples: tuple[TelemetrySample, ...] = (SAMPLE,),
+    climb: tuple[RateStep, ...] = (),
     **context: Any,
 ) -> tuple[Finding, ...]:
     measurement = Measurement(
@@ -62,6 +63,7 @@ def remarks(
         resumed_s=resumed_s,
         paused_s=paused_s or (1.0,) * len(resumed_s),
         answer=answer,
+        climb=climb,
     )
     return run_findings(measurement, run, dataclasses.replace(CONTEXT, **context))
 
@@ -374,6 +376,16 @@ def test_a_queue_in_lockstep_is_no_stall() -> None:
 def test_a_stall_at_the_windows_edge_is_seen(where: str) -> None:
     kept = FINISHED[FINISHED > 11.4] if where == "start" else FINISHED[FINISHED < 18.6]
     assert "stalled" in codes(remarks(made=requests(kept), responses_counted_by_server=len(kept)))
+
+
+def test_after_the_last_request_of_a_climb_nothing_is_left_to_complete() -> None:
+    """The window goes on to the next sample."""
+    kept = FINISHED[FINISHED < 19.3]
+    ends = {"made": requests(kept), "responses_counted_by_server": len(kept)}
+    assert "stalled" in codes(remarks(**ends))
+    assert "stalled" not in codes(remarks(climb=(RateStep(140.0, len(kept)),), **ends))
+    held = np.sort(np.where((kept > 14.4) & (kept < 15.8), 15.8, kept))
+    assert "stalled" in codes(remarks(climb=(RateStep(140.0, len(held)),), made=requests(held)))
 
 
 def test_a_server_that_answers_evenly_in_its_turns_waits_for_nothing_outside() -> None:

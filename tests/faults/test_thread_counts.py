@@ -9,9 +9,20 @@ import pytest
 from sweeper.checks.limits import Limits, RunContext
 from sweeper.checks.pool import thread_leak
 from sweeper.records.configuration import Configuration
+from sweeper.records.finding import Finding
 from sweeper.records.run import Window
 from sweeper.statistics.figures import Measurement
 from tests.support.builders import SAMPLE, log
+
+
+def leak(counts: list[int], *, open_loop: bool) -> Finding | None:
+    samples = [
+        dataclasses.replace(SAMPLE, at_s=10.0 + i, server_threads=threads) for i, threads in enumerate(counts)
+    ]
+    window = Window(10.0, 9.0 + len(counts))
+    measurement = Measurement(log([10.0], 1.0), tuple(samples), window, 7.0, 30.0, 1.0, None)
+    context = RunContext(Configuration(8), 100, 0.3, 0.01, True, 2, None, open_loop=open_loop)
+    return thread_leak(measurement, context, Limits())
 
 
 @pytest.mark.parametrize(
@@ -28,10 +39,16 @@ from tests.support.builders import SAMPLE, log
     ],
 )
 def test_a_leak_grows_all_the_time_and_never_falls(counts: list[int], leaks: bool) -> None:
-    samples = [
-        dataclasses.replace(SAMPLE, at_s=10.0 + i, server_threads=threads) for i, threads in enumerate(counts)
-    ]
-    window = Window(10.0, 9.0 + len(counts))
-    measurement = Measurement(log([10.0], 1.0), tuple(samples), window, 7.0, 30.0, 1.0, None)
-    context = RunContext(Configuration(8), 100, 0.3, 0.01, True, 2, None)
-    assert (thread_leak(measurement, context, Limits()) is not None) is leaks
+    assert (leak(counts, open_loop=False) is not None) is leaks
+
+
+@pytest.mark.parametrize(
+    ("counts", "leaks"),
+    [
+        ([6, 8, 10, 12, 13, 14], False),  # a pool of eight that fills, on top of six threads
+        ([6, 10, 14, 18, 22, 26], True),
+    ],
+)
+def test_with_requests_at_random_the_pool_may_fill_within_the_window(counts: list[int], leaks: bool) -> None:
+    assert (leak(counts, open_loop=True) is not None) is leaks
+    assert leak(counts, open_loop=False) is not None
