@@ -107,10 +107,18 @@ def runs_frame(records: Sequence[RunRecord]) -> pd.DataFrame:
 
 def candidates_frame(recommendation: Recommendation) -> pd.DataFrame:
     """One row per configuration of the blocks that decide, with limits of its means at the study's
-    confidence; `behind_best` is how far it is below the best other one, as a share."""
+    confidence; `behind_best` is how far it is below the best other one, as a share. With several loads, one
+    row per load and configuration, and a column `load` (users, or requests per second)."""
     tuned = _tuned(one.configuration for one in recommendation.candidates)
-    rows = [_candidate(one, recommendation) for one in recommendation.candidates]
-    return _typed(rows, {**_CONFIGURATION, **tuned, **_CANDIDATE})
+    if recommendation.loads is None:
+        rows = [_candidate(one, recommendation) for one in recommendation.candidates]
+        return _typed(rows, {**_CONFIGURATION, **tuned, **_CANDIDATE})
+    rows = [
+        {"load": under.load, **_candidate(one, recommendation)}
+        for under in recommendation.loads.under
+        for one in under.candidates
+    ]
+    return _typed(rows, {"load": float, **_CONFIGURATION, **tuned, **_CANDIDATE})
 
 
 def trials_frame(search: Search | None) -> pd.DataFrame:

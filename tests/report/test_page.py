@@ -15,7 +15,7 @@ from sweeper.cli.main import main
 from sweeper.cli.report import material
 from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Finding, Severity, Verdict
-from sweeper.records.run import Objective
+from sweeper.records.run import Bound, Objective
 from sweeper.report.html.page import LIBRARY, page
 from sweeper.report.html.page_data import RecommendationData
 from sweeper.settings.command_settings import GridSettings
@@ -277,6 +277,11 @@ def test_the_capacity_is_drawn_with_p99_against_the_rate(tmp_path: Path) -> None
     assert "throughput" not in seen.drawings
     assert "requests/s within the SLO" in seen.sections["basis"]
     assert "SLO: 200 ms" in str(seen.drawings["p99-by-rate"])
+    shown = [r.figures.capacity for r in found.records if r.figures is not None]
+    signs = {Bound.EXACT: "", Bound.AT_LEAST: "≥ ", Bound.AT_MOST: "≤ "}
+    assert seen.column("runs-table", "capacity") == [
+        f"{signs[one.bound]}{one.rps:.1f}" for one in shown if one is not None
+    ]
     assert "arrive at random in every run" in seen.sections["confirmation"]
 
 

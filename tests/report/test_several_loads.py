@@ -15,6 +15,7 @@ from sweeper.report.html.page import page
 from sweeper.report.html.page_data import RecommendationData
 from sweeper.report.json.recommendation import recommendation_object
 from sweeper.store.codec import flat
+from sweeper.store.data_frames import candidates_frame
 from sweeper.study.loading import recorded
 from sweeper.study.where import Where
 from tests.support.documents import assert_says
@@ -110,6 +111,19 @@ def test_the_page_has_the_table_and_a_figure(truths: dict[float, dict[int, float
     assert set(seen.column("runs-table", "load")) == {"10", "80"}
     assert {r.plan.load for r in found.decisive} == {80.0}
     assert len(seen.tables["loads-figures"][1:]) == 6
+
+
+def test_the_table_of_candidates_has_a_row_for_each_load(tmp_path: Path) -> None:
+    found = made(tmp_path, TWO).recommendation
+    frame = candidates_frame(found)
+    assert [(row.load, row.workers) for row in frame.itertuples()] == [
+        (load, workers) for load in (10.0, 80.0) for workers in (1, 4, 8)
+    ]
+    assert set(frame[frame.answer].workers) == {4}
+    under = {load: frame[frame.load == load].set_index("workers").rps for load in (10.0, 80.0)}
+    for workers in (1, 4, 8):
+        for load, rps in under.items():
+            assert rps[workers] == pytest.approx(TWO[load][workers], rel=0.1)
 
 
 def test_each_run_says_its_load() -> None:

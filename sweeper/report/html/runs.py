@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from sweeper.records.finding import Finding, Verdict
 from sweeper.records.observations import RunTrace
-from sweeper.records.run import FloatArray, RunFigures, RunKind, RunRecord
+from sweeper.records.run import Bound, FloatArray, RunFigures, RunKind, RunRecord
 from sweeper.records.wording import counted, duration, megabytes_alone, tally, three_digits
 from sweeper.report.html.drawing import BLUE, DROPPED, GREY, VERMILION, Positions, drawing, points
 from sweeper.report.html.elements import (
@@ -203,6 +203,9 @@ def runs(data: PageData) -> Section:
 def _runs_table(data: PageData) -> Table:
     parts = _parts(data.records)
     several = len({record.host for record in data.records}) > 1
+    climbs = any(
+        record.figures is not None and record.figures.capacity is not None for record in data.records
+    )
     rows = []
     for order, record in enumerate(data.records):
         rows.append(
@@ -211,6 +214,7 @@ def _runs_table(data: PageData) -> Table:
                 TableCell(stage(record.plan) + (", A/A" if record.plan.sentinel else ""), order),
                 *(_value(part(record)) for part in parts.values()),
                 TableCell(record.verdict.value, ORDER[record.verdict], record.verdict.value),
+                *([_capacity_cell(record.figures)] if climbs else []),
                 *_figure_cells(record.figures),
                 TableCell(" ".join(f.code for f in record.findings), kind="findings"),
                 *([TableCell(record.host)] if several else []),
@@ -219,10 +223,10 @@ def _runs_table(data: PageData) -> Table:
             )
         )
     columns = (
-        "run", "stage", *parts, "verdict", *COLUMNS, "findings", *(["host"] if several else []),
-        "begun (UTC)", "took",
+        "run", "stage", *parts, "verdict", *(["capacity"] if climbs else []), *COLUMNS, "findings",
+        *(["host"] if several else []), "begun (UTC)", "took",
     )  # fmt: skip
-    numbers = frozenset(i for i, name in enumerate(columns) if name in (*parts, *COLUMNS, "took"))
+    numbers = frozenset(i for i, name in enumerate(columns) if name in (*parts, "capacity", *COLUMNS, "took"))
     return Table("runs-table", columns, tuple(rows), right=numbers, sortable=True)
 
 
@@ -250,6 +254,13 @@ def _days(records: Sequence[RunRecord]) -> str:
 
 def _value(value: object) -> TableCell:
     return TableCell(str(value), value if isinstance(value, int) else None)
+
+
+def _capacity_cell(figures: RunFigures | None) -> TableCell:
+    if figures is None or figures.capacity is None:
+        return TableCell("-")
+    sign = {Bound.EXACT: "", Bound.AT_LEAST: "≥ ", Bound.AT_MOST: "≤ "}[figures.capacity.bound]
+    return number(figures.capacity.rps, lambda rps: f"{sign}{rps:.1f}")
 
 
 def _figure_cells(figures: RunFigures | None) -> tuple[TableCell, ...]:
