@@ -15,7 +15,7 @@ from sweeper.records.wording import and_join, core_count, duration, limit_ms, pl
 from sweeper.report.text.gate import gate_in_words
 from sweeper.settings.common_settings import StudySettings
 from sweeper.settings.notation import size_text
-from sweeper.statistics.capacity import FEWEST_REQUESTS, RATES, RATIO, STEP_WINDOWS
+from sweeper.statistics.capacity import FEWEST_REQUESTS, RATES, RATIO, STEP_WINDOWS, WIDE_RATIO
 from sweeper.statistics.search import BEST
 from sweeper.study.block_order import ROUNDS, scenario_block
 from sweeper.study.optimization import OptimizePlan
@@ -180,7 +180,7 @@ def _measured(plan: StudyPlan, settings: StudySettings) -> str:
     return (
         f"{RATES} rates, each {RATIO - 1:.0%} above the one before, for {STEP_WINDOWS * settings.window:g} s "
         f"each or until {FEWEST_REQUESTS} requests have arrived (in the first block the run first finds out "
-        "around which rate)"
+        f"around which rate, and the rates are {WIDE_RATIO - 1:.0%} apart)"
     )
 
 

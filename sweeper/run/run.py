@@ -31,7 +31,7 @@ from sweeper.run.under_load import (
     out_of_memory,
     under_load,
 )
-from sweeper.statistics.capacity import capacity, climb_around
+from sweeper.statistics.capacity import RATIO, WIDE_RATIO, capacity, climb_around
 from sweeper.statistics.figures import Measurement, run_figures
 from sweeper.statistics.own_clock import own_speed, resumed_s
 
@@ -189,11 +189,12 @@ def _measure(
     within_ms = settings.capacity_within_ms
     climb: tuple[RateStep, ...] = ()
     if within_ms is not None and plan.kind in (RunKind.BLOCK, RunKind.SEARCH):
-        expected = plan.expected_rps
+        expected, ratio = plan.expected_rps, RATIO
         if expected is None:
             state(RunState.EXPECTING)
             expected = expected_rps(settings, parts, server, directory, within_ms, plan.block)
-        climb = climb_around(expected, settings.window_s)
+            ratio = WIDE_RATIO
+        climb = climb_around(expected, settings.window_s, ratio)
         parts = replace(parts, load=parts.load.climbing(climb, plan.block))
     before = server.pool_stats()
     if before is not None and before.workers is not None and before.workers != workers:

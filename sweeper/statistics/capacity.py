@@ -18,8 +18,8 @@ from sweeper.statistics.figures import percentile
 from sweeper.statistics.ideal_queue import IdealQueue, fitted
 
 RATES = 5
-RATIO = 1.1
-"""From one rate to the next."""
+RATIO, WIDE_RATIO = 1.1, 1.25
+"""From one rate to the next: around what earlier runs found, and around what a first climb did."""
 STEP_WINDOWS = 0.6
 """How long each rate lasts, in windows."""
 REMEMBERED = 3
@@ -40,9 +40,9 @@ BROKEN_SHARE = 0.1
 """Of a rate's requests beyond the SLO: after two such rates no higher one is tried."""
 
 
-def climb_around(expected_rps: float, window_s: float) -> tuple[RateStep, ...]:
+def climb_around(expected_rps: float, window_s: float, ratio: float = RATIO) -> tuple[RateStep, ...]:
     """The rates of one run, the middle one the one at which the crossing is expected."""
-    rates = [expected_rps * RATIO ** (number - RATES // 2) for number in range(RATES)]
+    rates = [expected_rps * ratio ** (number - RATES // 2) for number in range(RATES)]
     usual_s = STEP_WINDOWS * window_s
     return tuple(RateStep(rate, _requests(rate, usual_s)) for rate in rates)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from sweeper.records.run import Bound, Capacity, Objective, RunFigures
-from sweeper.statistics.capacity import expected_rps
+from sweeper.statistics.capacity import RATIO, WIDE_RATIO, expected_rps
 from sweeper.statistics.criteria import CandidateState, Rule
 from tests.support.builders import FIGURES
 from tests.support.simulation.climbs import Service, climbed, known_capacity
@@ -22,7 +22,7 @@ from tests.support.simulation.studies import WORKERS, Measure, Study, study
 SLO_MS = 200.0
 RULE = Rule(objective=Objective.CAPACITY, slo_p99_ms=SLO_MS)
 STUDIES = 8
-COARSE = 0.12
+COARSE = 0.25
 """By how much (a log) the first climb of a study may be off."""
 
 
@@ -60,11 +60,14 @@ def measured(servers: Servers, seed: int) -> Measure:
         workers = WORKERS[position]
         count, service = servers[workers]
         expected = expected_rps([one for (w, b), one in sorted(found.items()) if w == workers and b < block])
+        ratio = RATIO
         if expected is None:
+            ratio = WIDE_RATIO
             expected = known_capacity(count, service, SLO_MS) * math.exp(float(off.normal(0, COARSE)))
         found[workers, block] = climbed(
-            count, service, SLO_MS, expected_rps=expected, seed=1000 * seed + block, workers=workers
-        )
+            count, service, SLO_MS, expected_rps=expected, seed=1000 * seed + block, workers=workers,
+            ratio=ratio,
+        )  # fmt: skip
         return dataclasses.replace(FIGURES, capacity=found[workers, block])
 
     return measure

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from sweeper.records.run import Capacity, FloatArray
-from sweeper.statistics.capacity import capacity, climb_around
+from sweeper.statistics.capacity import RATIO, capacity, climb_around
 from tests.support.builders import log
 
 Service = Callable[[np.random.Generator], float]
@@ -55,9 +55,10 @@ def climbed(
     seed: int,
     workers: int | None = None,
     window_s: float = 10.0,
+    ratio: float = RATIO,
 ) -> Capacity:
     """One run. The same seed has the same arrivals, whatever the server is."""
-    steps = climb_around(expected_rps, window_s)
+    steps = climb_around(expected_rps, window_s, ratio)
     arrivals, chance = np.random.default_rng([seed, 1]), np.random.default_rng([seed, 2, servers])
     gaps = [arrivals.exponential(1 / step.arrivals_per_s, step.requests) for step in steps]
     at_s = np.cumsum(np.concatenate(gaps))
