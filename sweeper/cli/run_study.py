@@ -18,7 +18,8 @@ from sweeper.records.answer import Recommendation
 from sweeper.records.shell_command import shell_command
 from sweeper.report.json.recommendation import recommendation_object
 from sweeper.report.json.scenarios import outcome_object
-from sweeper.run.under_load import Parts, RunSettings
+from sweeper.run.interfaces import Parts
+from sweeper.run.timing import RunSettings
 from sweeper.settings.common_settings import StudySettings
 from sweeper.store.database import Database, StoredStudy
 from sweeper.store.study_store import OUTCOME_FILE, RECOMMENDATION_FILE, SharedStudyStore, StudyStore

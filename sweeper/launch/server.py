@@ -16,7 +16,7 @@ from sweeper.processes import ManagedProcess
 from sweeper.processes.control_group import MemoryKills
 from sweeper.records.observations import PoolStats, ServerExit
 from sweeper.records.wording import last_line
-from sweeper.run.interfaces import STOP_GRACE_S
+from sweeper.run.timing import STOP_GRACE_S
 
 REFUSED = "connection refused"
 _MAX_BODY_BYTES = 1 << 20

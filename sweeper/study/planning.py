@@ -10,7 +10,7 @@ from dataclasses import replace
 from sweeper.analysis.fingerprints import OF_THE_DATA
 from sweeper.records.run import Objective
 from sweeper.records.scenarios import Scenario, Terms
-from sweeper.run.under_load import RunSettings
+from sweeper.run.timing import RunSettings
 from sweeper.settings.command_settings import GridSettings, OptimizeSettings, ScenarioSettings
 from sweeper.settings.common_settings import StudySettings
 from sweeper.study.optimization import OptimizePlan
