@@ -69,7 +69,7 @@ def register(app: typer.Typer) -> None:
 
 def _export(where: Place, what: str | None, output: str | None, out: str | None) -> int:
     """Raises UsageError before anything is read where the words do not fit together."""
-    from sweeper.store import durable
+    from sweeper.store import durable_files
     from sweeper.study.loading import recorded
     from sweeper.study.where import nothing_lost
 
@@ -86,11 +86,11 @@ def _export(where: Place, what: str | None, output: str | None, out: str | None)
         frame = TABLES[what](recorded(where))
     if output == "parquet":
         assert file is not None
-        durable.write_where_named(file, frame.to_parquet(index=False, write_page_checksum=True))
+        durable_files.write_where_named(file, frame.to_parquet(index=False, write_page_checksum=True))
     elif file is None:
         sys.stdout.write(_text(frame, output))
     else:
-        durable.write_where_named(file, _text(frame, output))
+        durable_files.write_where_named(file, _text(frame, output))
     return DONE
 
 

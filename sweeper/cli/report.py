@@ -56,7 +56,7 @@ def _write(where: Place, out: str | None, economics: tuple[str | None, str | Non
     from sweeper.cli.console import tell, write
     from sweeper.report.html.page import page
     from sweeper.settings.economics_settings import economics as read_economics
-    from sweeper.store import durable
+    from sweeper.store import durable_files
     from sweeper.study.loading import recorded
     from sweeper.study.where import nothing_lost
 
@@ -66,9 +66,9 @@ def _write(where: Place, out: str | None, economics: tuple[str | None, str | Non
         made = page(_priced(material(found, where), asked))
         if file is None:
             file = where.page_of(found.study.name)
-            durable.write(file, made)
+            durable_files.write(file, made)
         else:
-            durable.write_where_named(file, made)
+            durable_files.write_where_named(file, made)
     write(f"{file}\n")
     if show and not webbrowser.open(file.resolve().as_uri()):
         tell("there is no browser here: open the file yourself")

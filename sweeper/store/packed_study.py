@@ -31,8 +31,8 @@ from sweeper.records.observations import RunTrace
 from sweeper.records.visible import visible
 from sweeper.store import row_values as values
 from sweeper.store.claims import checked_claim
-from sweeper.store.codec import checked_record
 from sweeper.store.database import StoredStudy, checked_study
+from sweeper.store.run_rows import checked_record
 from sweeper.store.trace_rows import checked_trace
 
 FORMAT = 1

@@ -14,7 +14,7 @@ from sweeper.records.answer import Recommendation
 from sweeper.report.html.page import page
 from sweeper.report.html.page_data import RecommendationData
 from sweeper.report.json.recommendation import recommendation_object
-from sweeper.store.codec import flat
+from sweeper.store.runs_csv import flat
 from sweeper.study.loading import recorded
 from sweeper.study.where import Where
 from tests.support.documents import assert_says
