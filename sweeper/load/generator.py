@@ -14,8 +14,8 @@ from sweeper.errors import LoadError, UsageError
 from sweeper.load import distribution
 from sweeper.load.distribution import Hosts
 from sweeper.load.first_answer import first_answer
-from sweeper.load.input_files import check_data, check_locustfile
-from sweeper.load.session import LocustSession, last_words
+from sweeper.load.input_files import check_data, check_locustfile, try_locustfile
+from sweeper.load.session import START_TIMEOUT_S, LocustSession
 from sweeper.locust_side.wire import (
     LOCUSTFILE,
     OPEN_LOCUSTFILE,
@@ -32,7 +32,6 @@ from sweeper.records.run import RateStep
 from sweeper.settings.upload import Upload
 
 UPLOAD = Upload()
-START_TIMEOUT_S = 60.0
 MOST_IN_FLIGHT = 2000
 MAX_ANSWER_BYTES = 1 << 26
 LEAST_MEMORY_BYTES = 1 << 28
@@ -41,12 +40,6 @@ ALMOST_NO_WAIT_S = (0.02, 0.03)
 OWN_OUTPUT = ("--logfile=", "--loglevel=INFO", "--csv=", "--html=", "--json-file=")
 """What a locust.conf or LOCUST_* variables may say of locust's output would keep its words from load.log, and
 have all runs write the same files. The same options in `locust_options` hold."""
-_HINTS = {
-    "FileNotFoundError": "; paths in it are relative to the folder where you run sweeper, as with locust -f",
-    "the following arguments are required": "; give them with --locust-options",
-    "unrecognized arguments": " (the file has no such option, nor has locust)",
-    "No User class found": "; it needs a subclass of locust's HttpUser or FastHttpUser",
-}
 
 
 @dataclass(frozen=True)
@@ -148,17 +141,11 @@ class LocustGenerator:
         return replace(self, users=users, processes=processes, wait_s=wait_s, arrivals_per_s=None)
 
     def open_loop(self, arrivals_per_s: float, seed: int) -> LocustGenerator:
-        """The same upload, arriving at random at that rate, the same moments for the same seed.
-
-        UsageError with a locustfile of the user's own.
-        """
+        """The same upload, arriving at random at that rate (interfaces.LoadGenerator)."""
         return replace(self, users=1, arrivals_per_s=arrivals_per_s, seed=seed)
 
     def climbing(self, steps: Sequence[RateStep], seed: int) -> LocustGenerator:
-        """The same upload, arriving at random at one rate after the other (interfaces.LoadGenerator).
-
-        UsageError with a locustfile of the user's own.
-        """
+        """The same upload, arriving at random at one rate after the other (interfaces.LoadGenerator)."""
         opened = self.open_loop(steps[0].arrivals_per_s, seed)
         return replace(opened, climb=tuple(steps))
 
@@ -188,30 +175,16 @@ class LocustGenerator:
         """
         if self.locustfile is None:
             return
-        log_path = directory / "locustfile-check.log"
         still_path = directory.absolute() / "standstill.bin"
         still_path.write_bytes(STOOD_STILL.pack(0.0))
         alone = replace(self, processes=1, hosts=None)
         environment = alone._environment((Path(os.devnull),), still_path, check_only=True)
+        log_path = directory / "locustfile-check.log"
         try:
-            process = spawn(
-                alone._argv("http://127.0.0.1:9"), env=environment, log_path=log_path, cpus=self.cpus
-            )
-        except OSError as error:
-            still_path.unlink()
-            raise UsageError(f"--locustfile '{self.locustfile}' cannot be tried: {error}") from error
-        try:
-            code = process.wait(START_TIMEOUT_S)
+            argv = alone._argv("http://127.0.0.1:9")
+            try_locustfile(self.locustfile, argv, environment, log_path, self.cpus)
         finally:
-            process.kill()
             still_path.unlink()
-        if code == 0:
-            return
-        words = last_words(process.log_tail(200)) or f"exit code {code}"
-        if code is None:
-            words = f"it was not read within {START_TIMEOUT_S:g} s"
-        hint = next((hint for sign, hint in _HINTS.items() if sign in words), "")
-        raise UsageError(f"--locustfile '{self.locustfile}' does not work: {words.rstrip('!')}{hint}")
 
     def start(self, base_url: str, directory: Path) -> LocustSession:
         """Start all users at once against `base_url`; returns when they run.
@@ -302,19 +275,11 @@ class LocustGenerator:
         environment = dict(os.environ)
         for settings in (recorder, user, arrivals):
             environment |= settings.as_variable() if settings is not None else {}
-        if check_only:
-            environment["PYTHONDONTWRITEBYTECODE"] = "1"  # trying a file leaves nothing beside it
         if self._role != Role.ALONE:
             environment |= distribution.variables(START_TIMEOUT_S)
         if self.hosts is not None:
             remote = self.hosts.settings(
-                user,
-                arrivals,
-                self.locustfile,
-                self.locust_options,
-                raw_paths,
-                self.max_duration_s,
-                self.max_answer_bytes,
+                recorder, user, arrivals, self.locustfile, self.locust_options, raw_paths
             )
             environment |= remote.as_variable()
         return environment
