@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sweeper.errors import LoadError, UsageError
-from sweeper.load import distribution
-from sweeper.load.distribution import Hosts
+from sweeper.load import distributed
+from sweeper.load.distributed import Hosts
 from sweeper.load.first_answer import first_answer
 from sweeper.load.input_files import check_data, check_locustfile, try_locustfile
 from sweeper.load.session import START_TIMEOUT_S, LocustSession
@@ -192,7 +192,7 @@ class LocustGenerator:
         Leaves `load.log` (what locust prints) and, until the session is read, the raw log of each process in
         `directory`. LoadError when locust cannot be started, refuses its locustfile, or dies.
         """
-        raw_paths = distribution.log_paths(directory.absolute(), self.parts)
+        raw_paths = distributed.log_paths(directory.absolute(), self.parts)
         still_path = directory.absolute() / "standstill.bin"
         log_path = directory / "load.log"
         with ExitStack() as held:
@@ -205,15 +205,15 @@ class LocustGenerator:
                 if self.hosts is not None:
                     argv += self.hosts.options
                 elif self.processes > 1:
-                    port = held.enter_context(distribution.reserved_port())
-                    argv += distribution.options(self.processes, port)
+                    port = held.enter_context(distributed.reserved_port())
+                    argv += distributed.options(self.processes, port)
                 environment = self._environment(raw_paths, still_path)
                 process = spawn(argv, env=environment, log_path=log_path, cpus=self.cpus)
             except OSError as error:
                 raise LoadError(f"locust could not be started: {error}") from error
             session = LocustSession(process, raw_paths, log_path, still_path)
             try:
-                session.wait_spawned(START_TIMEOUT_S + (distribution.GATHER_TIMEOUT_S if self.hosts else 0.0))
+                session.wait_spawned(START_TIMEOUT_S + (distributed.GATHER_TIMEOUT_S if self.hosts else 0.0))
             except BaseException:
                 session.kill()
                 raise
@@ -276,7 +276,7 @@ class LocustGenerator:
         for settings in (recorder, user, arrivals):
             environment |= settings.as_variable() if settings is not None else {}
         if self._role != Role.ALONE:
-            environment |= distribution.variables(START_TIMEOUT_S)
+            environment |= distributed.variables(START_TIMEOUT_S)
         if self.hosts is not None:
             remote = self.hosts.settings(
                 recorder, user, arrivals, self.locustfile, self.locust_options, raw_paths
