@@ -49,7 +49,7 @@ def _pack(where: Place, out: str | None, *, raw: bool) -> int:
     """Raises UsageError where there is nothing to pack, or where it cannot be written."""
     from sweeper.cli.console import tell, write
     from sweeper.store import durable_files, pack_writing
-    from sweeper.study.where import nothing_lost
+    from sweeper.study.place import nothing_lost
 
     file = o.out_file(out, "checkout.zip")
     with nothing_lost():
@@ -67,9 +67,9 @@ def _pack(where: Place, out: str | None, *, raw: bool) -> int:
 def _packed(where: Place) -> tuple[PackedStudy, Collection[str]]:
     """And the runs of which nothing can be drawn, because their requests are not here."""
     from sweeper.store.packed_study import PackedStudy
-    from sweeper.study.loading import recorded
+    from sweeper.study.read_study import recorded
     from sweeper.study.recorded import stored_settings
-    from sweeper.study.where import is_of_scenarios
+    from sweeper.study.place import is_of_scenarios
 
     found = recorded(where)
     study = found.study

@@ -16,7 +16,7 @@ from sweeper.settings.common_settings import StudySettings
 from sweeper.settings.scenario_settings import ScenarioSettings
 from sweeper.settings.validate import settings
 from sweeper.store.database import StoredStudy
-from sweeper.study.where import Where, is_of_scenarios
+from sweeper.study.place import Where, is_of_scenarios
 
 if TYPE_CHECKING:
     from sweeper.analysis.scenarios.outcome import Outcome  # with scipy, which takes long to import

@@ -12,7 +12,7 @@ from sweeper.settings.common_settings import StudySettings
 from sweeper.settings.notation import written
 from sweeper.settings.validate import settings
 from sweeper.store.database import StoredStudy
-from sweeper.study.where import Where
+from sweeper.study.place import Where
 
 
 def settings_differences(stored: StudySettings, wanted: Given) -> tuple[str, ...]:

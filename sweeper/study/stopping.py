@@ -10,8 +10,8 @@ from sweeper.records.configuration import Configuration
 from sweeper.records.finding import FindingCode, Verdict
 from sweeper.records.run import RunRecord
 from sweeper.statistics.criteria import Rule, far_behind
-from sweeper.statistics.loads import Eliminated, look_under_loads, runs_under
 from sweeper.statistics.looks import EVERY_ONE, Allotment, look
+from sweeper.statistics.several_loads import Eliminated, look_under_loads, runs_under
 from sweeper.statistics.standing import OUT, Standing
 
 

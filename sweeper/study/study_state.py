@@ -19,8 +19,8 @@ from sweeper.records.wording import load_in_words
 from sweeper.run.timing import RunSettings
 from sweeper.statistics.capacity import expected_rps
 from sweeper.statistics.criteria import Rule
-from sweeper.statistics.loads import Eliminated
 from sweeper.statistics.looks import EVERY_ONE, Allotment
+from sweeper.statistics.several_loads import Eliminated
 from sweeper.study.block_order import block_plan, block_under_loads, confirmation_plan
 from sweeper.study.observer import Progress
 from sweeper.study.sharing import choose
