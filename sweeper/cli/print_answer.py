@@ -8,6 +8,7 @@ from sweeper.analysis.scenarios.outcome import Outcome
 from sweeper.cli.console import console, say, say_as_is
 from sweeper.records.answer import Recommendation
 from sweeper.records.shell_command import shell_command
+from sweeper.report.text.candidates import candidates_table
 from sweeper.report.text.economics import economics_line
 from sweeper.report.text.gate import gate_line
 from sweeper.report.text.one_screen import (
@@ -21,7 +22,6 @@ from sweeper.report.text.one_screen import (
 from sweeper.report.text.recommendation import (
     basis,
     blocks_line,
-    candidates_table,
     confirmation_lines,
     findings_lines,
     headline,
