@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sweeper.errors import ServerStartError
 from sweeper.launch.answering import check_answering
-from sweeper.launch.ports import HOST, free_port, listens_at, says_port_taken
+from sweeper.launch.ports import HOST, STARTS_IF_TAKEN, free_port, listens_at, says_port_taken
 from sweeper.processes import ManagedProcess
 from sweeper.processes.control_group import MemoryKills
 from sweeper.records.observations import PoolStats, ServerExit
@@ -82,7 +82,6 @@ def _count(value: object) -> int | None:
 _POLL_PERIOD_S = 0.02
 _PROBE_TIMEOUT_S = 2.0
 _STATS_TIMEOUT_S = 5.0
-_PORT_ATTEMPTS = 3
 
 
 class LaunchedServer:
@@ -104,7 +103,7 @@ class LaunchedServer:
         self._spawn_on = spawn_on
         self._ready_path = ready_path
         self._choose_port = choose_port
-        self._attempts_left = _PORT_ATTEMPTS
+        self._starts_left = STARTS_IF_TAKEN
         self._start()
 
     @property
@@ -193,7 +192,7 @@ class LaunchedServer:
 
     def _start(self) -> None:
         self._port = self._choose_port()
-        self._attempts_left -= 1
+        self._starts_left -= 1
         self._started_s = time.monotonic()
         try:
             self._process = self._spawn_on(self._port)
@@ -212,7 +211,7 @@ class LaunchedServer:
         self._kills.read()
         self._process.stop()  # its children, if it had any
         log_tail = self.log_tail()
-        if says_port_taken(log_tail) and self._attempts_left > 0:
+        if says_port_taken(log_tail) and self._starts_left > 0:
             self._start()
             return
         if self.memory_kills():

@@ -1,9 +1,9 @@
 """The loaded part of a run: all users on, warm-up, window, drain, with /proc sampled all the way.
 
 It goes in steps of half a second (timing.py). Between two of them the run can be put aside, and does not
-notice: all its moments are on its own clock (statistics/own_clock.py), which stands still meanwhile. With each
-step it yields whether it has a window by now, and is sent whether to take it, so that runs side by side have
-theirs in the same seconds.
+notice: all its moments are on its own clock (statistics/own_clock.py), which stands still meanwhile. With
+each step it yields whether it has a window by now, and is sent whether to take it, so that runs side by side
+have theirs in the same seconds.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def _hold(
     users_on_s: float,
     state: Callable[[RunState], None],
 ) -> Generator[bool, bool, tuple[Window, bool]]:
-    """Keep the load on, sampling every `SAMPLING_PERIOD_S`, until the last `window_s` seconds are steady and wanted.
+    """Keep the load on, and sample, until the last `window_s` seconds are steady and wanted.
 
     The window is the tail of the series, from sample to sample, so that /proc is exact at its edges. It
     can be taken from when MSER-5 puts the end of the warm-up before it; at the warm-up cap it can be taken as
