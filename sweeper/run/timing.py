@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sweeper.records.run import Objective
-from sweeper.statistics.capacity import RATES, STEP_WINDOWS
 
 SAMPLING_PERIOD_S = 0.5
 """From one sample of /proc to the next; a turn of a run among others is as long."""
@@ -52,5 +51,7 @@ class RunSettings:
     def expected_s(self) -> float:
         """A first guess of a run's length, before any has been timed."""
         if self.capacity_within_ms is not None:
+            from sweeper.statistics.capacity import RATES, STEP_WINDOWS  # scipy takes a second
+
             return RATES * STEP_WINDOWS * self.window_s + 12.0 + self.restart_s
         return self.warmup_s + self.window_s + 6.0 + self.restart_s
