@@ -1,4 +1,7 @@
-"""A server process from its start to its end: `RunningServer` of run/interfaces.py."""
+"""A server process from its start to its end: `RunningServer` of run/interfaces.py.
+
+How long it may take to be ready, and to end, is in run/timing.py.
+"""
 
 from __future__ import annotations
 
