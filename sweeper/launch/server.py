@@ -63,7 +63,6 @@ def parse_pool_stats(body: bytes) -> PoolStats | None:
     return PoolStats(
         workers=_count(page.get("executor_workers")),
         max_concurrency=_count(page.get("executor_max_concurrency")),
-        pending=_count(page.get("executor_pending")),
         completed=_count(page.get("executor_completed")),
         rejected=_sum(_count(page.get(name)) for name in ("executor_rejected", "backpressure_rejected")),
         processes=_count(page.get("executor_processes")),
