@@ -14,7 +14,7 @@ from sweeper.errors import LoadError, UsageError
 from sweeper.load import distributed
 from sweeper.load.distributed import Hosts
 from sweeper.load.first_answer import first_answer
-from sweeper.load.input_files import check_data, check_locustfile, try_locustfile
+from sweeper.load.input_files import check_input_files, try_locustfile
 from sweeper.load.session import START_TIMEOUT_S, LocustSession
 from sweeper.locust_side.wire import (
     LOCUSTFILE,
@@ -104,12 +104,7 @@ class LocustGenerator:
             raise UsageError("the request timeout and the longest duration of the load must be above 0 s")
         if not self.upload.path.startswith("/"):
             raise UsageError(f"the path to send requests to must start with /, not {self.upload.path!r}")
-        if self.locustfile is not None:
-            check_locustfile(self.locustfile)
-        elif self.data_path is None:
-            raise UsageError("the load needs a CSV file to send, or a locustfile of your own")
-        else:
-            check_data(self.data_path)
+        check_input_files(self.data_path, self.locustfile)
 
     def _check_open_loop(self, arrivals_per_s: float) -> None:
         if not (arrivals_per_s > 0 and math.isfinite(arrivals_per_s)):

@@ -18,7 +18,17 @@ _HINTS = {
 }
 
 
-def check_data(path: Path) -> None:
+def check_input_files(data_path: Path | None, locustfile: Path | None) -> None:
+    """A locustfile decides itself what it sends."""
+    if locustfile is not None:
+        _check_locustfile(locustfile)
+    elif data_path is None:
+        raise UsageError("the load needs a CSV file to send, or a locustfile of your own")
+    else:
+        _check_data(data_path)
+
+
+def _check_data(path: Path) -> None:
     try:
         empty = not path.read_bytes().strip()
     except OSError as error:
@@ -27,7 +37,7 @@ def check_data(path: Path) -> None:
         raise UsageError(f"the data file {path} is empty; it must be a CSV with the rows to predict")
 
 
-def check_locustfile(path: Path) -> None:
+def _check_locustfile(path: Path) -> None:
     if path.suffix != ".py" or "," in str(path):
         raise UsageError(
             f"--locustfile '{path}': must end in .py, and have no comma in its name or folder (locust would "
