@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sweeper.store.packed_study import PackedFiles
-    from sweeper.study.read_study import Recorded
     from sweeper.study.packed_place import Place
+    from sweeper.study.read_study import Recorded
 
 ENDINGS = {".csv": "csv", ".parquet": "parquet", ".json": "json", ".md": "markdown"}
 FORMATS = tuple(ENDINGS.values())
@@ -70,8 +70,8 @@ def register(app: typer.Typer) -> None:
 def _export(where: Place, what: str | None, output: str | None, out: str | None) -> int:
     """Raises UsageError before anything is read where the words do not fit together."""
     from sweeper.store import durable_files
-    from sweeper.study.read_study import recorded
     from sweeper.study.place import nothing_lost
+    from sweeper.study.read_study import recorded
 
     file = None if out == "-" else o.out_file(out, "runs.csv")
     output = output or (ENDINGS.get(file.suffix, "csv") if file is not None else "csv")

@@ -67,9 +67,9 @@ def _pack(where: Place, out: str | None, *, raw: bool) -> int:
 def _packed(where: Place) -> tuple[PackedStudy, Collection[str]]:
     """And the runs of which nothing can be drawn, because their requests are not here."""
     from sweeper.store.packed_study import PackedStudy
+    from sweeper.study.place import is_of_scenarios
     from sweeper.study.read_study import recorded
     from sweeper.study.recorded import stored_settings
-    from sweeper.study.place import is_of_scenarios
 
     found = recorded(where)
     study = found.study

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from sweeper.report.html.page_data import RecommendationData, ScenarioData
     from sweeper.settings.common_settings import StudySettings
     from sweeper.settings.economics_settings import EconomicsSettings
-    from sweeper.study.read_study import Recorded
     from sweeper.study.packed_place import Place
+    from sweeper.study.read_study import Recorded
 
 
 def register(app: typer.Typer) -> None:
@@ -57,8 +57,8 @@ def _write(where: Place, out: str | None, economics: tuple[str | None, str | Non
     from sweeper.report.html.page import page
     from sweeper.settings.economics_settings import economics as read_economics
     from sweeper.store import durable_files
-    from sweeper.study.read_study import recorded
     from sweeper.study.place import nothing_lost
+    from sweeper.study.read_study import recorded
 
     file, asked = o.out_file(out, "report.html"), read_economics(*economics)
     with nothing_lost():
