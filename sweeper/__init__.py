@@ -12,14 +12,14 @@ from sweeper.version import __version__
 
 if TYPE_CHECKING:
     from sweeper.store.data_frames import StudyData
-    from sweeper.study.loading import load_study
+    from sweeper.study.read_study import load_study
 
 __all__ = ["StudyData", "__version__", "load_study"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "load_study":
-        from sweeper.study.loading import load_study
+        from sweeper.study.read_study import load_study
 
         return load_study
     if name == "StudyData":

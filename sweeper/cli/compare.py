@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from sweeper.analysis.comparison.result import Comparison, Side
     from sweeper.report.text.studies import Listed
     from sweeper.settings.common_settings import StudySettings
-    from sweeper.study.loading import Recorded
     from sweeper.study.packed_place import Place
+    from sweeper.study.read_study import Recorded
 
 
 def register(app: typer.Typer) -> None:
@@ -61,9 +61,9 @@ def _compare(a: Place, b: Place, tolerance: str | None, *, judge_all: bool, as_j
     from sweeper.analysis.comparison.compare import compare
     from sweeper.cli.console import write_json
     from sweeper.report.json.comparison import comparison_object
-    from sweeper.study.loading import recorded
+    from sweeper.study.place import nothing_lost
+    from sweeper.study.read_study import recorded
     from sweeper.study.recorded import stored_settings
-    from sweeper.study.where import nothing_lost
 
     wanted = None if tolerance is None else _tolerance(tolerance)
     with nothing_lost():

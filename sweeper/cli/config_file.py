@@ -32,7 +32,7 @@ def settings_file(flag: str | None) -> tuple[Mapping[str, object], str]:
 
 def _of_a_packed_study(file: Path) -> Mapping[str, object]:
     from sweeper.store.packed_study import read
-    from sweeper.study.where import nothing_lost
+    from sweeper.study.place import nothing_lost
 
     with nothing_lost():
         return read(file).study.settings

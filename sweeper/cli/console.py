@@ -15,7 +15,7 @@ from rich.segment import Segment
 from rich.text import Text
 
 from sweeper.cli.exit_codes import INTERRUPTED
-from sweeper.records.visible import visible, visible_in_json
+from sweeper.records.safe_text import visible, visible_in_json
 
 WIDTH = 240  # columns where there is no terminal: more than any table needs
 

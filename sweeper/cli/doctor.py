@@ -118,7 +118,7 @@ def _noise(noise_s: float) -> tuple[Noise | None, Check]:
     from sweeper.cli.console import tell
     from sweeper.processes.measuring_lock import measuring_lock
     from sweeper.records.run import Window
-    from sweeper.run.under_load import STEP_S
+    from sweeper.run.timing import SAMPLING_PERIOD_S
     from sweeper.settings.command_settings import GridSettings
     from sweeper.statistics.host_noise import host_noise
     from sweeper.telemetry.host_speed import probe_host
@@ -131,7 +131,7 @@ def _noise(noise_s: float) -> tuple[Noise | None, Check]:
         return None, noise_unknown(str(error))
     values = len(GridSettings.model_validate({}).workers)
     window = Window(log.at_s[0], log.at_s[0] + noise_s) if log is not None else Window(0.0, 0.0)
-    found = host_noise(log, window, STEP_S, values)
+    found = host_noise(log, window, SAMPLING_PERIOD_S, values)
     if found is None:
         return None, noise_unknown("the probe could not run often enough: other programs use the cores")
     measured = _meaning(found)
@@ -141,12 +141,12 @@ def _noise(noise_s: float) -> tuple[Noise | None, Check]:
 def _meaning(found: HostNoise) -> Noise:
     """For the default grid."""
     from sweeper.checks.machine import Noise
-    from sweeper.run.under_load import STEP_S
+    from sweeper.run.timing import SAMPLING_PERIOD_S
     from sweeper.settings.command_settings import GridSettings
     from sweeper.statistics.host_noise import blocks_at_least
 
     default = GridSettings.model_validate({})
-    deviation = found.of_a_run(round(default.window / STEP_S))
+    deviation = found.of_a_run(round(default.window / SAMPLING_PERIOD_S))
     longer = GridSettings.model_validate({"max_blocks": 100})
     return Noise(
         host=found,

@@ -13,14 +13,14 @@ import typer
 from sweeper.cli import options as o
 from sweeper.cli.exit_codes import DONE
 from sweeper.errors import UsageError
-from sweeper.records.visible import visible, visible_in_json
+from sweeper.records.safe_text import visible, visible_in_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from sweeper.store.packed_study import PackedFiles
-    from sweeper.study.loading import Recorded
     from sweeper.study.packed_place import Place
+    from sweeper.study.read_study import Recorded
 
 ENDINGS = {".csv": "csv", ".parquet": "parquet", ".json": "json", ".md": "markdown"}
 FORMATS = tuple(ENDINGS.values())
@@ -69,9 +69,9 @@ def register(app: typer.Typer) -> None:
 
 def _export(where: Place, what: str | None, output: str | None, out: str | None) -> int:
     """Raises UsageError before anything is read where the words do not fit together."""
-    from sweeper.store import durable
-    from sweeper.study.loading import recorded
-    from sweeper.study.where import nothing_lost
+    from sweeper.store import durable_files
+    from sweeper.study.place import nothing_lost
+    from sweeper.study.read_study import recorded
 
     file = None if out == "-" else o.out_file(out, "runs.csv")
     output = output or (ENDINGS.get(file.suffix, "csv") if file is not None else "csv")
@@ -86,11 +86,11 @@ def _export(where: Place, what: str | None, output: str | None, out: str | None)
         frame = TABLES[what](recorded(where))
     if output == "parquet":
         assert file is not None
-        durable.write_where_named(file, frame.to_parquet(index=False, write_page_checksum=True))
+        durable_files.write_where_named(file, frame.to_parquet(index=False, write_page_checksum=True))
     elif file is None:
         sys.stdout.write(_text(frame, output))
     else:
-        durable.write_where_named(file, _text(frame, output))
+        durable_files.write_where_named(file, _text(frame, output))
     return DONE
 
 

@@ -22,11 +22,12 @@ from sweeper.records.run import RunPlan, RunRecord
 from sweeper.records.scenarios import Scenario
 from sweeper.records.search import Search
 from sweeper.records.wording import and_join, duration
+from sweeper.report.text.candidates import candidates_table
 from sweeper.report.text.live import bars, run_line, stage
-from sweeper.report.text.loads import legend, loads_table
-from sweeper.report.text.recommendation import candidates_table, findings_lines, outlook
+from sweeper.report.text.recommendation import findings_lines, outlook
 from sweeper.report.text.scenarios import hypothesis_line, outcome_table, stress_line
 from sweeper.report.text.search import trials_table
+from sweeper.report.text.several_loads import legend, loads_table
 from sweeper.run.under_load import RunState
 from sweeper.study.observer import Progress
 

@@ -35,8 +35,8 @@ def register(app: typer.Typer) -> None:
         """Make load for a study that runs on another host, run after run, until Ctrl-C."""
         from sweeper.cli.console import tell
         from sweeper.cli.wiring import memory_for_load_bytes
-        from sweeper.load.distribution import PORT
-        from sweeper.load.worker import LoadWorker, Master
+        from sweeper.load.distributed import PORT
+        from sweeper.load.load_worker import LoadWorker, Master
 
         match = _MASTER.fullmatch(master)
         if match is None or int(match["port"] or PORT) not in range(1, 65536):

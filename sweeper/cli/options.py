@@ -123,7 +123,7 @@ def out_file(out: str | None, example: str) -> Path | None:
     """The file that `--out` names. Raises UsageError for what can be no file."""
     if out is None:
         return None
-    from sweeper.store.durable import can_be_written
+    from sweeper.store.durable_files import can_be_written
 
     file = Path(out)
     if "\0" in out:

@@ -48,8 +48,8 @@ def register(app: typer.Typer) -> None:
 def _pack(where: Place, out: str | None, *, raw: bool) -> int:
     """Raises UsageError where there is nothing to pack, or where it cannot be written."""
     from sweeper.cli.console import tell, write
-    from sweeper.store import durable, pack_writing
-    from sweeper.study.where import nothing_lost
+    from sweeper.store import durable_files, pack_writing
+    from sweeper.study.place import nothing_lost
 
     file = o.out_file(out, "checkout.zip")
     with nothing_lost():
@@ -57,7 +57,7 @@ def _pack(where: Place, out: str | None, *, raw: bool) -> int:
         if file is None:
             file = where.pack_of(packed.study.name)
         runs = [record.plan.run_id for record in packed.seen.records] if raw else []
-        durable.fill_where_named(file, partial(pack_writing.write, packed=packed, raw_runs=runs))
+        durable_files.fill_where_named(file, partial(pack_writing.write, packed=packed, raw_runs=runs))
     for said in _notes(packed, absent, file, raw=raw):
         tell(said)
     write(f"{file}\n")
@@ -67,9 +67,9 @@ def _pack(where: Place, out: str | None, *, raw: bool) -> int:
 def _packed(where: Place) -> tuple[PackedStudy, Collection[str]]:
     """And the runs of which nothing can be drawn, because their requests are not here."""
     from sweeper.store.packed_study import PackedStudy
-    from sweeper.study.loading import recorded
+    from sweeper.study.place import is_of_scenarios
+    from sweeper.study.read_study import recorded
     from sweeper.study.recorded import stored_settings
-    from sweeper.study.where import is_of_scenarios
 
     found = recorded(where)
     study = found.study

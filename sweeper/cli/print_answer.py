@@ -8,9 +8,9 @@ from sweeper.analysis.scenarios.outcome import Outcome
 from sweeper.cli.console import console, say, say_as_is
 from sweeper.records.answer import Recommendation
 from sweeper.records.shell_command import shell_command
+from sweeper.report.text.candidates import candidates_table
 from sweeper.report.text.economics import economics_line
 from sweeper.report.text.gate import gate_line
-from sweeper.report.text.loads import legend, loads_table, loads_title
 from sweeper.report.text.one_screen import (
     about_findings,
     short_basis,
@@ -22,7 +22,6 @@ from sweeper.report.text.one_screen import (
 from sweeper.report.text.recommendation import (
     basis,
     blocks_line,
-    candidates_table,
     confirmation_lines,
     findings_lines,
     headline,
@@ -31,8 +30,9 @@ from sweeper.report.text.recommendation import (
 )
 from sweeper.report.text.scenarios import outcome_lines, outcome_table
 from sweeper.report.text.search import search_lines, trials_table
+from sweeper.report.text.several_loads import legend, loads_table, loads_title
 from sweeper.study.packed_place import Place
-from sweeper.study.where import Where
+from sweeper.study.place import Where
 
 FORMS = ("env", "docker", "kubernetes", "drum-yaml")
 """Of `sweeper recommend`, for what is pasted."""

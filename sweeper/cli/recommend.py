@@ -54,8 +54,8 @@ def _recommend(
     from sweeper.report.json.recommendation import recommendation_object
     from sweeper.settings.economics_settings import economics as read_economics
     from sweeper.study.packed_place import place
+    from sweeper.study.place import nothing_lost
     from sweeper.study.recorded import answer
-    from sweeper.study.where import nothing_lost
 
     where = place(study, studies_dir, storage)
     if output not in FORMATS:

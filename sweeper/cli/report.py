@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from sweeper.report.html.page_data import RecommendationData, ScenarioData
     from sweeper.settings.common_settings import StudySettings
     from sweeper.settings.economics_settings import EconomicsSettings
-    from sweeper.study.loading import Recorded
     from sweeper.study.packed_place import Place
+    from sweeper.study.read_study import Recorded
 
 
 def register(app: typer.Typer) -> None:
@@ -56,9 +56,9 @@ def _write(where: Place, out: str | None, economics: tuple[str | None, str | Non
     from sweeper.cli.console import tell, write
     from sweeper.report.html.page import page
     from sweeper.settings.economics_settings import economics as read_economics
-    from sweeper.store import durable
-    from sweeper.study.loading import recorded
-    from sweeper.study.where import nothing_lost
+    from sweeper.store import durable_files
+    from sweeper.study.place import nothing_lost
+    from sweeper.study.read_study import recorded
 
     file, asked = o.out_file(out, "report.html"), read_economics(*economics)
     with nothing_lost():
@@ -66,9 +66,9 @@ def _write(where: Place, out: str | None, economics: tuple[str | None, str | Non
         made = page(_priced(material(found, where), asked))
         if file is None:
             file = where.page_of(found.study.name)
-            durable.write(file, made)
+            durable_files.write(file, made)
         else:
-            durable.write_where_named(file, made)
+            durable_files.write_where_named(file, made)
     write(f"{file}\n")
     if show and not webbrowser.open(file.resolve().as_uri()):
         tell("there is no browser here: open the file yourself")

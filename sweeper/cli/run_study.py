@@ -18,19 +18,20 @@ from sweeper.records.answer import Recommendation
 from sweeper.records.shell_command import shell_command
 from sweeper.report.json.recommendation import recommendation_object
 from sweeper.report.json.scenarios import outcome_object
-from sweeper.run.under_load import Parts, RunSettings
+from sweeper.run.interfaces import Parts
+from sweeper.run.timing import RunSettings
 from sweeper.settings.common_settings import StudySettings
 from sweeper.store.database import Database, StoredStudy
 from sweeper.store.study_store import OUTCOME_FILE, RECOMMENDATION_FILE, SharedStudyStore, StudyStore
-from sweeper.study.old_setting import putting_back
 from sweeper.study.optimization import OptimizePlan, run_optimization, run_shared_optimization
 from sweeper.study.optuna_log import OptunaLog
+from sweeper.study.place import Where, nothing_lost
 from sweeper.study.planning import plan_of
+from sweeper.study.restore_remote import putting_back
 from sweeper.study.scenarios import ScenarioPlan, run_scenarios
 from sweeper.study.sharing import Host
 from sweeper.study.study import run_shared_study, run_study
 from sweeper.study.study_state import StudyPlan
-from sweeper.study.where import Where, nothing_lost
 
 Answer = Recommendation | Outcome
 

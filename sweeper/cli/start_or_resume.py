@@ -25,16 +25,15 @@ from sweeper.cli.wiring import MODELS_DIR, load_hosts, wire
 from sweeper.errors import StoreError, SweeperError, UsageError
 from sweeper.records.shell_command import shell_command
 from sweeper.settings.combine import Given, combine
-from sweeper.settings.command_settings import ScenarioSettings
 from sweeper.settings.common_settings import StudySettings
-from sweeper.settings.resume import differences
+from sweeper.settings.scenario_settings import ScenarioSettings
 from sweeper.settings.validate import settings
 from sweeper.store.database import StoredStudy
 from sweeper.study import preflight
+from sweeper.study.place import Where, as_study_name
 from sweeper.study.planning import plan_of, scenario_plan_of
 from sweeper.study.recorded import recorded_answer, stored_settings
-from sweeper.study.resume import check_environment
-from sweeper.study.where import Where, as_study_name
+from sweeper.study.resume import check_environment, settings_differences
 from sweeper.telemetry import require_proc
 
 
@@ -71,7 +70,7 @@ def _measure(command: str, flags: Mapping[str, object], where: Where, manner: Ma
     given = _with_named_folder(combine(flags, os.environ, file, file_name, VARIABLES, command))
     existing = where.find_existing()
     if existing is not None:
-        changed = differences(stored_settings(existing), given)
+        changed = settings_differences(stored_settings(existing), given)
         if changed:
             raise UsageError(
                 f"study '{existing.name}' exists with other settings ({'; '.join(changed)}): use another "

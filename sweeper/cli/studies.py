@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sweeper.report.text.studies import Listed
     from sweeper.store.database import StoredStudy, UnreadableStudy
     from sweeper.study.packed_place import Place
-    from sweeper.study.where import Where
+    from sweeper.study.place import Where
 
 
 def register(app: typer.Typer) -> None:
@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
         as_json: o.JsonInstead = False,
     ) -> int:
         """List the recorded studies, newest first, each with its answer."""
-        from sweeper.study.where import Where
+        from sweeper.study.place import Where
 
         return _print(Where.from_flags(None, studies_dir, storage), as_json=as_json)
 
@@ -40,7 +40,7 @@ def _print(where: Where, *, as_json: bool) -> int:
     from sweeper.cli.console import console, say, write_json
     from sweeper.report.json.studies import studies_object
     from sweeper.report.text.studies import packed_lines, studies_table, troubles
-    from sweeper.study.where import nothing_lost
+    from sweeper.study.place import nothing_lost
 
     with nothing_lost():
         listed = _all(where)
@@ -128,7 +128,7 @@ def _listed(study: StoredStudy | UnreadableStudy, where: Place) -> Listed:
     """One that cannot be read is listed as such: the others can."""
     from sweeper.report.text.studies import Listed, brief
     from sweeper.store.database import StoredStudy
-    from sweeper.study.loading import recorded_of
+    from sweeper.study.read_study import recorded_of
     from sweeper.study.recorded import stored_settings
 
     if not isinstance(study, StoredStudy):

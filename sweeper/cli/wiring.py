@@ -30,11 +30,11 @@ from sweeper.load.first_answer import rows_of
 from sweeper.processes.resource_limits import LimitedGroups, ResourceLimits, limited_groups
 from sweeper.records.scenarios import ServerKind
 from sweeper.records.wording import core_count
-from sweeper.run.interfaces import Launcher, LoadGenerator
-from sweeper.run.under_load import Parts
-from sweeper.settings.command_settings import OptimizeSettings, ScenarioSettings
+from sweeper.run.interfaces import Launcher, LoadGenerator, Parts
+from sweeper.settings.command_settings import OptimizeSettings
 from sweeper.settings.common_settings import StudySettings
 from sweeper.settings.notation import size_text
+from sweeper.settings.scenario_settings import ScenarioSettings
 from sweeper.settings.upload import upload_of
 from sweeper.study import preflight
 from sweeper.telemetry import LoadTelemetry, ProbedHostSpeed, ProcTelemetry, host_fingerprint

@@ -8,7 +8,7 @@ restart_command.py  that command: its placeholders, and one call of it
 container_command.py  `podman run` and `docker run` as a server command
 environment.py      the variables that are set for the server, and those it inherits
 core_placement.py   which cores the server gets and which the load generator
-ports.py            free ports, and who listens on one
+ports.py            free ports, who listens on one, and what if one is taken
 answering.py        whether it is the server that answers there, or its container
 server.py           a server process from its start until it has stopped
 """

@@ -1,4 +1,4 @@
-"""Free ports, and who listens on one."""
+"""Free ports, who listens on one, and what happens if somebody else takes it first."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import psutil
 
 HOST = "127.0.0.1"
 _CONNECT_TIMEOUT_S = 5.0
+STARTS_IF_TAKEN = 3
+"""A server whose log says that its port is taken is started again on another one, so often in all."""
 # As asyncio (so uvicorn), gunicorn and werkzeug put it.
 _PORT_TAKEN = (
     "address already in use",

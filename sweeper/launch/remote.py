@@ -13,7 +13,7 @@ from sweeper.launch.restart_command import WORKERS, ShellCall, check_shell, pars
 from sweeper.launch.server import get, parse_pool_stats
 from sweeper.records.configuration import Configuration
 from sweeper.records.observations import PoolStats, ServerExit
-from sweeper.run.interfaces import STOP_GRACE_S
+from sweeper.run.timing import STOP_GRACE_S
 
 _POLL_PERIOD_S = 0.1
 _PROBE_TIMEOUT_S = 2.0

@@ -1,4 +1,7 @@
-"""A server process from its start to its end: `RunningServer` of run/interfaces.py."""
+"""A server process from its start to its end: `RunningServer` of run/interfaces.py.
+
+How long it may take to be ready, and to end, is in run/timing.py.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,12 @@ from dataclasses import dataclass
 
 from sweeper.errors import ServerStartError
 from sweeper.launch.answering import check_answering
-from sweeper.launch.ports import HOST, free_port, listens_at, says_port_taken
+from sweeper.launch.ports import HOST, STARTS_IF_TAKEN, free_port, listens_at, says_port_taken
 from sweeper.processes import ManagedProcess
 from sweeper.processes.control_group import MemoryKills
 from sweeper.records.observations import PoolStats, ServerExit
 from sweeper.records.wording import last_line
-from sweeper.run.interfaces import STOP_GRACE_S
+from sweeper.run.timing import STOP_GRACE_S
 
 REFUSED = "connection refused"
 _MAX_BODY_BYTES = 1 << 20
@@ -60,7 +63,6 @@ def parse_pool_stats(body: bytes) -> PoolStats | None:
     return PoolStats(
         workers=_count(page.get("executor_workers")),
         max_concurrency=_count(page.get("executor_max_concurrency")),
-        pending=_count(page.get("executor_pending")),
         completed=_count(page.get("executor_completed")),
         rejected=_sum(_count(page.get(name)) for name in ("executor_rejected", "backpressure_rejected")),
         processes=_count(page.get("executor_processes")),
@@ -82,7 +84,6 @@ def _count(value: object) -> int | None:
 _POLL_PERIOD_S = 0.02
 _PROBE_TIMEOUT_S = 2.0
 _STATS_TIMEOUT_S = 5.0
-_PORT_ATTEMPTS = 3
 
 
 class LaunchedServer:
@@ -104,7 +105,7 @@ class LaunchedServer:
         self._spawn_on = spawn_on
         self._ready_path = ready_path
         self._choose_port = choose_port
-        self._attempts_left = _PORT_ATTEMPTS
+        self._starts_left = STARTS_IF_TAKEN
         self._start()
 
     @property
@@ -193,7 +194,7 @@ class LaunchedServer:
 
     def _start(self) -> None:
         self._port = self._choose_port()
-        self._attempts_left -= 1
+        self._starts_left -= 1
         self._started_s = time.monotonic()
         try:
             self._process = self._spawn_on(self._port)
@@ -212,7 +213,7 @@ class LaunchedServer:
         self._kills.read()
         self._process.stop()  # its children, if it had any
         log_tail = self.log_tail()
-        if says_port_taken(log_tail) and self._attempts_left > 0:
+        if says_port_taken(log_tail) and self._starts_left > 0:
             self._start()
             return
         if self.memory_kills():

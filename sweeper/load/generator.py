@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sweeper.errors import LoadError, UsageError
-from sweeper.load import distribution
-from sweeper.load.distribution import Hosts
+from sweeper.load import distributed
+from sweeper.load.distributed import Hosts
 from sweeper.load.first_answer import first_answer
-from sweeper.load.input_files import check_data, check_locustfile
-from sweeper.load.session import LocustSession, last_words
+from sweeper.load.input_files import check_input_files, try_locustfile
+from sweeper.load.session import START_TIMEOUT_S, LocustSession
 from sweeper.locust_side.wire import (
     LOCUSTFILE,
     OPEN_LOCUSTFILE,
@@ -32,7 +32,6 @@ from sweeper.records.run import RateStep
 from sweeper.settings.upload import Upload
 
 UPLOAD = Upload()
-START_TIMEOUT_S = 60.0
 MOST_IN_FLIGHT = 2000
 MAX_ANSWER_BYTES = 1 << 26
 LEAST_MEMORY_BYTES = 1 << 28
@@ -41,12 +40,6 @@ ALMOST_NO_WAIT_S = (0.02, 0.03)
 OWN_OUTPUT = ("--logfile=", "--loglevel=INFO", "--csv=", "--html=", "--json-file=")
 """What a locust.conf or LOCUST_* variables may say of locust's output would keep its words from load.log, and
 have all runs write the same files. The same options in `locust_options` hold."""
-_HINTS = {
-    "FileNotFoundError": "; paths in it are relative to the folder where you run sweeper, as with locust -f",
-    "the following arguments are required": "; give them with --locust-options",
-    "unrecognized arguments": " (the file has no such option, nor has locust)",
-    "No User class found": "; it needs a subclass of locust's HttpUser or FastHttpUser",
-}
 
 
 @dataclass(frozen=True)
@@ -111,12 +104,7 @@ class LocustGenerator:
             raise UsageError("the request timeout and the longest duration of the load must be above 0 s")
         if not self.upload.path.startswith("/"):
             raise UsageError(f"the path to send requests to must start with /, not {self.upload.path!r}")
-        if self.locustfile is not None:
-            check_locustfile(self.locustfile)
-        elif self.data_path is None:
-            raise UsageError("the load needs a CSV file to send, or a locustfile of your own")
-        else:
-            check_data(self.data_path)
+        check_input_files(self.data_path, self.locustfile)
 
     def _check_open_loop(self, arrivals_per_s: float) -> None:
         if not (arrivals_per_s > 0 and math.isfinite(arrivals_per_s)):
@@ -148,17 +136,11 @@ class LocustGenerator:
         return replace(self, users=users, processes=processes, wait_s=wait_s, arrivals_per_s=None)
 
     def open_loop(self, arrivals_per_s: float, seed: int) -> LocustGenerator:
-        """The same upload, arriving at random at that rate, the same moments for the same seed.
-
-        UsageError with a locustfile of the user's own.
-        """
+        """The same upload, arriving at random at that rate (interfaces.LoadGenerator)."""
         return replace(self, users=1, arrivals_per_s=arrivals_per_s, seed=seed)
 
     def climbing(self, steps: Sequence[RateStep], seed: int) -> LocustGenerator:
-        """The same upload, arriving at random at one rate after the other (interfaces.LoadGenerator).
-
-        UsageError with a locustfile of the user's own.
-        """
+        """The same upload, arriving at random at one rate after the other (interfaces.LoadGenerator)."""
         opened = self.open_loop(steps[0].arrivals_per_s, seed)
         return replace(opened, climb=tuple(steps))
 
@@ -188,30 +170,16 @@ class LocustGenerator:
         """
         if self.locustfile is None:
             return
-        log_path = directory / "locustfile-check.log"
         still_path = directory.absolute() / "standstill.bin"
         still_path.write_bytes(STOOD_STILL.pack(0.0))
         alone = replace(self, processes=1, hosts=None)
         environment = alone._environment((Path(os.devnull),), still_path, check_only=True)
+        log_path = directory / "locustfile-check.log"
         try:
-            process = spawn(
-                alone._argv("http://127.0.0.1:9"), env=environment, log_path=log_path, cpus=self.cpus
-            )
-        except OSError as error:
-            still_path.unlink()
-            raise UsageError(f"--locustfile '{self.locustfile}' cannot be tried: {error}") from error
-        try:
-            code = process.wait(START_TIMEOUT_S)
+            argv = alone._argv("http://127.0.0.1:9")
+            try_locustfile(self.locustfile, argv, environment, log_path, self.cpus)
         finally:
-            process.kill()
             still_path.unlink()
-        if code == 0:
-            return
-        words = last_words(process.log_tail(200)) or f"exit code {code}"
-        if code is None:
-            words = f"it was not read within {START_TIMEOUT_S:g} s"
-        hint = next((hint for sign, hint in _HINTS.items() if sign in words), "")
-        raise UsageError(f"--locustfile '{self.locustfile}' does not work: {words.rstrip('!')}{hint}")
 
     def start(self, base_url: str, directory: Path) -> LocustSession:
         """Start all users at once against `base_url`; returns when they run.
@@ -219,7 +187,7 @@ class LocustGenerator:
         Leaves `load.log` (what locust prints) and, until the session is read, the raw log of each process in
         `directory`. LoadError when locust cannot be started, refuses its locustfile, or dies.
         """
-        raw_paths = distribution.log_paths(directory.absolute(), self.parts)
+        raw_paths = distributed.log_paths(directory.absolute(), self.parts)
         still_path = directory.absolute() / "standstill.bin"
         log_path = directory / "load.log"
         with ExitStack() as held:
@@ -232,15 +200,15 @@ class LocustGenerator:
                 if self.hosts is not None:
                     argv += self.hosts.options
                 elif self.processes > 1:
-                    port = held.enter_context(distribution.reserved_port())
-                    argv += distribution.options(self.processes, port)
+                    port = held.enter_context(distributed.reserved_port())
+                    argv += distributed.options(self.processes, port)
                 environment = self._environment(raw_paths, still_path)
                 process = spawn(argv, env=environment, log_path=log_path, cpus=self.cpus)
             except OSError as error:
                 raise LoadError(f"locust could not be started: {error}") from error
             session = LocustSession(process, raw_paths, log_path, still_path)
             try:
-                session.wait_spawned(START_TIMEOUT_S + (distribution.GATHER_TIMEOUT_S if self.hosts else 0.0))
+                session.wait_spawned(START_TIMEOUT_S + (distributed.GATHER_TIMEOUT_S if self.hosts else 0.0))
             except BaseException:
                 session.kill()
                 raise
@@ -302,19 +270,11 @@ class LocustGenerator:
         environment = dict(os.environ)
         for settings in (recorder, user, arrivals):
             environment |= settings.as_variable() if settings is not None else {}
-        if check_only:
-            environment["PYTHONDONTWRITEBYTECODE"] = "1"  # trying a file leaves nothing beside it
         if self._role != Role.ALONE:
-            environment |= distribution.variables(START_TIMEOUT_S)
+            environment |= distributed.variables(START_TIMEOUT_S)
         if self.hosts is not None:
             remote = self.hosts.settings(
-                user,
-                arrivals,
-                self.locustfile,
-                self.locust_options,
-                raw_paths,
-                self.max_duration_s,
-                self.max_answer_bytes,
+                recorder, user, arrivals, self.locustfile, self.locust_options, raw_paths
             )
             environment |= remote.as_variable()
         return environment

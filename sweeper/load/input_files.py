@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sweeper.errors import UsageError
+from sweeper.load.session import START_TIMEOUT_S, last_words
+from sweeper.processes import spawn
+
+_HINTS = {
+    "FileNotFoundError": "; paths in it are relative to the folder where you run sweeper, as with locust -f",
+    "the following arguments are required": "; give them with --locust-options",
+    "unrecognized arguments": " (the file has no such option, nor has locust)",
+    "No User class found": "; it needs a subclass of locust's HttpUser or FastHttpUser",
+}
 
 
-def check_data(path: Path) -> None:
+def check_input_files(data_path: Path | None, locustfile: Path | None) -> None:
+    """A locustfile decides itself what it sends."""
+    if locustfile is not None:
+        _check_locustfile(locustfile)
+    elif data_path is None:
+        raise UsageError("the load needs a CSV file to send, or a locustfile of your own")
+    else:
+        _check_data(data_path)
+
+
+def _check_data(path: Path) -> None:
     try:
         empty = not path.read_bytes().strip()
     except OSError as error:
@@ -17,7 +37,7 @@ def check_data(path: Path) -> None:
         raise UsageError(f"the data file {path} is empty; it must be a CSV with the rows to predict")
 
 
-def check_locustfile(path: Path) -> None:
+def _check_locustfile(path: Path) -> None:
     if path.suffix != ".py" or "," in str(path):
         raise UsageError(
             f"--locustfile '{path}': must end in .py, and have no comma in its name or folder (locust would "
@@ -31,3 +51,29 @@ def check_locustfile(path: Path) -> None:
         what = error.msg if isinstance(error, SyntaxError) else str(error)
         where = f" in line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         raise UsageError(f"--locustfile '{path}' is not valid Python: {what}{where}") from error
+
+
+def try_locustfile(
+    path: Path,
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+    log_path: Path,
+    cpus: frozenset[int] | None,
+) -> None:
+    """Let locust read it, started by `argv`. UsageError where locust refuses it, or its code fails."""
+    leaving_nothing_beside_it = {**environment, "PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        process = spawn(argv, env=leaving_nothing_beside_it, log_path=log_path, cpus=cpus)
+    except OSError as error:
+        raise UsageError(f"--locustfile '{path}' cannot be tried: {error}") from error
+    try:
+        code = process.wait(START_TIMEOUT_S)
+    finally:
+        process.kill()
+    if code == 0:
+        return
+    words = last_words(process.log_tail(200)) or f"exit code {code}"
+    if code is None:
+        words = f"it was not read within {START_TIMEOUT_S:g} s"
+    hint = next((hint for sign, hint in _HINTS.items() if sign in words), "")
+    raise UsageError(f"--locustfile '{path}' does not work: {words.rstrip('!')}{hint}")

@@ -26,6 +26,8 @@ from sweeper.records.observations import RequestLog
 from sweeper.records.wording import last_line
 from sweeper.run.interfaces import LoadProgress
 
+START_TIMEOUT_S = 60.0
+"""How long locust may take to read its file and start its users."""
 POLL_S = 0.01
 _ERROR = re.compile(
     r"(\[[^\]]*\] \S+/(ERROR|CRITICAL)/\S+: "

@@ -1,6 +1,6 @@
 """The master of a load that other hosts make; each of their locusts has remote_worker.py in it. It
 
-- tells whoever asks (load/worker.py, before locust starts there) what to do, but no more than are expected;
+- tells whoever asks (load_worker.py, before locust starts there) what to do, but no more than are expected;
 - measures how far each worker's CLOCK_MONOTONIC is ahead of its own, before the load and after it: of many
   round trips the quickest one counts, and half of it is the error (Cristian, 1989). A clock that is not known
   to `clock_limit_s`, or has moved by more meanwhile, ends the load;

@@ -112,7 +112,7 @@ class RemoteSettings(_Settings):
     VARIABLE = "SWEEPER_REMOTE"
 
     job: dict[str, Any]
-    """What the load workers are told (load/worker.py reads it), but for the data."""
+    """What the load workers are told (load/load_worker.py reads it), but for the data."""
     data_path: str | None
     """The data they send; None where a locustfile of the user's own knows what to send."""
     log_paths: list[str]

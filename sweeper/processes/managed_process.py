@@ -17,6 +17,7 @@ from sweeper.processes.guard_client import GuardClient, ProgramExit
 from sweeper.processes.program_log import BoundedLog, tail
 from sweeper.processes.resource_limits import LimitedGroup
 from sweeper.records.observations import ServerExit
+from sweeper.run.timing import STOP_GRACE_S
 
 # How much longer than the grace the guard may take to end everything by KILL.
 _KILL_TIMEOUT_S = 10.0
@@ -152,14 +153,14 @@ class ManagedProcess:
             self._strays = self._find_strays()
             self._signal_all(signal.SIGCONT)
 
-    def begin_stop(self, grace_s: float = 10.0) -> None:
+    def begin_stop(self, grace_s: float = STOP_GRACE_S) -> None:
         """TERM to all its processes, and KILL to those that are left after `grace_s`; returns at once."""
         self.thaw()  # who is stopped cannot obey
         if self.container is not None and not self.container.terminate():
             grace_s = min(grace_s, _IN_VAIN_S)
         self._guard.order(f"stop {grace_s}")
 
-    def stop(self, grace_s: float = 10.0) -> ServerExit:
+    def stop(self, grace_s: float = STOP_GRACE_S) -> ServerExit:
         """TERM to all its processes, wait up to `grace_s` for them, KILL the rest. Idempotent."""
         self.begin_stop(grace_s)
         return self._wait_for_end(grace_s)

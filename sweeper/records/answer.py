@@ -50,8 +50,7 @@ class Candidate:
     rss_bytes: int | None  # the most of any run
     voluntary_switches_per_request: float | None
     involuntary_switches_per_request: float | None
-    # able to run, waiting for a core; None where the kernel does not tell
-    run_delay_ms_per_request: float | None
+    run_delay_ms_per_request: float | None  # able to run, waiting for a core; None: the kernel does not tell
     p99_is_lower_bound: bool = False  # because requests never finished
     blocks: int = 0  # with a valid run of it
     why: str = ""  # what besides the gap to the best speaks against it
@@ -134,11 +133,9 @@ class HostSpeedUse:
     slope: float | None = None  # log of the metric per log of the host's speed
     slope_low: float | None = None  # its 95% limits
     slope_high: float | None = None
-    # residual deviation of one run (of the log) in the model without it
-    deviation_without: float | None = None
+    deviation_without: float | None = None  # residual, of the log of one run, in the model without it
     deviation_with: float | None = None  # and in the model with it
-    # how far apart the probe's means of the configurations lie (log ratio), which should be noise
-    felt: float | None = None
+    felt: float | None = None  # how far apart its means by configuration are (log ratio): should be noise
     probe_cpu_cores: float | None = None  # what the probe costs
 
 
@@ -181,9 +178,8 @@ class CandidateEconomics:
     """What the throughput of one candidate means; each with the limits of its throughput."""
 
     configuration: Configuration
-    # in the currency of the price; None: there is no price, or a request's rows are not known
-    cost_per_million_requests: Interval | None
-    cost_per_million_predictions: Interval | None  # a prediction is one row that is predicted
+    cost_per_million_requests: Interval | None  # in the currency of the price; None: there is no price
+    cost_per_million_predictions: Interval | None  # of rows; None, too, if a request's rows are not known
     replicas: Interval | None  # whole ones, limits too; None: no load was planned for
 
 
@@ -241,9 +237,7 @@ class Recommendation:
     findings: tuple[Finding, ...]
     environment: dict[str, object]  # as in environment.json
     complete: bool  # no more runs are to be made
-    # after which it would settle if today's estimates were the truth; None: it has settled, or that is out of
-    # sight
-    blocks_needed: int | None = None
+    blocks_needed: int | None = None  # if today's estimates hold; None: it has settled, or that is far off
     host_speed: HostSpeedUse | None = None  # None where no run was probed
     cause: Cause | None = None  # None without a valid run of the pool that was asked for
     confirmation: Confirmation | None = None  # None without an open-loop run of the answer

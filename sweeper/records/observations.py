@@ -19,7 +19,6 @@ class PoolStats:
 
     workers: int | None = None  # threads of one process
     max_concurrency: int | None = None  # the most requests that were in the handlers of one process at once
-    pending: int | None = None  # requests that wait for a thread
     completed: int | None = None  # requests that a thread is done with, since the start
     rejected: int | None = None  # requests refused because too many were waiting, since the start
     processes: int | None = None  # whose counts are added up; None: they are those of the one that answered

@@ -12,8 +12,9 @@ import numpy as np
 
 from sweeper.records.observations import RequestLog
 from sweeper.records.run import RateStep
-from sweeper.run.interfaces import RunningServer
-from sweeper.run.under_load import Parts, RunSettings, check_alive
+from sweeper.run.interfaces import Parts, RunningServer
+from sweeper.run.timing import RunSettings
+from sweeper.run.under_load import check_alive
 from sweeper.statistics.capacity import BROKEN_SHARE, crossing, first_climb, latencies_ms, seen_steps
 
 LOOK_S = 0.25

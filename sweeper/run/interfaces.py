@@ -1,10 +1,13 @@
-"""The outside world as Protocols: server, load, telemetry, clock and store, each with a fake in tests."""
+"""The outside world as Protocols: server, load, telemetry, clock and store, each with a fake in tests.
+
+`Parts` is what of it a run needs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -19,12 +22,11 @@ from sweeper.records.observations import (
     SpeedLog,
     TelemetrySample,
 )
-from sweeper.records.run import RateStep, RunRecord
+from sweeper.records.run import RateStep, RunPlan, RunRecord
 from sweeper.records.search import Search
+from sweeper.run.timing import STOP_GRACE_S
 
 Result = TypeVar("Result")
-STOP_GRACE_S = 10.0
-"""How long a server may take to end by itself."""
 
 
 class Clock(Protocol):
@@ -248,3 +250,38 @@ class TrialLog(Protocol):
     def keep(self, search: Search, runs: Sequence[RunRecord], *, finished: bool) -> None:
         """Bring it in line with `search` and its closed-loop `runs`. With `finished` no run will follow.
         Raises StoreError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The outside things a run is made of."""
+
+    launcher: Launcher
+    load: LoadGenerator
+    telemetry: Telemetry
+    clock: Clock
+    host_speed: HostSpeed | None = None  # None: the covariate is not measured
+    servers: Mapping[str, Launcher] = field(default_factory=dict)  # of scenarios, by the server's name
+
+    def among(self, runs: int) -> Parts:
+        """The same for one of so many runs that take turns."""
+        return replace(
+            self,
+            launcher=self.launcher.among(runs),
+            load=self.load.among(runs),
+            servers={name: launcher.among(runs) for name, launcher in self.servers.items()},
+        )
+
+    def of(self, plan: RunPlan) -> Parts:
+        """Those of one run: its server, its users, or its arrivals."""
+        if plan.case is not None:
+            load = self.load.with_users(plan.case.users)
+            return replace(self, launcher=self.servers[plan.case.server], load=load)
+        rate = self.load.arrivals_per_s if plan.arrivals_per_s is None else plan.arrivals_per_s
+        if plan.load is not None and rate is None:
+            return replace(self, load=self.load.with_users(round(plan.load)))
+        rate = rate if plan.load is None else plan.load
+        if rate is not None:
+            # The block, or the round, is the seed: its configurations see the same arrivals.
+            return replace(self, load=self.load.open_loop(rate, seed=plan.block))
+        return self

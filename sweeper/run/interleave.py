@@ -18,9 +18,10 @@ from sweeper.records.finding import Finding
 from sweeper.records.run import RunPlan
 from sweeper.records.wording import counted
 from sweeper.run.active_run import ActiveRun
-from sweeper.run.interfaces import STOP_GRACE_S, Telemetry
+from sweeper.run.interfaces import Parts, Telemetry
 from sweeper.run.run import RunResult, run_in_steps
-from sweeper.run.under_load import Parts, RunSettings, RunState
+from sweeper.run.timing import STOP_GRACE_S, RunSettings
+from sweeper.run.under_load import RunState
 
 OnState = Callable[[RunPlan, RunState, float], None]
 """Called when a run enters a state, with the seconds spent on it so far."""

@@ -20,17 +20,10 @@ from sweeper.records.scenarios import ServerKind
 from sweeper.records.wording import last_line
 from sweeper.run.active_run import ActiveRun
 from sweeper.run.climb import expected_rps
-from sweeper.run.interfaces import RunningServer, SpeedProbe
+from sweeper.run.interfaces import Parts, RunningServer, SpeedProbe
+from sweeper.run.timing import SAMPLING_PERIOD_S, RunSettings
 from sweeper.run.turns_trial import try_server
-from sweeper.run.under_load import (
-    STEP_S,
-    Parts,
-    RunFailed,
-    RunSettings,
-    RunState,
-    out_of_memory,
-    under_load,
-)
+from sweeper.run.under_load import RunFailed, RunState, out_of_memory, under_load
 from sweeper.statistics.capacity import RATIO, WIDE_RATIO, capacity, climb_around
 from sweeper.statistics.figures import Measurement, run_figures
 from sweeper.statistics.own_clock import own_speed, resumed_s
@@ -185,7 +178,7 @@ def _measure(
         raise RunFailed(nothing)
     if settings.try_turns:
         state(RunState.TRYING)
-        active.tried = turns_tried(try_server(settings, parts, server, directory), STEP_S)
+        active.tried = turns_tried(try_server(settings, parts, server, directory), SAMPLING_PERIOD_S)
     within_ms = settings.capacity_within_ms
     climb: tuple[RateStep, ...] = ()
     if within_ms is not None and plan.kind in (RunKind.BLOCK, RunKind.SEARCH):

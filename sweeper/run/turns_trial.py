@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from sweeper.errors import LoadError
-from sweeper.run.interfaces import Clock, LoadSession, RunningServer
-from sweeper.run.under_load import POLL_S, Parts, RunSettings
+from sweeper.run.interfaces import Clock, LoadSession, Parts, RunningServer
+from sweeper.run.timing import POLL_S, RunSettings
 from sweeper.statistics.outside_waits import OutsideWaits, outside_waits
 
 TRIAL_S = 1.0

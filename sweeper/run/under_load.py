@@ -1,16 +1,16 @@
 """The loaded part of a run: all users on, warm-up, window, drain, with /proc sampled all the way.
 
-It goes in steps of half a second. Between two of them the run can be put aside, and does not notice: all its
-moments are on its own clock (statistics/own_clock.py), which stands still meanwhile. With each step it yields
-whether it has a window by now, and is sent whether to take it, so that runs side by side have theirs in the
-same seconds.
+It goes in steps of half a second (timing.py). Between two of them the run can be put aside, and does not
+notice: all its moments are on its own clock (statistics/own_clock.py), which stands still meanwhile. With
+each step it yields whether it has a window by now, and is sent whether to take it, so that runs side by side
+have theirs in the same seconds.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -19,27 +19,14 @@ import numpy as np
 from sweeper.errors import LoadError
 from sweeper.records.finding import Finding, FindingCode, Severity
 from sweeper.records.observations import RequestLog, TelemetrySample
-from sweeper.records.run import Objective, RateStep, RunPlan, Window
+from sweeper.records.run import RateStep, Window
 from sweeper.records.wording import last_line
 from sweeper.run.active_run import ActiveRun
-from sweeper.run.interfaces import (
-    Clock,
-    HostSpeed,
-    Launcher,
-    LoadGenerator,
-    LoadProgress,
-    LoadSession,
-    RunningServer,
-    Telemetry,
-    TelemetryProbe,
-)
-from sweeper.statistics.capacity import RATES, SETTLING, STEP_WINDOWS
+from sweeper.run.interfaces import LoadProgress, LoadSession, Parts, RunningServer, Telemetry, TelemetryProbe
+from sweeper.run.timing import POLL_S, SAMPLING_PERIOD_S, USERS_ON_TIMEOUT_S, RunSettings
+from sweeper.statistics.capacity import SETTLING
 from sweeper.statistics.own_clock import own_requests
 from sweeper.statistics.warmup import is_steady
-
-USERS_ON_TIMEOUT_S = 15.0
-POLL_S = 0.05
-STEP_S = 0.5
 
 
 class RunState(StrEnum):
@@ -50,77 +37,6 @@ class RunState(StrEnum):
     MEASURING = "measuring"
     DRAINING = "draining"
     STOPPING = "stopping"
-
-
-@dataclass(frozen=True, slots=True)
-class RunSettings:
-    """How long each phase of a run may take, and what the checks need to know."""
-
-    window_s: float = 10.0  # the measured part
-    warmup_s: float = 3.0  # at least, with all users on, before the window
-    warmup_cap_s: float = 20.0  # at most: from then on a window need not be steady
-    drain_s: float = 30.0  # at most, for the requests in flight after the window
-    start_timeout_s: float = 120.0  # at most, until the server is ready
-    max_error_rate: float = 0.01  # failed ÷ all requests, from 0 to 1
-    objective: Objective = Objective.THROUGHPUT  # of several, the one that a late client spoils first
-    cores_shared: bool = True  # server and load generator on the same cores
-    host_cores: int = 1  # that can be used on this machine
-    interleave: bool = True  # the runs of a block take turns, step by step (interleave.py)
-    try_turns: bool = False  # before that, the first of them tries whether they may (turns_trial.py)
-    load_processes: int = 1  # of the load generator
-    load_elsewhere: bool = False  # the load generator is on other hosts
-    # p99 within which the runs look for the capacity; None: they do not
-    capacity_within_ms: float | None = None
-    quota_cores: float | None = None  # CPU quota that every server is to have; None: none, or not known
-    restart_s: float = 0.0  # foreseen, until a server that is restarted by a command is there
-    load_cores: int | None = None  # that only the load generator uses; None: it has none of its own
-
-    @property
-    def answer_timeout_s(self) -> float:
-        """A server that needs longer for one request, and nothing else to do, has no answer in the window."""
-        return self.warmup_cap_s + self.window_s
-
-    @property
-    def expected_s(self) -> float:
-        """A first guess of a run's length, before any has been timed."""
-        if self.capacity_within_ms is not None:
-            return RATES * STEP_WINDOWS * self.window_s + 12.0 + self.restart_s
-        return self.warmup_s + self.window_s + 6.0 + self.restart_s
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """The outside things a run is made of."""
-
-    launcher: Launcher
-    load: LoadGenerator
-    telemetry: Telemetry
-    clock: Clock
-    host_speed: HostSpeed | None = None  # None: the covariate is not measured
-    servers: Mapping[str, Launcher] = field(default_factory=dict)  # of scenarios, by the server's name
-
-    def among(self, runs: int) -> Parts:
-        """The same for one of so many runs that take turns."""
-        return replace(
-            self,
-            launcher=self.launcher.among(runs),
-            load=self.load.among(runs),
-            servers={name: launcher.among(runs) for name, launcher in self.servers.items()},
-        )
-
-    def of(self, plan: RunPlan) -> Parts:
-        """Those of one run: its server, its users, or its arrivals."""
-        if plan.case is not None:
-            load = self.load.with_users(plan.case.users)
-            return replace(self, launcher=self.servers[plan.case.server], load=load)
-        rate = self.load.arrivals_per_s if plan.arrivals_per_s is None else plan.arrivals_per_s
-        if plan.load is not None and rate is None:
-            return replace(self, load=self.load.with_users(round(plan.load)))
-        rate = rate if plan.load is None else plan.load
-        if rate is not None:
-            # The block, or the round, is the seed: its configurations see the same arrivals.
-            return replace(self, load=self.load.open_loop(rate, seed=plan.block))
-        return self
 
 
 class RunFailed(Exception):
@@ -216,13 +132,13 @@ def _hold(
     users_on_s: float,
     state: Callable[[RunState], None],
 ) -> Generator[bool, bool, tuple[Window, bool]]:
-    """Keep the load on, sampling every `STEP_S`, until the last `window_s` seconds are steady and wanted.
+    """Keep the load on, and sample, until the last `window_s` seconds are steady and wanted.
 
     The window is the tail of the series, from sample to sample, so that /proc is exact at its edges. It
     can be taken from when MSER-5 puts the end of the warm-up before it; at the warm-up cap it can be taken as
     it is, and is not called steady.
     """
-    ticks = max(2, round(settings.window_s / STEP_S))
+    ticks = max(2, round(settings.window_s / SAMPLING_PERIOD_S))
     tick_s = settings.window_s / ticks
     earliest = math.ceil(settings.warmup_s / tick_s) + ticks
     latest = max(earliest, math.ceil(settings.warmup_cap_s / tick_s) + ticks)
@@ -259,7 +175,7 @@ def _climb(
     wanted, tick = False, 0
     while not wanted:
         tick += 1
-        active.clock.sleep(max(0.0, users_on_s + tick * STEP_S - active.now_s()))
+        active.clock.sleep(max(0.0, users_on_s + tick * SAMPLING_PERIOD_S - active.now_s()))
         check_alive(server, session)
         arrived = _progress(session, 1).started
         if end_s is None:
@@ -268,7 +184,7 @@ def _climb(
             start_s = active.samples[-1].at_s
         if end_s is None and arrived >= planned:
             end_s = active.samples[-1].at_s
-        active.end_turn(users_on_s + tick * STEP_S)
+        active.end_turn(users_on_s + tick * SAMPLING_PERIOD_S)
         state(RunState.WARMING_UP if start_s is None else RunState.MEASURING)
         wanted = yield end_s is not None
     assert start_s is not None and end_s is not None

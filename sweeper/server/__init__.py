@@ -10,6 +10,7 @@ What happens to a request, and where it is written down:
     predict.py       event loop    size limit (413), body, time limit (504), the answer
     bodies.py        event loop    the bytes of all bodies together: 503
     executor.py      event loop    the second gate: pool + queue, then 503; hand-over to a thread and back
+    admission.py     event loop    the places and the line of both gates
     wsgi.py          pool thread   the request as WSGI, DRUM's answer
     stream.py        both          the rest of an answer that is streamed
     drum.py          pool thread   DRUM: parsing, hooks, the model, JSON; threads.py keeps its threads apart

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from enum import Enum
 
-from sweeper.server.places import Places
+from sweeper.server.admission import Places
 
 
 class Refusal(Enum):

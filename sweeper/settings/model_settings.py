@@ -140,12 +140,7 @@ class ModelSettings(BaseModel):
     def drum_arguments(self) -> tuple[str, ...]:
         """Those of `drum server` that follow from the settings, but for the kind of model."""
         arguments: list[str] = []
-        for name in (
-            "positive_class_label",
-            "negative_class_label",
-            "class_labels_file",
-            "runtime_params_file",
-        ):
+        for name in AS_THEY_ARE:
             value = getattr(self, name)
             if value is not None:
                 arguments += [f"--{name.replace('_', '-')}", value]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sweeper.records.run import Objective, RunFigures
-from sweeper.statistics.spending import levels
+from sweeper.statistics.alpha_spending import levels
 
 ELIMINATION_SHARE = 0.1
 """Of the error budget, spent on dropping hopeless configurations after block 2."""

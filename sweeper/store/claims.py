@@ -21,9 +21,9 @@ from sweeper.errors import ClaimLostError, StoreError, UsageError
 from sweeper.records.claims import Claim, Shared, claim_key
 from sweeper.records.run import RunKind, RunRecord
 from sweeper.store import schema
-from sweeper.store.codec import plans_from_json, plans_to_json, row_of
 from sweeper.store.database import Database, lock_number
 from sweeper.store.row_values import flag, name, parsed_object, whole
+from sweeper.store.run_rows import plans_from_json, plans_to_json, row_of
 
 LOST_AFTER_S = 60.0
 """A host that was not heard of for so long is lost, and what it was making is anybody's."""

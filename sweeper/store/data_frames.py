@@ -19,9 +19,9 @@ from sweeper.records.finding import Verdict
 from sweeper.records.observations import TelemetrySample
 from sweeper.records.run import Case, LatencyFigures, RunFigures, RunPlan, RunRecord
 from sweeper.records.search import Search, Trial
-from sweeper.store.codec import LATENCIES, flat
 from sweeper.store.packed_study import REQUESTS, TELEMETRY, PackedFile, PackedFiles
 from sweeper.store.parquet import damaged, file_of, read_table
+from sweeper.store.runs_csv import LATENCIES, flat
 
 Kinds = Mapping[str, Any]
 _DTYPES: Mapping[type, str] = {bool: "boolean", int: "Int64", float: "Float64", str: "string"}

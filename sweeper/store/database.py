@@ -18,10 +18,10 @@ from sweeper.errors import AwayError, StoreError
 from sweeper.records.names import RULE, is_name
 from sweeper.records.run import RunRecord
 from sweeper.records.scenarios import Scenario
-from sweeper.store import patience, schema
+from sweeper.store import database_waits, schema
 from sweeper.store import row_values as values
-from sweeper.store.codec import record_of, row_of
 from sweeper.store.database_url import is_postgres, shown
+from sweeper.store.run_rows import record_of, row_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,8 @@ class Database:
             self._url = sa.make_url(url)
             if self._is_sqlite and self._url.database:
                 _prepare_folder(Path(self._url.database), create)
-            self._engine = sa.create_engine(self._url, **(patience.of_postgres() if self._postgres else {}))
+            waits = database_waits.of_postgres() if self._postgres else {}
+            self._engine = sa.create_engine(self._url, **waits)
         except (SQLAlchemyError, ImportError, ValueError) as error:
             raise StoreError(
                 f"cannot use {shown(url)} as a database: {error}; it must be like "
@@ -74,7 +75,7 @@ class Database:
             event.listen(self._engine, "connect", _make_durable)
             event.listen(self._engine, "begin", lambda connection: connection.exec_driver_sql(self._begin))
         elif self._postgres:
-            event.listen(self._engine, "connect", patience.let_nobody_wait_for_the_dead)
+            event.listen(self._engine, "connect", database_waits.let_nobody_wait_for_the_dead)
         try:
             self._set_up(create)
             if create:
@@ -293,4 +294,4 @@ def _make_durable(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     # Another program's lock (a backup, VACUUM) is waited for as long as a PostgreSQL server that is away.
-    connection.execute(f"PRAGMA busy_timeout = {round(patience.WAIT_S * 1000)}")
+    connection.execute(f"PRAGMA busy_timeout = {round(database_waits.WAIT_S * 1000)}")

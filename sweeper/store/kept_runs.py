@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 from sweeper.errors import StoreError
 from sweeper.records.run import RunRecord
-from sweeper.store import durable
-from sweeper.store.codec import record_of, row_of
+from sweeper.store import durable_files
+from sweeper.store.run_rows import record_of, row_of
 
 FILE = "record.json"
 MOST_BYTES = 1 << 24
@@ -17,7 +17,7 @@ MOST_BYTES = 1 << 24
 
 def keep(directory: Path, record: RunRecord) -> None:
     """In the run's own folder. Raises StoreError."""
-    durable.write(directory / FILE, json.dumps(row_of(record), allow_nan=False))
+    durable_files.write(directory / FILE, json.dumps(row_of(record), allow_nan=False))
 
 
 def drop(directory: Path) -> None:

@@ -11,7 +11,6 @@ from typing import Any, BinaryIO
 
 from sweeper.errors import StoreError
 from sweeper.records.claims import Claim
-from sweeper.store.codec import plans_to_json, row_of
 from sweeper.store.packed_study import (
     CLAIMS,
     FORMAT,
@@ -25,6 +24,7 @@ from sweeper.store.packed_study import (
     PackedStudy,
     member_of,
 )
+from sweeper.store.run_rows import plans_to_json, row_of
 from sweeper.store.trace_rows import row_of_trace
 from sweeper.version import __version__
 

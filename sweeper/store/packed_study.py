@@ -28,11 +28,11 @@ from sweeper.errors import StoreError
 from sweeper.records.claims import Shared
 from sweeper.records.names import is_name
 from sweeper.records.observations import RunTrace
-from sweeper.records.visible import visible
+from sweeper.records.safe_text import visible
 from sweeper.store import row_values as values
 from sweeper.store.claims import checked_claim
-from sweeper.store.codec import checked_record
 from sweeper.store.database import StoredStudy, checked_study
+from sweeper.store.run_rows import checked_record
 from sweeper.store.trace_rows import checked_trace
 
 FORMAT = 1

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import fcntl
-import io
 import json
 import os
 import shutil
@@ -21,12 +19,12 @@ from sweeper.errors import AwayError, ClaimLostError, StoreError, UsageError
 from sweeper.records.claims import Claim, Shared
 from sweeper.records.observations import RequestLog, TelemetrySample
 from sweeper.records.run import RunRecord
-from sweeper.store import durable, kept_runs
+from sweeper.store import durable_files, kept_runs
 from sweeper.store import parquet as tables
 from sweeper.store.claims import ClaimTable
-from sweeper.store.codec import flat
 from sweeper.store.database import Database, StoredStudy
-from sweeper.store.patience import Result, patiently
+from sweeper.store.database_waits import Result, patiently
+from sweeper.store.runs_csv import runs_csv
 
 RECOMMENDATION_FILE, OUTCOME_FILE = "recommendation.json", "scenarios.json"
 
@@ -70,8 +68,8 @@ class StudyStore:
         self._database.create_study(study)
 
     def write_files(self, settings: dict[str, Any], environment: dict[str, Any]) -> None:
-        durable.write(self.folder / "study.toml", tomli_w.dumps(settings))
-        durable.write(self.folder / "environment.json", _json(environment))
+        durable_files.write(self.folder / "study.toml", tomli_w.dumps(settings))
+        durable_files.write(self.folder / "environment.json", _json(environment))
 
     def run_directory(self, run_id: str) -> Path:
         """An empty folder for a run's logs; what an unfinished run of that name left is removed."""
@@ -90,13 +88,15 @@ class StudyStore:
         """Durable on return: raw files first, then the row that says the run is there, then `runs.csv`."""
         directory = self.folder / "runs" / record.plan.run_id
         if requests is not None:
-            durable.fill(directory / "requests.parquet", lambda path: tables.write_requests(path, requests))
+            durable_files.fill(
+                directory / "requests.parquet", lambda path: tables.write_requests(path, requests)
+            )
         if telemetry:
-            durable.fill(
+            durable_files.fill(
                 directory / "telemetry.parquet", lambda path: tables.write_telemetry(path, telemetry)
             )
-        durable.sync_files(directory.glob("*.log"))
-        durable.sync_folder(directory)
+        durable_files.sync_files(directory.glob("*.log"))
+        durable_files.sync_folder(directory)
         if self._add(record):
             self._write_csv()
 
@@ -109,18 +109,13 @@ class StudyStore:
         return self._database.runs(self.name)
 
     def _write_csv(self) -> None:
-        rows = [flat(record) for record in self.records()]
-        if not rows:
-            return
-        text = io.StringIO()
-        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        durable.write(self.folder / "runs.csv", text.getvalue())
+        records = self.records()
+        if records:
+            durable_files.write(self.folder / "runs.csv", runs_csv(records))
 
     def save_answer(self, file: str, answer: dict[str, Any], *, complete: bool) -> None:
         self._write_csv()  # a kill between a run's row and its line here leaves the line out
-        durable.write(self.folder / file, _json(answer))
+        durable_files.write(self.folder / file, _json(answer))
         if complete:
             self._mark_complete()
 

@@ -19,8 +19,8 @@ from sweeper.records.claims import Claim, Shared
 from sweeper.records.configuration import Configuration
 from sweeper.records.run import RunKind, RunPlan, RunRecord
 from sweeper.records.search import Search, Trial
-from sweeper.run.interfaces import RunStore, SharedStore, TrialLog
-from sweeper.run.under_load import Parts, RunSettings
+from sweeper.run.interfaces import Parts, RunStore, SharedStore, TrialLog
+from sweeper.run.timing import RunSettings
 from sweeper.statistics.search import finalists, front, trials
 from sweeper.study.block_order import run_id
 from sweeper.study.observer import Observer, Progress

@@ -19,8 +19,8 @@ from sweeper.records.shell_command import shell_command
 from sweeper.store.database import StoredStudy
 from sweeper.store.database_url import sqlite_url
 from sweeper.store.packed_study import IN_A_FOLDER, PackedFiles, PackedStudy, read
+from sweeper.study.place import Where, nothing_lost
 from sweeper.study.recorded import stored_settings
-from sweeper.study.where import Where, nothing_lost
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,12 @@ from sweeper.records.answer import Recommendation
 from sweeper.records.claims import Shared
 from sweeper.records.wording import and_join
 from sweeper.settings.combine import Given
-from sweeper.settings.command_settings import COMMANDS, ScenarioSettings, setting_names
+from sweeper.settings.command_settings import COMMANDS, setting_names
 from sweeper.settings.common_settings import StudySettings
+from sweeper.settings.scenario_settings import ScenarioSettings
 from sweeper.settings.validate import settings
 from sweeper.store.database import StoredStudy
-from sweeper.study.where import Where, is_of_scenarios
+from sweeper.study.place import Where, is_of_scenarios
 
 if TYPE_CHECKING:
     from sweeper.analysis.scenarios.outcome import Outcome  # with scipy, which takes long to import

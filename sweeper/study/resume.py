@@ -1,5 +1,4 @@
-"""When a study is not gone on with, because it was begun in another environment, and what keeps a host from
-joining one. What its settings refuse is in settings/."""
+"""What keeps a study from being resumed, or a host from joining it: other settings, another environment."""
 
 from __future__ import annotations
 
@@ -7,8 +6,36 @@ from collections.abc import Mapping
 
 from sweeper.analysis.fingerprints import SOFTWARE, differences
 from sweeper.errors import UsageError
+from sweeper.settings.combine import Given
+from sweeper.settings.command_settings import setting_names
+from sweeper.settings.common_settings import StudySettings
+from sweeper.settings.notation import written
+from sweeper.settings.validate import settings
 from sweeper.store.database import StoredStudy
-from sweeper.study.where import Where
+from sweeper.study.place import Where
+
+
+def settings_differences(stored: StudySettings, wanted: Given) -> tuple[str, ...]:
+    """What was given for a study that exists and is not what it was started with, as short phrases."""
+    if wanted.command != stored.COMMAND:
+        return (f"it is of sweeper {stored.COMMAND}, not of sweeper {wanted.command}",)
+    known = stored.plain()
+    if stored.quick and "quick" not in wanted.values:
+        # Settings that contradict quick are a difference here, not a contradiction of what was typed.
+        asked = settings(wanted, {**known, "quick": False})
+        asked = asked.model_copy(update={"quick": True})
+    else:
+        asked = settings(wanted, known)
+    old, new = known, asked.plain()
+    return tuple(
+        f"{name} is {_text(old.get(name))} in the study, {_text(new.get(name))} now"
+        for name in setting_names(wanted.command)
+        if old.get(name) != new.get(name)
+    )
+
+
+def _text(value: object) -> str:
+    return str(value) if isinstance(value, bool) else written(value) or "not set"
 
 
 def check_environment(existing: StoredStudy, environment: Mapping[str, object], where: Where) -> None:

@@ -13,8 +13,8 @@ from sweeper.analysis.scenarios.stress import expected_latency_s, stress_step
 from sweeper.records.finding import FindingCode
 from sweeper.records.run import Case, RunPlan, RunRecord
 from sweeper.records.scenarios import Scenario, ServerKind, Terms, Workload
-from sweeper.run.interfaces import RunStore
-from sweeper.run.under_load import Parts, RunSettings
+from sweeper.run.interfaces import Parts, RunStore
+from sweeper.run.timing import RunSettings
 from sweeper.study.block_order import scenario_block
 from sweeper.study.observer import Observer, Progress
 from sweeper.study.sharing import Host

@@ -17,7 +17,7 @@ from sweeper.records.claims import Claim, Shared
 from sweeper.records.observations import RequestLog, TelemetrySample
 from sweeper.records.run import RunKind, RunPlan, RunRecord
 from sweeper.run.interfaces import RunStore
-from sweeper.run.under_load import RunSettings
+from sweeper.run.timing import RunSettings
 
 Result = TypeVar("Result")
 

@@ -19,9 +19,8 @@ from sweeper.records.claims import Claim, Shared
 from sweeper.records.configuration import Configuration
 from sweeper.records.run import RunKind, RunPlan, RunRecord
 from sweeper.records.wording import loads_in_words
-from sweeper.run.interfaces import RunStore, SharedStore
+from sweeper.run.interfaces import Parts, RunStore, SharedStore
 from sweeper.run.interleave import run_side_by_side
-from sweeper.run.under_load import Parts
 from sweeper.study.observer import Observer, Progress
 from sweeper.study.sharing import Host, OneHost, what_others_make
 from sweeper.study.stopping import ignores_worker_count

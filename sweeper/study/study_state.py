@@ -16,11 +16,11 @@ from sweeper.records.claims import Claim, Shared
 from sweeper.records.configuration import Configuration
 from sweeper.records.run import Capacity, Objective, RunKind, RunPlan, RunRecord
 from sweeper.records.wording import load_in_words
-from sweeper.run.under_load import RunSettings
+from sweeper.run.timing import RunSettings
 from sweeper.statistics.capacity import expected_rps
 from sweeper.statistics.criteria import Rule
-from sweeper.statistics.loads import Eliminated, Load
 from sweeper.statistics.looks import EVERY_ONE, Allotment
+from sweeper.statistics.several_loads import Eliminated, Load
 from sweeper.study.block_order import block_under_loads, confirmation_plan
 from sweeper.study.observer import Progress
 from sweeper.study.sharing import choose

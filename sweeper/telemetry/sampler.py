@@ -1,4 +1,7 @@
-"""Samples of a server's process tree, its client's and the host: `Telemetry` of run/interfaces.py."""
+"""Samples of a server's process tree, its client's and the host: `Telemetry` of run/interfaces.py.
+
+How often one is taken is in run/timing.py.
+"""
 
 from __future__ import annotations
 

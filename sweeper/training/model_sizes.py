@@ -7,8 +7,7 @@ from enum import StrEnum
 
 from sweeper.errors import UsageError
 
-SAMPLE_ROWS = 100
-MIN_FEATURES = 5  # the Friedman function reads five of them (estimators.py)
+MIN_FEATURES = 5  # the Friedman function reads five of them (dataset.py)
 MAX_SEED = 2**32 - 1  # numpy's and scikit-learn's limit
 MAX_DEPTH = 64
 

@@ -26,7 +26,7 @@ from sweeper.records.run import Objective, RunRecord
 from sweeper.report.json.recommendation import recommendation_object
 from sweeper.report.text.recommendation import why
 from sweeper.statistics.criteria import Rule
-from sweeper.study.where import Where
+from sweeper.study.place import Where
 from tests.support.builders import configurations, failed, figures, finding, record
 from tests.support.documents import assert_says
 

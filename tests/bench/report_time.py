@@ -13,7 +13,7 @@ import numpy as np
 
 from sweeper.records.observations import RequestLog
 from sweeper.records.run import RunRecord
-from sweeper.store import durable
+from sweeper.store import durable_files
 from sweeper.store import parquet as tables
 from tests.support.builders import SAMPLE
 from tests.support.recorded import drawn, keep
@@ -53,8 +53,12 @@ def _fill(study: Path, records: tuple[RunRecord, ...]) -> None:
             client_late_ms=np.full(count, np.nan),
         )
         directory = study / "runs" / record.plan.run_id
-        durable.fill(directory / "requests.parquet", lambda path, log=log: tables.write_requests(path, log))
-        durable.fill(directory / "telemetry.parquet", lambda path: tables.write_telemetry(path, samples))
+        durable_files.fill(
+            directory / "requests.parquet", lambda path, log=log: tables.write_requests(path, log)
+        )
+        durable_files.fill(
+            directory / "telemetry.parquet", lambda path: tables.write_telemetry(path, samples)
+        )
 
 
 def _report(place: Path) -> float:

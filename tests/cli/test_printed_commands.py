@@ -13,9 +13,9 @@ import pytest
 
 from sweeper.cli import start_or_resume
 from sweeper.cli.main import main
-from sweeper.load.distribution import Hosts
+from sweeper.load.distributed import Hosts
 from sweeper.store.database_url import sqlite_url
-from sweeper.study.where import as_study_name
+from sweeper.study.place import as_study_name
 from tests.support.commands import environment
 from tests.support.recorded import drawn, keep
 

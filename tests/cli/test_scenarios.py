@@ -12,7 +12,7 @@ from sweeper.analysis.scenarios.stress import stress_step
 from sweeper.cli.main import main
 from sweeper.records.run import RunRecord
 from sweeper.records.scenarios import Scenario, ServerKind
-from sweeper.settings.command_settings import ScenarioSettings
+from sweeper.settings.scenario_settings import ScenarioSettings
 from sweeper.study.block_order import scenario_block
 from tests.support.page_reading import Page
 from tests.support.recorded import drawn, keep

@@ -13,8 +13,8 @@ import pytest
 from sweeper.cli.main import main
 from sweeper.errors import StoreError, UsageError
 from sweeper.store.database import Database
+from sweeper.study.place import Where
 from sweeper.study.resume import host_differences
-from sweeper.study.where import Where
 from tests.support.builders import record
 from tests.support.postgres import PASSWORD, Postgres
 from tests.support.small_disk import fill, small_disk

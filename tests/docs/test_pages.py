@@ -19,7 +19,7 @@ from sweeper.cli.help import finding_sections, pages
 from sweeper.records import answer, search
 from sweeper.records.finding import Effect, FindingCode
 from sweeper.report.json.recommendation import recommendation_object
-from sweeper.store.codec import flat
+from sweeper.store.runs_csv import flat
 from tests.support.builders import figures, record
 from tests.support.command_pages import stale
 from tests.support.recommendations import TEN, levels

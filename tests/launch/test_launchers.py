@@ -148,7 +148,7 @@ NONE = PoolStats()
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        (b'{"executor_workers": 8, "executor_pending": 0}', PoolStats(workers=8, pending=0)),
+        (b'{"executor_workers": 8, "executor_completed": 0}', PoolStats(workers=8, completed=0)),
         (b'{"executor_workers": 8.0}', PoolStats(workers=8)),
         (b'{"executor_workers": "8"}', NONE),
         (b'{"executor_workers": true}', NONE),

@@ -19,10 +19,10 @@ import psutil
 import pytest
 
 from sweeper.errors import LoadError, UsageError
-from sweeper.load import distribution as hosts
-from sweeper.load.distribution import Hosts
+from sweeper.load import distributed as hosts
+from sweeper.load.distributed import Hosts
 from sweeper.load.generator import LocustGenerator
-from sweeper.load.worker import LoadWorker, Master
+from sweeper.load.load_worker import LoadWorker, Master
 from tests.support.load_sessions import SEED, as_drawn, free_port, gone, wait_for, wait_for_end
 from tests.support.truth.process import truth_server
 

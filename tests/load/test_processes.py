@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from sweeper.errors import LoadError
-from sweeper.load.distribution import reserved_port
+from sweeper.load.distributed import reserved_port
 from sweeper.load.generator import LocustGenerator
 from sweeper.run.interfaces import LoadSession
 from sweeper.statistics.own_clock import Pause, own_requests

@@ -9,7 +9,7 @@ import pytest
 from sweeper.checks.run_checks import verdict
 from sweeper.records.finding import Effect, Finding, FindingCode, Severity, UnknownCode, Verdict, read_code
 from sweeper.report.json.values import finding_object
-from sweeper.store.codec import findings_from_json, findings_to_json
+from sweeper.store.run_rows import findings_from_json, findings_to_json
 
 
 @pytest.mark.parametrize("code", FindingCode)

@@ -14,10 +14,10 @@ from sweeper.records.answer import Recommendation
 from sweeper.report.html.page import page
 from sweeper.report.html.page_data import RecommendationData
 from sweeper.report.json.recommendation import recommendation_object
-from sweeper.store.codec import flat
 from sweeper.store.data_frames import candidates_frame
-from sweeper.study.loading import recorded
-from sweeper.study.where import Where
+from sweeper.store.runs_csv import flat
+from sweeper.study.place import Where
+from sweeper.study.read_study import recorded
 from tests.support.documents import assert_says
 from tests.support.page_reading import Page
 from tests.support.recommendations import answer

@@ -11,8 +11,9 @@ from rich.console import Console
 from sweeper.records.answer import HostSpeedUse, Recommendation, Status
 from sweeper.records.finding import Severity, Verdict
 from sweeper.records.run import Objective
+from sweeper.report.text.candidates import candidates_table
 from sweeper.report.text.live import run_line
-from sweeper.report.text.recommendation import basis, candidates_table, findings_lines, headline, outlook
+from sweeper.report.text.recommendation import basis, findings_lines, headline, outlook
 from sweeper.statistics.criteria import Rule
 from tests.support.builders import failed, figures, finding, record, study
 from tests.support.decisions import around

@@ -13,7 +13,8 @@ from sweeper.records.finding import Verdict
 from sweeper.records.observations import FirstAnswer, UserEvents
 from sweeper.records.run import RunPlan
 from sweeper.run.run import RunResult
-from sweeper.run.under_load import RunSettings, RunState
+from sweeper.run.timing import RunSettings
+from sweeper.run.under_load import RunState
 from tests.support.fakes import Behaviour, World, world_of
 from tests.support.one_run import execute_run
 

@@ -19,7 +19,8 @@ from sweeper.load import LocustGenerator
 from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Verdict
 from sweeper.records.run import RunPlan
-from sweeper.run.under_load import Parts, RunSettings
+from sweeper.run.interfaces import Parts
+from sweeper.run.timing import RunSettings
 from sweeper.telemetry import ProcTelemetry
 from tests.support.code_folders import csv, light, rows
 from tests.support.one_run import execute_run

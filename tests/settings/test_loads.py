@@ -8,8 +8,8 @@ from sweeper.errors import UsageError
 from sweeper.settings.combine import combine
 from sweeper.settings.command_settings import GridSettings
 from sweeper.settings.common_settings import StudySettings
-from sweeper.settings.resume import differences
 from sweeper.settings.validate import settings
+from sweeper.study.resume import settings_differences as differences
 
 P99 = {"objective": "p99"}
 

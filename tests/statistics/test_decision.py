@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from sweeper.records.configuration import Configuration
 from sweeper.records.finding import FindingCode, Verdict
 from sweeper.records.run import Objective, RunRecord
+from sweeper.statistics.alpha_spending import levels
 from sweeper.statistics.criteria import CandidateState, Rule
 from sweeper.statistics.decision import Decision, decide
-from sweeper.statistics.spending import levels
 from tests.support.builders import configurations, failed, figures, finding, record, study
 from tests.support.decisions import around, exact, p99_study, runs, standing_of
 

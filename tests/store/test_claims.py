@@ -20,7 +20,7 @@ from sweeper.records.claims import Claim, Shared
 from sweeper.records.run import RunKind, RunRecord
 from sweeper.statistics.criteria import Rule
 from sweeper.store import claims as claim_table
-from sweeper.store import patience, study_store
+from sweeper.store import database_waits, study_store
 from sweeper.store.claims import LOST_AFTER_S, ClaimTable, environments, shared
 from sweeper.store.database import Database, StoredStudy
 from sweeper.store.study_store import SharedStudyStore
@@ -255,7 +255,7 @@ def test_three_hosts_at_once_make_one_study(postgres_url: str, tmp_path: Path) -
 def test_a_server_that_goes_away_loses_nothing_that_was_recorded(
     postgres: Postgres, postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(study_store, "patiently", partial(patience.patiently, wait_s=1.5))
+    monkeypatch.setattr(study_store, "patiently", partial(database_waits.patiently, wait_s=1.5))
     name = postgres_url.rpartition("/")[2]
     database = Database(postgres_url)
     database.create_study(dataclasses.replace(STUDY, name="study"))

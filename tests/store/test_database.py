@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from sweeper.errors import StoreError
 from sweeper.records.finding import Finding, Severity
 from sweeper.records.run import RunRecord
-from sweeper.store.codec import findings_from_json, findings_to_json
 from sweeper.store.database import Database, StoredStudy
+from sweeper.store.run_rows import findings_from_json, findings_to_json
 from tests.support.builders import record
 from tests.support.stored import ROOT, STUDY
 from tests.support.strategies import records

@@ -14,7 +14,7 @@ import pytest
 from sweeper.errors import ClaimLostError, StoreError
 from sweeper.records.claims import Claim, Shared
 from sweeper.records.run import RunKind, RunRecord
-from sweeper.store import patience, study_store
+from sweeper.store import database_waits, study_store
 from sweeper.store.database import Database
 from sweeper.store.database_url import normalised
 from sweeper.store.study_store import SharedStudyStore
@@ -130,7 +130,7 @@ def test_a_run_of_a_claim_that_was_taken_over_meanwhile_does_not_count(
 def test_one_that_stays_away_ends_the_study_and_keeps_the_run(
     url: str, postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(study_store, "patiently", partial(patience.patiently, wait_s=1.5))
+    monkeypatch.setattr(study_store, "patiently", partial(database_waits.patiently, wait_s=1.5))
     with Opened(url, tmp_path) as opened:
         claimed(opened.store)
         postgres.stop()

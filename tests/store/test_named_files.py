@@ -13,7 +13,7 @@ import pytest
 from sweeper.cli.main import main
 from sweeper.cli.options import out_file
 from sweeper.errors import StoreError, UsageError
-from sweeper.store.durable import write_where_named
+from sweeper.store.durable_files import write_where_named
 from tests.support.recorded import drawn, keep
 
 

@@ -10,7 +10,7 @@ from sweeper.records.answer import Status
 from sweeper.records.configuration import Configuration
 from sweeper.records.observations import FirstAnswer
 from sweeper.report.json.recommendation import recommendation_object
-from sweeper.report.text.recommendation import state_word
+from sweeper.report.text.candidates import state_word
 from sweeper.statistics.criteria import Rule
 from tests.support.fakes import Behaviour, MemoryStore, Script, noisy
 from tests.support.studies import planned, studied

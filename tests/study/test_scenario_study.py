@@ -15,7 +15,7 @@ from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Verdict
 from sweeper.records.run import RunRecord
 from sweeper.records.scenarios import Scenario, Terms, Workload
-from sweeper.run.under_load import RunSettings
+from sweeper.run.timing import RunSettings
 from sweeper.study.scenarios import ScenarioPlan, outcome_so_far, run_scenarios, settings_of
 from tests.support.fakes import Behaviour, MemoryStore, Script, Watching, World, generator
 from tests.support.scenario_terms import terms

@@ -8,7 +8,7 @@ from typing import Any
 
 from sweeper.records.configuration import Configuration
 from sweeper.records.observations import FirstAnswer, UserEvents
-from sweeper.run.under_load import RunSettings
+from sweeper.run.timing import RunSettings
 from tests.support.fakes import Behaviour, Script, noisy
 from tests.support.fakes.behaviour import PREDICTIONS
 

@@ -23,9 +23,10 @@ from sweeper.load import LocustGenerator
 from sweeper.records.configuration import Configuration
 from sweeper.records.observations import FirstAnswer
 from sweeper.records.run import RunPlan
-from sweeper.run.interfaces import LoadSession
+from sweeper.run.interfaces import LoadSession, Parts
 from sweeper.run.run import RunResult
-from sweeper.run.under_load import Parts, RunSettings, RunState
+from sweeper.run.timing import RunSettings
+from sweeper.run.under_load import RunState
 from sweeper.telemetry import ProcTelemetry
 from tests.support.one_run import execute_run
 

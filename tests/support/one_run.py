@@ -7,9 +7,11 @@ from contextlib import closing
 from pathlib import Path
 
 from sweeper.records.run import RunPlan
+from sweeper.run.interfaces import Parts
 from sweeper.run.interleave import run_side_by_side
 from sweeper.run.run import RunResult
-from sweeper.run.under_load import Parts, RunSettings, RunState
+from sweeper.run.timing import RunSettings
+from sweeper.run.under_load import RunState
 
 
 def execute_run(

@@ -10,7 +10,7 @@ from sweeper.records.claims import Shared
 from sweeper.records.configuration import Choices, Configuration, Dimension, Space
 from sweeper.records.run import Objective, RunRecord
 from sweeper.records.search import Search
-from sweeper.run.under_load import RunSettings
+from sweeper.run.timing import RunSettings
 from sweeper.statistics.criteria import Rule
 from sweeper.study.optimization import OptimizePlan, answer_of_search, run_optimization
 from sweeper.study.search_rounds import SearchSpace

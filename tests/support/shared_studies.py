@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from sweeper.records.run import RunPlan, RunRecord
-from sweeper.run.under_load import RunSettings
+from sweeper.run.timing import RunSettings
 from sweeper.study.sharing import Host
 from tests.support.builders import figures, record
 from tests.support.fakes import generator

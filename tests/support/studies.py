@@ -5,7 +5,7 @@ from __future__ import annotations
 from sweeper.records.answer import Recommendation
 from sweeper.records.configuration import Configuration
 from sweeper.records.run import RunRecord
-from sweeper.run.under_load import RunSettings
+from sweeper.run.timing import RunSettings
 from sweeper.statistics.criteria import Rule
 from sweeper.study.study import run_study
 from sweeper.study.study_state import StudyPlan

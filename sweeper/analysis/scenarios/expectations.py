@@ -15,7 +15,7 @@ from sweeper.analysis.scenarios.case_figures import ratio
 from sweeper.records.answer import Interval
 from sweeper.records.run import RunRecord
 from sweeper.records.scenarios import Scenario, ServerKind, Terms, Workload
-from sweeper.statistics.spending import levels
+from sweeper.statistics.alpha_spending import levels
 
 SIMILAR = 0.10
 """Latencies that differ by no more, either way, are similar."""

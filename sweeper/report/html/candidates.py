@@ -26,8 +26,8 @@ from sweeper.report.html.elements import (
 )
 from sweeper.report.html.page_data import RecommendationData
 from sweeper.report.text import economics
+from sweeper.report.text.candidates import behind_means, state_word, was_throttled
 from sweeper.report.text.recommendation import basis as sentence
-from sweeper.report.text.recommendation import behind_means, state_word, was_throttled
 from sweeper.report.text.tables import FEWEST_BLOCKS, run_counts, varied
 
 

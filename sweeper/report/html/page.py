@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader
 from markupsafe import Markup
 
-from sweeper.records.visible import visible, visible_in_json
+from sweeper.records.safe_text import visible, visible_in_json
 from sweeper.report.html.answer import answer, hypotheses
 from sweeper.report.html.candidates import basis
 from sweeper.report.html.causes import causes

@@ -12,7 +12,7 @@ from sweeper.records.wording import loads_in_words
 from sweeper.report.html.drawing import DASHES, SERIES, Positions, drawing, points
 from sweeper.report.html.elements import Element, Figure, Figures, Section, Table, TableCell, Text, cells
 from sweeper.report.html.page_data import RecommendationData
-from sweeper.report.text.loads import cell, headings, legend, objective_of, unit
+from sweeper.report.text.several_loads import cell, headings, legend, objective_of, unit
 from sweeper.report.text.tables import varied
 
 

@@ -8,7 +8,7 @@ from rich.text import Text
 from sweeper.records.answer import Candidate, Interval, Recommendation
 from sweeper.records.run import Bound, Capacity, Objective, RunPlan, RunRecord
 from sweeper.records.wording import duration, three_digits
-from sweeper.report.text.recommendation import behind, half_width, state_word
+from sweeper.report.text.candidates import behind, half_width, state_word
 
 CELLS = 41
 SPAN = 4  # tolerances from the left end of the axis to the right one, the same after every block

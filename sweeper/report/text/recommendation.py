@@ -1,33 +1,16 @@
-"""The recommendation in words, and its candidates as a table."""
+"""The recommendation in words; candidates.py has its table."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-from rich.table import Table
-
-from sweeper.records.answer import (
-    BlocksMade,
-    Candidate,
-    Confirmed,
-    HostSpeedUse,
-    Interval,
-    Recommendation,
-    Status,
-)
-from sweeper.records.configuration import Configuration
+from sweeper.records.answer import BlocksMade, Candidate, Confirmed, HostSpeedUse, Recommendation, Status
 from sweeper.records.finding import Finding, Severity
-from sweeper.records.run import Objective
 from sweeper.records.wording import Names, and_join, counted, duration, factors, load_in_words, three_digits
 from sweeper.report.formats import runtime_parameters
-from sweeper.report.text import economics
-from sweeper.report.text.tables import FEWEST_BLOCKS, run_counts, share, varied, with_limits
+from sweeper.report.text.tables import with_limits
 from sweeper.statistics.foresight import FORESEEABLE_BLOCKS
 from sweeper.statistics.looks import MIN_VALID_BLOCKS
-
-OF_ONE_LOAD = {"p50 ms", "p95 ms", "p99 ms", "errors"}
-"""Columns that mean nothing of runs which climb through several rates."""
-LEFT_OUT_IF_BRIEF = {"p50 ms", "p95 ms", "CPU ms/req", "switches/req", "throttled ms/req"}
 
 
 def headline(recommendation: Recommendation) -> str:
@@ -190,130 +173,3 @@ def _confirmed_line(one: Confirmed, arrivals_per_s: float, width: int) -> str:
         if (interval := one.closed_latency_ms.get(key)) is not None
     )
     return f"{name}{opened} ms" + (f";   closed loop {closed} ms" if closed else "")
-
-
-def candidates_table(recommendation: Recommendation, *, brief: bool = False) -> Table:
-    """One row per configuration; intervals are of the geometric mean over blocks. The `brief` one fits 100
-    columns."""
-    table = Table(
-        title=f"{recommendation.study}: {counted(recommendation.blocks, 'valid block')}"
-        + under_which(recommendation),
-        title_justify="left",
-        caption=(
-            f"±: {recommendation.confidence:.0%} interval over blocks, from {FEWEST_BLOCKS} blocks on. "
-            f"behind: {behind_means(recommendation.objective)}, with limits"
-        ),
-        caption_justify="left",
-        box=None,
-        pad_edge=False,
-    )
-    parts = varied([candidate.configuration for candidate in recommendation.candidates])
-    columns = (
-        *parts,
-        "runs",
-        "capacity" if recommendation.objective is Objective.CAPACITY else "requests/s",
-        "behind",
-        "p50 ms",
-        "p95 ms",
-        "p99 ms",
-        "errors",
-        "CPU ms/req",
-        "switches/req",
-        *(["throttled ms/req"] if was_throttled(recommendation.candidates) else []),
-        *economics.columns(recommendation),
-        "",
-    )
-    left_out = LEFT_OUT_IF_BRIEF if brief else set()
-    if recommendation.objective is Objective.CAPACITY:
-        left_out = left_out | OF_ONE_LOAD
-    shown = [place for place, name in enumerate(columns) if name not in left_out]
-    for place in shown:
-        name = columns[place]
-        table.add_column(name, justify="left" if name == "" else "right", no_wrap=True)
-    for candidate in recommendation.candidates:
-        cells = _cells(candidate, recommendation, parts)
-        table.add_row(*(cells[place] for place in shown))
-    return table
-
-
-def _cells(
-    candidate: Candidate,
-    recommendation: Recommendation,
-    parts: dict[str, Callable[[Configuration], object]],
-) -> tuple[str, ...]:
-    # Before the end there is none: what looks best after a block nobody planned to look at is no answer.
-    chosen = recommendation.complete and candidate.configuration == recommendation.configuration
-    p99 = _latency(candidate, "p99")
-    if p99 != "-" and candidate.p99_is_lower_bound:
-        p99 = f"≥ {p99}"
-    unknown = "unavailable" if recommendation.remote else "-"
-    switches = candidate.voluntary_switches_per_request
-    involuntary = candidate.involuntary_switches_per_request
-    first, *rest = (str(part(candidate.configuration)) for part in parts.values())
-    return (
-        ("→ " if chosen else "") + first,
-        *rest,
-        run_counts(candidate.runs, candidate.suspect_runs, candidate.failed_runs),
-        half_width(candidate.most_rps(recommendation.objective), candidate.blocks),
-        behind(candidate.relative_to_best),
-        _latency(candidate, "p50"),
-        _latency(candidate, "p95"),
-        p99,
-        share(candidate.error_rate),
-        _number(candidate.cpu_ms_per_request, 1, unknown),
-        _number(None if switches is None or involuntary is None else switches + involuntary, 1, unknown),
-        *(
-            [_number(candidate.throttled_ms_per_request, 1)]
-            if was_throttled(recommendation.candidates)
-            else []
-        ),
-        *economics.cells(candidate, recommendation),
-        "the answer" if chosen else state_word(candidate),
-    )
-
-
-def was_throttled(candidates: Iterable[Candidate]) -> bool:
-    """Whether a CPU quota ran out in any of their runs: without that, nobody wants to read of it."""
-    return any(candidate.throttled_share for candidate in candidates)
-
-
-def state_word(candidate: Candidate) -> str:
-    """What a look has shown of it."""
-    if candidate.state == "unmeasured":
-        return "could not be measured"
-    if candidate.eliminated_after is not None:
-        return f"dropped after block {candidate.eliminated_after}"
-    return {"acceptable": "as good", "excluded": "excluded", "unsettled": "unsettled"}[candidate.state]
-
-
-def half_width(interval: Interval | None, blocks: int) -> str:
-    if interval is None:
-        return "-"
-    if interval.low is None or interval.high is None or blocks < FEWEST_BLOCKS:
-        return f"{interval.mean:.1f}"
-    return f"{interval.mean:.1f} ±{max(interval.high - interval.mean, interval.mean - interval.low):.1f}"
-
-
-def behind(interval: Interval | None) -> str:
-    """0.12 (0.08 to 0.17) as `12% (8..17)`: an unknown upper end is open."""
-    if interval is None or interval.low is None:
-        return "-"
-    high = "?" if interval.high is None else f"{interval.high * 100:.0f}"
-    return f"{interval.mean:.0%} ({interval.low * 100:.0f}..{high})"
-
-
-def behind_means(objective: Objective) -> str:
-    return {
-        Objective.THROUGHPUT: "by how much throughput is below that of the best other value",
-        Objective.P99: "by how much the p99 of the best other value is lower",
-        Objective.CAPACITY: "by how much the capacity is below that of the best other value",
-    }[objective]
-
-
-def _latency(candidate: Candidate, name: str) -> str:
-    interval = candidate.latency_ms.get(name)
-    return "-" if interval is None else three_digits(interval.mean)
-
-
-def _number(value: float | None, digits: int, unknown: str = "-") -> str:
-    return unknown if value is None else f"{value:,.{digits}f}"

@@ -62,12 +62,11 @@ class FakeServer:
         if behaviour.pool == "half-silent":
             return PoolStats(completed=self._completed())
         if behaviour.pool == "passed-by":
-            return PoolStats(workers=asked, max_concurrency=0, pending=0, completed=7, rejected=0)
+            return PoolStats(workers=asked, max_concurrency=0, completed=7, rejected=0)
         size = asked if behaviour.pool == "honest" else 4
         return PoolStats(
             workers=4 if behaviour.pool == "fixed" else asked,
             max_concurrency=min(size, self.traffic.most_in_flight()) if self.traffic else 0,
-            pending=0,
             completed=self._completed(),
             rejected=0,
             processes=behaviour.counts_of_processes,

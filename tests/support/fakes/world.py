@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from sweeper.run.under_load import Parts
+from sweeper.run.interfaces import Parts
 from tests.support.fakes.behaviour import Behaviour, Script
 from tests.support.fakes.load import FakeLoad, FakeSession
 from tests.support.fakes.server import FakeLauncher, FakeServer

@@ -22,7 +22,7 @@ import msgpack
 import zmq
 
 from sweeper.errors import LoadError, UsageError
-from sweeper.load.distribution import sha256, versions
+from sweeper.load.distributed import sha256, versions
 from sweeper.load.generator import OWN_OUTPUT
 from sweeper.load.session import last_words
 from sweeper.locust_side.wire import (

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from sweeper.errors import UsageError
-from sweeper.locust_side.wire import Arrivals, RemoteSettings, UserSettings
+from sweeper.locust_side.wire import Arrivals, RecorderSettings, RemoteSettings, UserSettings
 from sweeper.records.shell_command import shell_command
 from sweeper.version import __version__
 
@@ -124,13 +124,12 @@ class Hosts:
 
     def settings(
         self,
+        recorder: RecorderSettings,
         user: UserSettings | None,
         arrivals: Arrivals | None,
         locustfile: Path | None,
         locust_options: tuple[str, ...],
         log_paths: tuple[Path, ...],
-        max_duration_s: float,
-        max_answer_bytes: int,
     ) -> RemoteSettings:
         """For the master: what it tells the load workers, and how long it waits for them."""
         return RemoteSettings(
@@ -139,8 +138,8 @@ class Hosts:
                 "versions": versions(),
                 "user": user and asdict(user),
                 "arrivals": arrivals and asdict(arrivals),
-                "max_duration_s": max_duration_s,
-                "max_answer_bytes": max_answer_bytes,
+                "max_duration_s": recorder.max_duration_s,
+                "max_answer_bytes": recorder.max_answer_bytes,
                 "locust_options": list(locust_options),
                 "locustfile_sha256": None if locustfile is None else sha256(locustfile),
             },

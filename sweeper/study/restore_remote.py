@@ -11,7 +11,7 @@ from pathlib import Path
 from sweeper.errors import ServerStartError, SweeperError, UsageError
 from sweeper.launch import RemoteLauncher
 from sweeper.records.wording import workers as in_words
-from sweeper.store import durable
+from sweeper.store import durable_files
 
 FILE = "old-setting.json"
 LOG = "restore.log"
@@ -35,7 +35,7 @@ def putting_back(
     launcher.check()
     before = _before(launcher, folder)
     unfinished = (folder / FILE).exists()
-    durable.write(folder / FILE, json.dumps({"url": launcher.url, "workers": before}) + "\n")
+    durable_files.write(folder / FILE, json.dumps({"url": launcher.url, "workers": before}) + "\n")
     try:
         yield
     except BaseException as error:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sweeper.statistics.spending import levels
+from sweeper.statistics.alpha_spending import levels
 
 
 @pytest.mark.parametrize("looks", [(2,), (3, 5, 7, 10), tuple(range(3, 15)), tuple(range(2, 41))])

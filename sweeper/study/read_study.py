@@ -15,8 +15,8 @@ from sweeper.store.data_frames import StudyData, candidates_frame, runs_frame, t
 from sweeper.store.database import StoredStudy
 from sweeper.store.packed_study import PackedFiles
 from sweeper.study.packed_place import Place, place_at
+from sweeper.study.place import is_of_scenarios
 from sweeper.study.recorded import answer_of, outcome_of
-from sweeper.study.where import is_of_scenarios
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from sweeper.records.observations import RunTrace
 from sweeper.records.run import RunRecord
 from sweeper.records.shell_command import shell_command
 from sweeper.settings.combine import ENVIRONMENT_PREFIX
-from sweeper.settings.command_settings import ScenarioSettings
+from sweeper.settings.scenario_settings import ScenarioSettings
 from sweeper.store import answers_cache
 from sweeper.store.claims import environments, shared
 from sweeper.store.database import Database, StoredStudy, UnreadableStudy

@@ -11,7 +11,7 @@ from sweeper.records.configuration import Configuration
 from sweeper.records.run import RunRecord
 from sweeper.statistics.criteria import CandidateState, Rule
 from sweeper.statistics.decision import decide
-from sweeper.statistics.loads import LoadsDecision, decide_under_loads, look_under_loads
+from sweeper.statistics.several_loads import LoadsDecision, decide_under_loads, look_under_loads
 from tests.support.builders import configurations, figures, record
 
 LOADS = (10.0, 100.0)

@@ -1,4 +1,4 @@
-"""Run records to and from plain JSON values."""
+"""Runs to and from the rows of the table `sweeper_runs`, whose figures and findings are JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sweeper.errors import StoreError
 from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Finding, Severity, Verdict, read_code
 from sweeper.records.names import is_name
-from sweeper.records.run import Case, LatencyFigures, RunFigures, RunPlan, RunRecord
+from sweeper.records.run import Case, RunFigures, RunPlan, RunRecord
 from sweeper.store import row_values as values
 
 
@@ -29,10 +29,6 @@ class _StoredFinding:
 _FIGURES = TypeAdapter(RunFigures)
 _FINDINGS = TypeAdapter(list[_StoredFinding])
 _PLANS = TypeAdapter(list[RunPlan])
-OTHERWISE = {"processes": "server_processes"}
-"""Figures whose name a setting of the configuration has, and what they are called beside it."""
-LATENCIES = ("latency", "latency_without_client")
-"""Figures that have figures of their own, as `capacity`."""
 
 
 def figures_to_json(figures: RunFigures | None) -> str | None:
@@ -83,7 +79,7 @@ def findings_from_json(text: str) -> tuple[Finding, ...]:
         raise ValueError(f"findings: {error.errors()[0]['msg']}") from None
 
 
-def _planned(plan: RunPlan) -> dict[str, Any]:
+def plan_columns(plan: RunPlan) -> dict[str, Any]:
     """The first columns of a run, in the database as in `runs.csv`."""
     return {
         "run_id": plan.run_id,
@@ -96,45 +92,12 @@ def _planned(plan: RunPlan) -> dict[str, Any]:
     }
 
 
-def flat(record: RunRecord) -> dict[str, Any]:
-    """One row of `runs.csv`: names as in the records, the latency's own figures as `latency_*`."""
-    plan = record.plan
-    row: dict[str, Any] = {
-        **_planned(plan),
-        "verdict": record.verdict.value,
-        "findings": " ".join(finding.code for finding in record.findings),
-        "started_at": record.started_at,
-        "elapsed_s": round(record.elapsed_s, 3),
-        "arrivals_per_s": plan.arrivals_per_s,
-        "search": plan.search,
-        "parameters": " ".join(f"{name}={value}" for name, value in plan.configuration.parameters),
-        "host": record.host,
-        "attempt": plan.attempt,
-        **_case(plan),
-        "load": plan.load,
-    }
-    names = [
-        field.name for field in dataclasses.fields(RunFigures) if field.name not in (*LATENCIES, "capacity")
-    ]
-    latency = [field.name for field in dataclasses.fields(LatencyFigures)]
-    figures = record.figures
-    row.update({OTHERWISE.get(name, name): getattr(figures, name) if figures else None for name in names})
-    for of in LATENCIES:
-        own = getattr(figures, of) if figures else None
-        row.update({f"{of}_{name}": getattr(own, name) if own else None for name in latency})
-    found = figures.capacity if figures else None
-    row["expected_rps"] = plan.expected_rps
-    row["capacity_rps"] = found.rps if found else None
-    row["capacity_bound"] = found.bound.value if found else None
-    return row
-
-
 def row_of(record: RunRecord) -> dict[str, Any]:
     """The columns of `sweeper_runs`, but for the study's name."""
     plan = record.plan
     parameters = plan.configuration.parameters
     return {
-        **_planned(plan),
+        **plan_columns(plan),
         "verdict": record.verdict.value,
         "started_at": record.started_at,
         "elapsed_s": record.elapsed_s,
@@ -146,18 +109,19 @@ def row_of(record: RunRecord) -> dict[str, Any]:
         "parameters": json.dumps(dict(parameters)) if parameters else None,
         "attempt": plan.attempt,
         "host": record.host,
-        **_case(plan),
+        **case_columns(plan),
         "expected_rps": plan.expected_rps,
         "load": plan.load,
     }
 
 
-def _case(plan: RunPlan) -> dict[str, Any]:
-    case = plan.case
+def case_columns(plan: RunPlan) -> dict[str, Any]:
+    """Of a run of `sweeper scenarios`, likewise."""
+    found = plan.case
     return {
-        "scenario": None if case is None else case.scenario,
-        "server": None if case is None else case.server,
-        "users": None if case is None else case.users,
+        "scenario": None if found is None else found.scenario,
+        "server": None if found is None else found.server,
+        "users": None if found is None else found.users,
     }
 
 

@@ -8,7 +8,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeper.records.visible import visible, visible_in_json
+from sweeper.records.safe_text import visible, visible_in_json
 
 
 def test_what_acts_on_a_terminal_is_shown() -> None:

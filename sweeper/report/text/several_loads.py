@@ -8,7 +8,7 @@ from sweeper.records.answer import Candidate, Interval, Recommendation, SeveralL
 from sweeper.records.configuration import Configuration
 from sweeper.records.run import Objective
 from sweeper.records.wording import counted, load_in_words, three_digits
-from sweeper.report.text.recommendation import state_word
+from sweeper.report.text.candidates import state_word
 from sweeper.report.text.tables import varied
 
 MARKS = {"acceptable": "=", "excluded": "x", "unmeasured": "x", "unsettled": "?"}
