@@ -8,10 +8,10 @@ import io
 import pytest
 from rich.console import Console
 
-from sweeper.records.answer import HostSpeedUse, Recommendation, Status
+from sweeper.records.answer import HostSpeedUse, Interval, Recommendation, Status
 from sweeper.records.finding import Severity, Verdict
 from sweeper.records.run import Objective
-from sweeper.report.text.candidates import candidates_table
+from sweeper.report.text.candidates import candidates_table, half_width
 from sweeper.report.text.live import run_line
 from sweeper.report.text.recommendation import basis, findings_lines, headline, outlook
 from sweeper.statistics.criteria import Rule
@@ -33,6 +33,11 @@ def test_two_blocks_show_no_interval() -> None:
         runs = [run for run in levels(TEN) if run.plan.block <= blocks]
         again = [record(4, block, figures(rps=140.0), sentinel=True) for block in range(1, blocks + 1)]
         assert all(("±" in line) is shown for line in printed(answer([*runs, *again]))[2:7])
+
+
+def test_an_interval_wider_than_its_figure_is_not_spelled_out() -> None:
+    assert half_width(Interval(52.0, 48.9, 55.1), 3) == "52.0 ±3.1"
+    assert half_width(Interval(29.8, -1428.1, 1487.7), 3) == "29.8 ±>29.8"
 
 
 def test_of_a_capacity_that_is_only_bounded_the_table_shows_no_throughput() -> None:

@@ -115,11 +115,14 @@ def state_word(candidate: Candidate) -> str:
 
 
 def half_width(interval: Interval | None, blocks: int) -> str:
+    """`52.0 ±3.1`; `29.8 ±>29.8` where the interval is wider than anybody would read."""
     if interval is None:
         return "-"
     if interval.low is None or interval.high is None or blocks < FEWEST_BLOCKS:
         return f"{interval.mean:.1f}"
-    return f"{interval.mean:.1f} ±{max(interval.high - interval.mean, interval.mean - interval.low):.1f}"
+    half = max(interval.high - interval.mean, interval.mean - interval.low)
+    sign = "±" if half <= interval.mean else "±>"
+    return f"{interval.mean:.1f} {sign}{min(half, interval.mean):.1f}"
 
 
 def behind(interval: Interval | None) -> str:
