@@ -116,4 +116,5 @@ class RunContext:
     killed_after_s: float | None = None  # of TERM at the run's end; None: the server ended by itself
     quota_cores: float | None = None  # CPU quota that all runs have; None: none, or not known
     may_take_turns: bool = True  # False: turns were wanted, and the server cannot be stopped for them
+    of_smaller_load: bool = False  # the study has runs under a larger one, too
     of_scenario: bool = False  # the number of users is what is asked about, and this machine makes the load

@@ -130,7 +130,8 @@ def size_unverified(figures: RunFigures, context: RunContext, limits: Limits) ->
 
 def user_limited(figures: RunFigures, context: RunContext, limits: Limits) -> Finding | None:
     workers, seen = context.configuration.workers, figures.max_concurrency
-    if context.open_loop or context.of_scenario or context.pooled_share == 0.0:
+    asked_for = context.of_scenario or context.of_smaller_load
+    if context.open_loop or asked_for or context.pooled_share == 0.0:
         return None
     if figures.error_rate > context.max_error_rate:
         return None  # what is refused may never come to a worker, however many users there are

@@ -255,5 +255,6 @@ def _context(
         gate=None if pool is None else pool.gate,
         quota_cores=settings.quota_cores,
         of_scenario=plan.kind is RunKind.SCENARIO,
+        of_smaller_load=plan.load is not None and plan.load < settings.largest_load,
         objective=settings.objective,
     )

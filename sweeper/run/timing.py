@@ -40,6 +40,7 @@ class RunSettings:
     capacity_within_ms: float | None = None
     quota_cores: float | None = None  # CPU quota that every server is to have; None: none, or not known
     restart_s: float = 0.0  # foreseen, until a server that is restarted by a command is there
+    largest_load: float = 0.0  # of several
     load_cores: int | None = None  # that only the load generator uses; None: it has none of its own
 
     @property

@@ -106,6 +106,7 @@ def run_settings(settings: StudySettings, environment: Mapping[str, object]) -> 
         load_elsewhere=settings.expect_load_workers is not None,
         quota_cores=quota,
         restart_s=settings.restart_s,
+        largest_load=max(settings.loads, default=0.0),
         load_cores=len(load_cpus) if isinstance(load_cpus, list) else None,
     )
 

@@ -366,6 +366,13 @@ def test_accounting_allows_what_the_server_may_or_may_not_have_counted() -> None
             assert cause in found["accounting"]
 
 
+def test_that_a_smaller_load_keeps_few_workers_busy_is_what_it_is_for() -> None:
+    idle = figures(rps=140.0, mean_ms=414.0, max_concurrency=60, pool_workers=80)
+    many: dict[str, Any] = {"configuration": Configuration(80)}
+    assert codes(remarks(idle, **many)) == ["user-limited"]
+    assert codes(remarks(idle, of_smaller_load=True, **many)) == []
+
+
 def test_a_queue_in_lockstep_is_no_stall() -> None:
     """All users answered at once every 0.7 s: long gaps, but they are the rule."""
     lockstep = np.repeat(10.0 + 0.7 * np.arange(14) + 0.35, 100)
