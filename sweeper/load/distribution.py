@@ -131,6 +131,7 @@ class Hosts:
         log_paths: tuple[Path, ...],
         max_duration_s: float,
         max_answer_bytes: int,
+        ca_file: Path | None,
     ) -> RemoteSettings:
         """For the master: what it tells the load workers, and how long it waits for them."""
         return RemoteSettings(
@@ -143,6 +144,7 @@ class Hosts:
                 "max_answer_bytes": max_answer_bytes,
                 "locust_options": list(locust_options),
                 "locustfile_sha256": None if locustfile is None else sha256(locustfile),
+                "ca_certificates": None if ca_file is None else ca_file.read_text("latin-1"),
             },
             data_path=user.data_path if user else None,
             log_paths=list(map(str, log_paths)),
