@@ -109,6 +109,7 @@ class RunContext:
     load_processes: int = 1  # of the load generator
     load_elsewhere: bool = False  # the load generator ran on other hosts
     load_cores: int | None = None  # cores of the load generator's own; None: it ran on any
+    server_elsewhere: bool = False  # the server ran on another machine, and uses none of these cores
     has_pool: bool = True  # False: the server is known to have no pool, and the worker count says nothing
     pooled_share: float | None = 1.0  # of the answers, that came through the server's pool; None: not known
     gate: int | None = None  # requests that the gate before the pool lets through at once; None: not known

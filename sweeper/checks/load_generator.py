@@ -106,8 +106,8 @@ def _remedy(figures: RunFigures, context: RunContext, limits: Limits) -> str:
 
 def _idle_cores(figures: RunFigures, context: RunContext) -> float:
     """Cores of the machine that nobody used; what is not known counts as idle."""
-    used = (figures.cpu_cores or 0.0) + (figures.client_cpu_cores or 0.0) + (figures.other_cpu_cores or 0.0)
-    return context.host_cores - used
+    server = 0.0 if context.server_elsewhere else figures.cpu_cores or 0.0
+    return context.host_cores - server - (figures.client_cpu_cores or 0.0) - (figures.other_cpu_cores or 0.0)
 
 
 def littles_law(figures: RunFigures, context: RunContext, limits: Limits) -> Finding | None:

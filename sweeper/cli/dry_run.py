@@ -195,10 +195,17 @@ def _remote(settings: StudySettings) -> list[str]:
     if settings.launcher != "remote":
         return []
     old = settings.restore_command or "the same with the workers that /stats/ reports before"
+    unseen = ["unavailable  CPU, memory and context switches of the server: it is not on this machine"]
+    if settings.metrics_path is not None:
+        unseen = [
+            f"asks         {settings.url}{settings.metrics_path} twice a second for the server's CPU time "
+            "and memory",
+            "unavailable  context switches of the server: it is not on this machine",
+        ]
     return [
         f"restarts     {settings.url} by: {settings.restart_command}",
         f"at the end   the old setting is put back, after an interrupt too, by: {old}",
-        "unavailable  CPU, memory and context switches of the server: it is not on this machine",
+        *unseen,
     ]
 
 

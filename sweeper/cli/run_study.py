@@ -32,6 +32,7 @@ from sweeper.study.scenarios import ScenarioPlan, run_scenarios
 from sweeper.study.sharing import Host
 from sweeper.study.study import run_shared_study, run_study
 from sweeper.study.study_state import StudyPlan
+from sweeper.telemetry import LoadTelemetry
 
 Answer = Recommendation | Outcome
 
@@ -92,6 +93,7 @@ def run(prepared: Prepared, where: Where, show: Show) -> Answer:
             _check_locustfile(prepared, store.folder)
             _check_model(prepared, store.folder)
             _check_drum(prepared, store.folder)
+            _check_elsewhere(prepared)
             _begin(prepared, store)
             remote = prepared.parts.launcher
             if isinstance(remote, RemoteLauncher):
@@ -153,6 +155,16 @@ def _check_drum(prepared: Prepared, folder: Path) -> None:
                 launcher.check_pool_applied(server)
             finally:
                 server.stop()
+
+
+def _check_elsewhere(prepared: Prepared) -> None:
+    """Ask a server that sweeper does not start, before it is restarted: for its certificate, and for the page
+    with its CPU time and memory."""
+    launcher, telemetry = prepared.parts.launcher, prepared.parts.telemetry
+    if isinstance(launcher, RemoteLauncher):
+        launcher.check_certificate()
+    if isinstance(telemetry, LoadTelemetry):
+        telemetry.check()
 
 
 def _studied(prepared: Prepared, store: StudyStore, live: Live, storage: str) -> Answer:

@@ -18,7 +18,24 @@ def register(app: typer.Typer) -> None:
         "sweeper scenarios stress --slo-p99 500 --max-users 800   |   "
         "sweeper scenarios tuning (the worker grid: sweeper grid has all its options)",
         without=frozenset({"host_name"}),
+        refuse=_refuse_remote,
     )
+
+
+def _refuse_remote(words: list[str]) -> None:
+    """Raises UsageError for options that only a server elsewhere has."""
+    from sweeper.settings.combine import flag
+    from sweeper.settings.remote_settings import OF_A_REMOTE_SERVER
+
+    known = {flag(name) for name in ("launcher", *OF_A_REMOTE_SERVER)}
+    for word in words:
+        name = word.partition("=")[0]
+        if name in known:
+            raise UsageError(
+                f"{name} is not for sweeper scenarios, which starts both of its --servers itself, and a "
+                "remote server has an address and a restart command of its own: run sweeper grid for each of "
+                "the two, then sweeper compare with both studies"
+            )
 
 
 def scenarios(typed: dict[str, Any]) -> int:

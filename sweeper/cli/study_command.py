@@ -23,11 +23,17 @@ if TYPE_CHECKING:
 Run = Callable[[dict[str, Any]], int]
 
 
-def add_study_command(app: typer.Typer, run: Run, epilog: str, without: frozenset[str] = frozenset()) -> None:
+def add_study_command(
+    app: typer.Typer,
+    run: Run,
+    epilog: str,
+    without: frozenset[str] = frozenset(),
+    refuse: Callable[[list[str]], None] | None = None,
+) -> None:
     """Add the command of `run`'s name and docstring, without some of the options of any study.
 
     `run` gets what was typed, by the names of settings and options, None for what was not, and returns the
-    exit code.
+    exit code. `refuse` sees the words before that, and raises UsageError for those that it knows to be wrong.
     """
     name, sentence = run.__name__, inspect.getdoc(run)
 
@@ -40,8 +46,10 @@ def add_study_command(app: typer.Typer, run: Run, epilog: str, without: frozense
     class StudyCommand(TyperCommand):
         """Gets its options once it is called: `sweeper --help` does without pydantic and the settings."""
 
-        def make_context(self, *args: Any, **more: Any) -> Any:
-            return complete().make_context(*args, **more)
+        def make_context(self, info_name: str | None, args: list[str], *rest: Any, **more: Any) -> Any:
+            if refuse is not None:
+                refuse(args)
+            return complete().make_context(info_name, args, *rest, **more)
 
     app.command(name, help=sentence, cls=StudyCommand)(lambda: None)
 

@@ -37,7 +37,7 @@ from sweeper.settings.notation import size_text
 from sweeper.settings.scenario_settings import ScenarioSettings
 from sweeper.settings.upload import upload_of
 from sweeper.study import preflight
-from sweeper.telemetry import LoadTelemetry, ProbedHostSpeed, ProcTelemetry, host_fingerprint
+from sweeper.telemetry import LoadTelemetry, MetricsPage, ProbedHostSpeed, ProcTelemetry, host_fingerprint
 from sweeper.telemetry.cgroup import cpu_quota_cores, memory_limit_bytes
 from sweeper.telemetry.kernel_files import PROC
 
@@ -98,7 +98,7 @@ def wire(chosen: StudySettings) -> Wired:
     )
     if hosts is not None:
         options = dataclasses.replace(options, host=hosts.address)
-    remote = _remote(chosen, options)
+    remote = _remote(chosen, options, target.ca_file)
     servers: dict[str, Launcher] = {}
     if remote is None:
         kinds = chosen.servers if isinstance(chosen, ScenarioSettings) else (LAUNCHERS[chosen.launcher],)
@@ -118,17 +118,18 @@ def wire(chosen: StudySettings) -> Wired:
         processes=chosen.load_processes,
         max_answer_bytes=chosen.max_answer_size,
         max_memory_bytes=memory_for_load_bytes(),
+        ca_file=target.ca_file,
         hosts=hosts,
     )
     parts = Parts(
         launcher=remote or next(iter(servers.values())),
         servers=servers if isinstance(chosen, ScenarioSettings) else {},
         load=load if chosen.largest_rate is None else load.open_loop(chosen.largest_rate, chosen.seed),
-        telemetry=ProcTelemetry() if remote is None else LoadTelemetry(),
+        telemetry=ProcTelemetry() if remote is None else _elsewhere(remote.url, chosen, target),
         clock=SystemClock(),
         host_speed=ProbedHostSpeed(placement.server) if remote is None else None,
     )
-    environment = _environment(target, placement, groups, remote)
+    environment = _environment(target, placement, groups, remote, chosen.metrics_path)
     rows = _rows_of_a_request(parts.load)
     # Left out where it is not known, as above.
     return Wired(parts, environment | ({} if rows is None else {"data_rows": rows}))
@@ -147,7 +148,7 @@ LAUNCHERS = {
 }
 
 
-def _remote(chosen: StudySettings, options: LaunchOptions) -> RemoteLauncher | None:
+def _remote(chosen: StudySettings, options: LaunchOptions, ca_file: Path | None) -> RemoteLauncher | None:
     if chosen.launcher != "remote":
         return None
     assert chosen.url is not None
@@ -159,7 +160,14 @@ def _remote(chosen: StudySettings, options: LaunchOptions) -> RemoteLauncher | N
         varied=chosen.varied,
         options=options,
         start_timeout_s=chosen.start_timeout,
+        ca_file=ca_file,
     )
+
+
+def _elsewhere(url: str, chosen: StudySettings, target: preflight.Target) -> LoadTelemetry:
+    if chosen.metrics_path is None:
+        return LoadTelemetry()
+    return LoadTelemetry(metrics=MetricsPage(url, chosen.metrics_path, target.ca_file))
 
 
 def _launcher(
@@ -206,9 +214,11 @@ def _environment(
     placement: Placement,
     groups: LimitedGroups | None,
     remote: RemoteLauncher | None,
+    metrics_path: str | None,
 ) -> dict[str, object]:
     host = json.loads(json.dumps(dataclasses.asdict(host_fingerprint())))
     variables = inherited_settings(os.environ)
+    asked = {} if metrics_path is None else {"metrics_path": metrics_path}
     return {
         **host,
         "hashes": target.hashes(),
@@ -217,7 +227,7 @@ def _environment(
         **({"variables": variables} if variables else {}),
         **({"server_limits": {**dataclasses.asdict(groups.limits), "way": groups.way}} if groups else {}),
         # Then all facts of a machine are of the one that makes the load.
-        **({"remote": {"url": remote.url, "sets": list(remote.sets)}} if remote else {}),
+        **({"remote": {"url": remote.url, "sets": list(remote.sets), **asked}} if remote else {}),
         "placement": {
             "server_cpus": sorted(placement.server) if placement.server and not remote else None,
             "load_cpus": sorted(placement.load) if placement.load else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit
 from sweeper.errors import ServerStartError, UsageError
 from sweeper.launch.launchers import LaunchOptions
 from sweeper.launch.restart_command import WORKERS, ShellCall, check_shell, parse_restart
-from sweeper.launch.server import get, parse_pool_stats
+from sweeper.launch.server import Answer, get, parse_pool_stats
 from sweeper.records.configuration import Configuration
 from sweeper.records.observations import PoolStats, ServerExit
 from sweeper.run.timing import STOP_GRACE_S
@@ -34,15 +35,19 @@ class RemoteLauncher:
         varied: Collection[str] = (),
         options: LaunchOptions | None = None,
         start_timeout_s: float = 120.0,
+        ca_file: Path | None = None,
     ) -> None:
-        """`varied`: as for parse_restart. Raises UsageError for commands that cannot be used, and a URL."""
+        """`varied`: as for parse_restart. `ca_file`: the CAs that an https server's certificate may be of;
+        None: those of the system. Raises UsageError for commands, a URL or a file that cannot be used."""
         self._options = options or LaunchOptions()
         self.url = url.rstrip("/")
         try:
             parts = urlsplit(self.url)
-            self._host, self._port = parts.hostname or "", parts.port or 80
+            self._host, port = parts.hostname or "", parts.port
         except ValueError as error:
             raise UsageError(f"--url '{url}': {error}: it must be like http://10.0.0.7:8080") from None
+        self._trust = _trusted(ca_file) if parts.scheme == "https" else None
+        self._port = port or (80 if self._trust is None else 443)
         self._template = parse_restart(restart, varied)
         self._restore = restore
         self._start_timeout_s = start_timeout_s
@@ -69,6 +74,17 @@ class RemoteLauncher:
         if self._restore is not None:
             check_shell("--restore-command", self._restore)
 
+    def check_certificate(self) -> None:
+        """Raises UsageError for a server whose certificate is not trusted; one that is away may come."""
+        if self._trust is None:
+            return
+        found = self._get(self._options.ready_path, _STATS_TIMEOUT_S, with_body=False)
+        if found.no_trust:
+            raise UsageError(
+                f"--url '{self.url}': its certificate is not trusted ({found.no_trust}): renew it, or give "
+                "the certificate of its CA with --ca-file"
+            )
+
     @property
     def restores_itself(self) -> bool:
         """Whether a command of its own puts the old setting back, whatever that was."""
@@ -86,12 +102,15 @@ class RemoteLauncher:
 
     def answers(self, timeout_s: float) -> str | None:
         """None where the ready path answers 200; else what came, in words."""
-        found = get(self._host, self._port, self._options.ready_path, timeout_s, with_body=False)
+        found = self._get(self._options.ready_path, timeout_s, with_body=False)
         return None if found.status == 200 else f"GET {self.url}{self._options.ready_path}: {found.text}"
 
     def pool_stats(self) -> PoolStats | None:
-        answer = get(self._host, self._port, "/stats/", _STATS_TIMEOUT_S)
+        answer = self._get("/stats/", _STATS_TIMEOUT_S)
         return parse_pool_stats(answer.body) if answer.status == 200 else None
+
+    def _get(self, path: str, timeout_s: float, *, with_body: bool = True) -> Answer:
+        return get(self._host, self._port, path, timeout_s, with_body=with_body, trust=self._trust)
 
     def restore_line(self, workers: int | None) -> str:
         """The shell command that puts the old setting back; `workers` as before, where they are known."""
@@ -184,6 +203,16 @@ class RemoteServer:
         """Give the restart command up, should it not have ended."""
         self._call.give_up()
         return ServerExit(return_code=0, stopped_in_s=0.0, killed=False)
+
+
+def _trusted(ca_file: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (ssl.SSLError, OSError) as error:
+        raise UsageError(
+            f"--ca-file '{ca_file}' holds no certificate that can be read: it must be a PEM file, in which "
+            "each certificate begins with -----BEGIN CERTIFICATE-----"
+        ) from error
 
 
 def wait_answering(launcher: RemoteLauncher, deadline_s: float, limit: str, call: ShellCall) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import json
 import signal
+import ssl
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -32,11 +33,24 @@ class Answer:
     text: str
     """What came, in words."""
     body: bytes = b""
+    no_trust: str = ""
+    """Why its certificate is not trusted; empty: it is, or there is none."""
 
 
-def get(host: str, port: int, path: str, timeout_s: float, *, with_body: bool = True) -> Answer:
-    """Never raises for what a server may do: refuse, hang (for `timeout_s`), talk no HTTP, hang up."""
+def get(
+    host: str,
+    port: int,
+    path: str,
+    timeout_s: float,
+    *,
+    with_body: bool = True,
+    trust: ssl.SSLContext | None = None,
+) -> Answer:
+    """Never raises for what a server may do: refuse, hang (for `timeout_s`), talk no HTTP, hang up.
+    `trust`: the certificates to trust; None: plain HTTP."""
     connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
+    if trust is not None:
+        connection = http.client.HTTPSConnection(host, port, timeout=timeout_s, context=trust)
     try:
         connection.request("GET", path, headers={"Connection": "close"})
         response = connection.getresponse()
@@ -45,6 +59,11 @@ def get(host: str, port: int, path: str, timeout_s: float, *, with_body: bool = 
         return Answer(None, f"none within {timeout_s:.1f} s")
     except ConnectionRefusedError:
         return Answer(None, REFUSED)
+    except ssl.SSLCertVerificationError as error:
+        why = error.verify_message.rstrip(".")
+        return Answer(None, f"its certificate is not trusted ({why})", no_trust=why)
+    except ssl.SSLError as error:
+        return Answer(None, f"no TLS ({error.reason})")
     except (OSError, http.client.HTTPException) as error:
         return Answer(None, f"not HTTP ({type(error).__name__})")
     finally:

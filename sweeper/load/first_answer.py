@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -35,8 +36,10 @@ def first_answer(
     timeout_s: float,
     upload: Upload | None = None,
     max_answer_bytes: int = MOST_KEPT_BYTES,
+    ca_file: Path | None = None,
 ) -> FirstAnswer:
-    """Send the file as the default users do; redirects are answers, not orders.
+    """Send the file as the default users do; redirects are answers, not orders. `ca_file`: the CAs to trust;
+    None: those of the system.
 
     Never raises for what a server may do. An attempt that is not answered whole within `timeout_s` is the
     last one: the server may still be at work on it. OSError where the data cannot be read.
@@ -46,7 +49,8 @@ def first_answer(
     data = data_path.read_bytes()
     # Neither a proxy nor a compressed answer: what the users get is to be compared with this.
     plain = {"Accept-Encoding": "identity"}
-    with httpx.Client(timeout=timeout_s, trust_env=False, verify=False, headers=plain) as client:
+    trust = ssl.create_default_context(cafile=ca_file) if base_url.startswith("https:") else False
+    with httpx.Client(timeout=timeout_s, trust_env=False, verify=trust, headers=plain) as client:
         while True:
             try:
                 answer = _send(

@@ -82,6 +82,8 @@ class LocustGenerator:
     """A longer answer is given up, and its request has failed."""
     max_memory_bytes: int | None = None
     """Of all processes of this machine together; None: no limit."""
+    ca_file: Path | None = None
+    """The CAs that the certificate of an https server may be of; None: those of the system."""
     hosts: Hosts | None = None
     """Load workers on other hosts that make the load; they cannot stand still. None: this machine does."""
 
@@ -158,7 +160,9 @@ class LocustGenerator:
         if self.locustfile is not None or self.data_path is None:
             return None
         try:
-            return first_answer(base_url, self.data_path, timeout_s, self.upload, self.max_answer_bytes)
+            return first_answer(
+                base_url, self.data_path, timeout_s, self.upload, self.max_answer_bytes, self.ca_file
+            )
         except OSError as error:
             raise LoadError(f"the data file {self.data_path} cannot be read: {error.strerror}") from error
 
@@ -266,6 +270,7 @@ class LocustGenerator:
             check_only=check_only,
             max_answer_bytes=self.max_answer_bytes,
             max_memory_bytes=self._memory_of_each_bytes,
+            ca_file=None if self.ca_file is None else str(self.ca_file),
         )
         environment = dict(os.environ)
         for settings in (recorder, user, arrivals):
@@ -274,7 +279,7 @@ class LocustGenerator:
             environment |= distributed.variables(START_TIMEOUT_S)
         if self.hosts is not None:
             remote = self.hosts.settings(
-                recorder, user, arrivals, self.locustfile, self.locust_options, raw_paths
+                recorder, user, arrivals, self.locustfile, self.locust_options, raw_paths, self.ca_file
             )
             environment |= remote.as_variable()
         return environment

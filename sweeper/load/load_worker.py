@@ -136,12 +136,17 @@ class LoadWorker:
 
 
 def _environment(job: Mapping[str, Any], folder: Path, max_memory_bytes: int | None) -> dict[str, str]:
+    ca_file = None
+    if job["ca_certificates"] is not None:
+        ca_file = folder / "ca.pem"
+        ca_file.write_text(job["ca_certificates"], "latin-1")
     recorder = RecorderSettings(
         log_paths=[],
         max_duration_s=job["max_duration_s"],
         role=Role.REMOTE_WORKER,
         max_answer_bytes=job["max_answer_bytes"],
         max_memory_bytes=max_memory_bytes,
+        ca_file=None if ca_file is None else str(ca_file),
     )
     environment = {**os.environ, **recorder.as_variable()}
     if job["user"] is not None:

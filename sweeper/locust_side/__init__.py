@@ -5,6 +5,7 @@ wire.py              what both sides must agree on: settings, the raw log, messa
 recorder.py          hooks into locust: sees every request start and finish, drains
 raw_log.py           numbers the requests, writes the records
 arrival.py           when the kernel received an answer, so that reading it late is known
+certificates.py      users verify the certificate of an https server
 locustfile.py        the default users: they upload a CSV, wait, upload again
 open_locustfile.py   the open loop: uploads arrive at random, whatever became of those before
 standstill.py        users' waits stand still while locust is stopped

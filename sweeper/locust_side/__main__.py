@@ -11,13 +11,14 @@ import sys
 
 import locust.main  # first of all: it patches sockets, threads and clocks (gevent)
 
-from sweeper.locust_side import recorder
+from sweeper.locust_side import certificates, recorder
 from sweeper.locust_side.wire import RecorderSettings, RemoteSettings, Role
 
 
 def main() -> None:
     settings = RecorderSettings.from_environment()
     recorder.install(settings)
+    certificates.install(settings.ca_file)
     if settings.role == Role.PROCESSES:
         from sweeper.locust_side import processes
 

@@ -16,6 +16,7 @@ from locust.contrib.fasthttp import FastResponse, LocustBadStatusCode, LocustUse
 from locust.env import Environment
 
 from sweeper.locust_side.answer_size import not_kept
+from sweeper.locust_side.certificates import trusted
 from sweeper.locust_side.wire import UserSettings
 
 
@@ -68,7 +69,11 @@ class OneRequestAgent(LocustUserAgent):
     def __init__(self, url: str, headers: Headers, timeout_s: float, connections: int = 1) -> None:
         super().__init__(network_timeout=timeout_s, connection_timeout=timeout_s)
         self._connection = HTTPClient.from_url(
-            url, concurrency=connections, network_timeout=timeout_s, connection_timeout=timeout_s
+            url,
+            concurrency=connections,
+            network_timeout=timeout_s,
+            connection_timeout=timeout_s,
+            ssl_context_factory=trusted,
         )
         self._path = URL(url).quoted_uri
         self._headers = headers

@@ -66,6 +66,8 @@ class RecorderSettings(_Settings):
     """A longer answer is given up; None: no limit."""
     max_memory_bytes: int | None = None
     """A process that needs more ends; None: no limit."""
+    ca_file: str | None = None
+    """The CAs that the certificate of an https server may be of (PEM); None: those of the system."""
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,7 @@ class FindingCode(StrEnum):
     USERS_ENDED = "users-ended", Effect.SUSPECT  # users of a locust file ended by themselves
     REQUESTS_ELSEWHERE = "requests-elsewhere", Effect.SUSPECT  # a locust file asks another server
 
+    METRICS_UNAVAILABLE = "metrics-unavailable", Effect.INFORMATION  # a server elsewhere does not report them
     LOG_CUT = "log-cut", Effect.INFORMATION  # so much was logged that the middle was left out
 
     # Steadiness.

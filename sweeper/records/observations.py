@@ -105,7 +105,7 @@ class TelemetrySample:
 
     All counters grow from the start of the process (or the boot): subtract two samples. Those of the server
     are sums over all tasks of its tree, tasks that ended in between included as last seen; they and the
-    host's are None where the server is on another machine.
+    host's are None where the server is on another machine, but for the memory that it reports itself.
     """
 
     at_s: float
@@ -134,6 +134,9 @@ class TelemetrySample:
     cgroup_cpu_s: float | None = None  # of all processes in the group of the quota
     cgroup_client_cpu_s: float | None = None  # of the load generator, where the quota covers it, too
     cgroup_sweeper_cpu_s: float | None = None  # of sweeper itself, where the quota covers it, too
+    # user and system, as a server elsewhere reported it itself, and when it did; None: nobody asked
+    server_reported_cpu_s: float | None = None
+    server_reported_at_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,6 +184,10 @@ class TelemetryProbe(Protocol):
         """When the periods of the server's CPU quota begin, found by watching them for some of them; None
         without a quota, or where none began meanwhile."""
 
+    def why_unknown(self) -> str | None:
+        """Why the CPU time or memory is not known that the server itself was asked for; None: both are, or
+        nobody asked."""
+
 
 class Telemetry(Protocol):
     def attach(self, server_pid: int | None, client_pid: int) -> TelemetryProbe:

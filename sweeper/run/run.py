@@ -208,6 +208,7 @@ def _measure(
         quota_period_s=None if active.quota is None else active.quota.length_s,
         answer=answer,
         users=None if parts.load.arrivals_per_s is not None else parts.load.users,
+        unreported=None if active.probe is None else active.probe.why_unknown(),
         climb=climb,
     )
     return measurement, loaded.steady
@@ -250,6 +251,7 @@ def _context(
         has_pool=plan.case is None or ServerKind(plan.case.server).has_pool,
         load_processes=settings.load_processes,
         load_elsewhere=settings.load_elsewhere,
+        server_elsewhere=parts.launcher.name == "remote",
         load_cores=settings.load_cores,
         pooled_share=pooled_share,
         gate=None if pool is None else pool.gate,

@@ -207,6 +207,11 @@ def _check_remote(result: StudySettings, given: Given) -> None:
     for name, such_as in (("url", A_URL), ("restart_command", A_RESTART)):
         if getattr(result, name) is None:
             raise UsageError(f"{shown('launcher')} remote needs {such_as}")
+    if result.ca_file is not None and not (result.url or "").startswith("https:"):
+        raise UsageError(
+            f"{shown('ca_file')} '{result.ca_file}' is for a server with a certificate, and {shown('url')} "
+            f"{_quoted(result.url)} has none: give an https:// address, or leave the file out"
+        )
     for name in ("cpu_limit", "memory_limit", "server_cpus"):
         if getattr(result, name) is not None:
             raise UsageError(

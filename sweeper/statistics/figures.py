@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sweeper.records.observations import FirstAnswer, PoolStats, RequestLog, SpeedLog, TelemetrySample
 from sweeper.records.run import FloatArray, LatencyFigures, RateStep, RunFigures, Window
 from sweeper.statistics.host_speed import host_speed, probe_cpu_cores
+from sweeper.statistics.reported_cpu import reported_cpu_s
 
 
 def percentile(sorted_values: FloatArray, share: float) -> float:
@@ -64,6 +65,7 @@ class Measurement:
     quota_period_s: float | None = None  # with one of which each turn begins; None: without a CPU quota
     answer: FirstAnswer | None = None  # to one upload before the load; None: none was made
     users: int | None = None  # in a closed loop; None: requests arrived at random
+    unreported: str | None = None  # why the server did not report its CPU or memory itself; None: no matter
     climb: tuple[RateStep, ...] = ()  # the rates at which they arrived, one after the other; empty: one rate
 
 
@@ -129,7 +131,7 @@ def run_figures(measurement: Measurement) -> RunFigures | None:
     inside = [s for s in measurement.samples if first.at_s <= s.at_s <= last.at_s]
     user = _grown(first.server_user_cpu_s, last.server_user_cpu_s)
     system = _grown(first.server_system_cpu_s, last.server_system_cpu_s)
-    cpu = None if user is None or system is None else user + system
+    cpu = reported_cpu_s(first, last) if user is None or system is None else user + system
     voluntary = _grown(first.server_voluntary_switches, last.server_voluntary_switches)
     involuntary = _grown(first.server_involuntary_switches, last.server_involuntary_switches)
     delay = _grown(first.server_run_delay_s, last.server_run_delay_s)

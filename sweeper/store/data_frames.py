@@ -52,7 +52,7 @@ _REQUEST: Kinds = {
     "failed": bool,
     "client_late_ms": float,
 }
-_LATER = ("client_late_ms",)
+_LATER = ("client_late_ms", "server_reported_cpu_s", "server_reported_at_s")
 """Columns that the files of earlier versions lack."""
 _PAIRS = "client_process_cpu_s"  # no cell of a table
 _SAMPLE: Kinds = {

@@ -30,12 +30,13 @@ SEARCHED_OTHERWISE = {POOL_SIZE: "--workers", SERVER_PROCESSES: "--processes"}
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The files a study measures, as absolute paths."""
+    """The files that a study needs, as absolute paths."""
 
     code_dir: Path | None  # None where the launcher needs none
     data: Path | None  # what each request sends; None where the locust file needs none
     locustfile: Path | None  # None: our own users
     target_type: str | None = None  # the kind of model, as `drum server` has it; None: not known
+    ca_file: Path | None = None  # the CAs to trust; None: those of the system
 
     def hashes(self) -> dict[str, str]:
         """SHA-256 of each, for the fingerprint; a code folder by all its files."""
@@ -86,7 +87,10 @@ def find_target(settings: StudySettings, models_dir: Path) -> Target:
         raise UsageError(
             f"--data '{_shown(data)}' has one line: it must be a CSV file with a header and rows to predict"
         )
-    return Target(code_dir, data, locustfile, target_type)
+    ca_file = None
+    if settings.ca_file is not None:
+        ca_file = _file(settings.ca_file, "--ca-file", "an existing PEM file with certificates of CAs")
+    return Target(code_dir, data, locustfile, target_type, ca_file)
 
 
 def _target_type(settings: StudySettings, code_dir: Path | None) -> str | None:

@@ -2,6 +2,8 @@
 
 sampler.py            samples a server, its client and the host while a run goes on
 load_alone.py         samples the client of a server that is on another machine
+metrics_page.py       what such a server itself reports, in the text format of Prometheus
+metrics_reader.py     reads that page while a run goes on
 process_tree.py       a process and all its descendants: CPU and memory
 process_threads.py    the threads of a process (/proc/PID/task): switches, waits for a core
 cgroup.py             control groups: CPU quota, throttling, memory limit
@@ -22,12 +24,14 @@ from sweeper.telemetry.machine import (
     kernel_support,
     require_proc,
 )
+from sweeper.telemetry.metrics_page import MetricsPage
 from sweeper.telemetry.sampler import ProcProbe, ProcTelemetry
 
 __all__ = [
     "HostFingerprint",
     "KernelSupport",
     "LoadTelemetry",
+    "MetricsPage",
     "ProbedHostSpeed",
     "ProcProbe",
     "ProcTelemetry",

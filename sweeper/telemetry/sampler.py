@@ -132,6 +132,9 @@ class ProcProbe:
     def quota_periods(self) -> QuotaPeriods | None:
         return watch_quota_periods(self._budget, self._now_s)
 
+    def why_unknown(self) -> str | None:
+        return None
+
     def close(self) -> None:
         with self._lock:
             self._server.close()

@@ -33,6 +33,7 @@ OUT_OF_QUOTA = dataclasses.replace(
     CLEAN, throttled_periods=90, throttled_share=0.9, throttled_ms_per_request=12.0, quota_cores=1.0
 )
 UNDER_QUOTA = dataclasses.replace(SAMPLE, at_s=15.0, cgroup_quota_cores=1.0)
+REPORTED = dataclasses.replace(SAMPLE, server_reported_cpu_s=1.0, server_reported_at_s=15.0)
 HUNG = dataclasses.replace(CLEAN, latency=dataclasses.replace(CLEAN.latency, censored=1))
 FINISHED = 10.0 + (np.arange(1400) + 0.5) / 140.0
 DRIFTED = np.concatenate([10.0 + 5 * (np.arange(660) + 0.5) / 660, 15.0 + 5 * (np.arange(740) + 0.5) / 740])
@@ -48,6 +49,7 @@ def remarks(
     resumed_s: tuple[float, ...] = (),
     paused_s: tuple[float, ...] = (),
     answer: FirstAnswer | None = None,
+    unreported: str | None = None,
     samples: tuple[TelemetrySample, ...] = (SAMPLE,),
     climb: tuple[RateStep, ...] = (),
     **context: Any,
@@ -64,6 +66,7 @@ def remarks(
         paused_s=paused_s or (1.0,) * len(resumed_s),
         answer=answer,
         climb=climb,
+        unreported=unreported,
     )
     return run_findings(measurement, run, dataclasses.replace(CONTEXT, **context))
 
@@ -184,6 +187,8 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("steal", {"run": dataclasses.replace(CLEAN, host_steal_share=0.051, cpu_cores=1.0)}),
     ("pressure", {"run": dataclasses.replace(CLEAN, other_cpu_cores=0.26, cpu_cores=1.6)}),
     ("pressure", {"run": dataclasses.replace(CLEAN, other_cpu_cores=1.7, cpu_cores=14.0), "host_cores": 16}),
+    ("metrics-unavailable", {"unreported": "GET http://h/metrics: status 503"}),
+    ("metrics-unavailable", {"run": dataclasses.replace(CLEAN, cpu_cores=None), "samples": (REPORTED,)}),
     ("censored-tail", {"run": HUNG}),
     ("first-upload-failed", {"answer": dataclasses.replace(GOOD, failures=1, first_failure="status 500")}),
     ("answers-unverified", {"answer": dataclasses.replace(GOOD, predictions=None)}),

@@ -16,6 +16,7 @@ COMMAND = ["grid", "--launcher", "command", "--data", "rows.csv"]
 URL = ["--url", "http://127.0.0.1:9"]
 REMOTE = ["grid", "--launcher", "remote", "--data", "rows.csv"]
 RESTART = [*REMOTE, *URL, "--restart-command"]
+SECURE = [*REMOTE, "--url", "https://127.0.0.1:9", "--restart-command", "x {workers}"]
 
 # arguments -> words the sentence must hold: what, which value, what would be right
 CASES: list[tuple[list[str], list[str]]] = [
@@ -124,7 +125,17 @@ CASES: list[tuple[list[str], list[str]]] = [
     (REMOTE, ["--launcher remote needs --url", "http://10.0.0.7:8080"]),
     ([*REMOTE, *URL], ["--launcher remote needs --restart-command", "kubectl"]),
     ([*REMOTE, "--url", "here:80"], ["--url 'here:80'", "http://10.0.0.7:8080"]),
-    ([*REMOTE, "--url", "https://here"], ["--url 'https://here'", "http://10.0.0.7:8080"]),
+    ([*REMOTE, "--url", "ftp://here"], ["--url 'ftp://here'", "http://10.0.0.7:8080", "https://"]),
+    ([*RESTART, "x {workers}", "--url", "https://here:0x1"], ["--url 'https://here:0x1'", "8080"]),
+    ([*SECURE, "--ca-file", "absent.pem"], ["--ca-file 'absent.pem'", "does not exist", "PEM"]),
+    ([*SECURE, "--ca-file", "model"], ["--ca-file 'model'", "folder", "PEM"]),
+    ([*SECURE, "--ca-file", "rows.csv"], ["--ca-file", "rows.csv", "no certificate", "BEGIN CERTIFICATE"]),
+    ([*SECURE, "--ca-file", "empty.csv"], ["--ca-file", "empty.csv", "no certificate"]),
+    ([*SECURE, "--ca-file", ""], ["--ca-file ''", "PEM"]),
+    ([*RESTART, "x {workers}", "--ca-file", "rows.csv"], ["--ca-file 'rows.csv'", "--url", "https://"]),
+    ([*GRID, "--ca-file", "rows.csv"], ["--ca-file", "--launcher remote"]),
+    ([*RESTART, "x {workers}", "--metrics-path", "metrics"], ["--metrics-path 'metrics'", "/metrics"]),
+    ([*GRID, "--metrics-path", "/metrics"], ["--metrics-path", "--launcher remote"]),
     ([*REMOTE, "--url", "http://here/predict"], ["--url", "without a path"]),
     ([*RESTART, "restart {workers}", "--url", "http://here:99999"], ["--url 'http://here:99999'", "8080"]),
     ([*RESTART, "restart 4"], ["--restart-command 'restart 4'", "{workers}"]),
@@ -145,7 +156,8 @@ CASES: list[tuple[list[str], list[str]]] = [
     ),
     ([*GRID, *URL], ["--url", "--launcher remote"]),
     ([*GRID, "--restart-command", "x {workers}"], ["--restart-command", "--launcher remote"]),
-    (["scenarios", "--url", "http://here"], ["--url"]),
+    (["scenarios", "--url", "http://here"], ["--url", "sweeper grid", "sweeper compare"]),
+    (["scenarios", "all", "--launcher=remote"], ["--launcher", "--servers", "sweeper grid"]),
     ([*GRID, "--cost-per-hour", "0"], ["--cost-per-hour '0'", "above 0", "0.34"]),
     ([*GRID, "--cost-per-hour", "cheap"], ["--cost-per-hour 'cheap'", "0.34"]),
     ([*GRID, "--plan-for", "nan"], ["--plan-for 'nan'", "500"]),

@@ -9,7 +9,7 @@ studies on disk             recorded (drawn by hand), several_loads (likewise), 
                             example_study (the repository's)
 sweeper as users start it   commands
 servers and programs        truth/ (its best worker count is known), server_process (ours), drum_server,
-                            postgres, containers (real ones), deployment (a script restarts it),
+                            postgres, containers (real ones), deployment (a script restarts it), certificates,
                             programs/ (started by path), code_folders, kinds and hook_files (models for them)
 faults                      faults (in the simulated world), injection (into real runs), code_guard
 the load, the page          load_sessions, page_reading, messages (all that sweeper can say)

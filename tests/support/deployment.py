@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import subprocess
 import sys
 import urllib.request
@@ -21,11 +22,15 @@ SCRIPT = Path(restart.__file__)
 class Deployment:
     folder: Path
     port: int
-    options: tuple[str, ...]  # of the sleep server
+    options: tuple[str, ...]  # of the server, or `--server NAME`
+
+    @property
+    def secure(self) -> bool:
+        return "--certificate" in self.options
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self.secure else ''}://127.0.0.1:{self.port}"
 
     def command(self, workers: object = "{workers}", *more: object) -> str:
         """What restarts it, for a shell."""
@@ -40,7 +45,8 @@ class Deployment:
     @property
     def workers(self) -> int:
         """As it says itself, now."""
-        with urllib.request.urlopen(f"{self.url}/stats/", timeout=5) as answer:
+        anyone = ssl._create_unverified_context() if self.secure else None
+        with urllib.request.urlopen(f"{self.url}/stats/", timeout=5, context=anyone) as answer:
             found: int = json.load(answer)["executor_workers"]
             return found
 

@@ -147,6 +147,9 @@ RUN_FAULTS: dict[str, list[Fault]] = {
         Fault(Behaviour(dies_at_start=True), "server.log"),
         Fault(Behaviour(ready_after_s=500.0), "server.log"),
     ],
+    "metrics-unavailable": [
+        Fault(Behaviour(unreported="GET http://h/metrics: status 503"), "leave out --metrics-path")
+    ],
     "out-of-memory": [
         Fault(Behaviour(dies_after_s=0.0, killed_for_memory=True), "--memory-limit"),
         Fault(Behaviour(dies_after_s=9.0, killed_for_memory=True), "--memory-limit"),
@@ -246,6 +249,7 @@ STUDY_FAULTS: dict[str, StudyFault] = {
 
 ONLY_SIMULATED = {
     "no-turns": "it takes a container of another user's; test_container.py denies the signals to a real one",
+    "metrics-unavailable": "it takes a server elsewhere; tests/e2e/test_remote_metrics.py has whole studies",
     "falling-behind": "a confirmation, which tests/e2e/test_confirm.py makes for real",
     "not-confirmed": "it says what was not done; nothing goes wrong in a run",
     "drift": "MSER-5 takes a change of speed without noise for a warm-up, and real noise is not repeatable",

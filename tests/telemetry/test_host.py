@@ -50,6 +50,8 @@ def test_what_a_bare_kernel_lacks_is_unavailable_and_not_zero(write_files):
         "cgroup_cpu_s",
         "cgroup_client_cpu_s",
         "cgroup_sweeper_cpu_s",
+        "server_reported_cpu_s",
+        "server_reported_at_s",
     ]
 
 

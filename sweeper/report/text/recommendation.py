@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sweeper.records.answer import BlocksMade, Candidate, Confirmed, HostSpeedUse, Recommendation, Status
 from sweeper.records.finding import Finding, Severity
@@ -77,6 +77,13 @@ def remote_line(recommendation: Recommendation) -> str | None:
     """What cannot be known of a server that is not among our processes; None for others."""
     if not recommendation.remote:
         return None
+    described = recommendation.environment.get("remote")
+    if isinstance(described, Mapping) and "metrics_path" in described:
+        return (
+            f"Server: CPU and memory are what the server itself reported at {described['metrics_path']}, of "
+            "the process that answered there; context switches are unavailable, because a command restarts "
+            "the server and its processes are not here."
+        )
     return (
         "Server: CPU, memory and context switches of the server are unavailable, because a command restarts "
         "it and its processes are not here; sweeper does not look for causes that need them."

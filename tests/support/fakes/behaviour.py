@@ -67,6 +67,7 @@ class Behaviour:
     stays: bool = False  # until it is killed
     events: UserEvents = NO_EVENTS  # in the load generator
     log_left_out_bytes: int = 0  # of the server's
+    unreported: str | None = None  # why it does not report its own CPU or memory
 
 
 Script = Callable[[Configuration, int, str], Behaviour]

@@ -40,6 +40,9 @@ class FakeProbe:
     def quota_periods(self) -> QuotaPeriods | None:
         return None if self._server.behaviour.quota_cores is None else PERIODS
 
+    def why_unknown(self) -> str | None:
+        return self._server.behaviour.unreported
+
     def sample(self) -> TelemetrySample:
         self._world.step("sample")
         if self._server.dead:

@@ -1,5 +1,5 @@
-"""Restart a sleep server that lives on by itself, as a deployment does: `python restart.py FOLDER --port P
---workers W [options of the sleep server]`. FOLDER has its pid, its log and a line for each call."""
+"""Restart a truth server that lives on by itself, as a deployment does: `python restart.py FOLDER --port P
+--workers W [options of the server]`. FOLDER has its pid, its log and a line for each call."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import argparse
 import http.client
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -26,6 +27,7 @@ def main() -> int:
     args.add_argument("--workers", type=int, required=True)
     args.add_argument("--fault", choices=FAULTS)
     args.add_argument("--fault-from", type=int, default=1, help="the fault shows from so many workers on")
+    args.add_argument("--server", default="sleep_server", help="of tests.support.truth")
     options, server = args.parse_known_args()
     with (options.folder / "calls").open("a") as calls:
         calls.write(f"{options.workers}\n")
@@ -40,14 +42,14 @@ def main() -> int:
         sys.stdout.flush()
         time.sleep(3600 if fault == "hangs" else 3)
     end(options.folder)
-    command = [sys.executable, "-m", "tests.support.truth.sleep_server", "--port", str(options.port)]
+    command = [sys.executable, "-m", f"tests.support.truth.{options.server}", "--port", str(options.port)]
     with (options.folder / "server.log").open("ab") as log:
         process = subprocess.Popen(
             [*command, "--workers", str(options.workers), *server],
             cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     (options.folder / "pid").write_text(str(process.pid))
-    wait_ready(options.port)
+    wait_ready(options.port, secure="--certificate" in server)
     return 0
 
 
@@ -62,10 +64,13 @@ def end(folder: Path) -> None:
         time.sleep(0.02)
 
 
-def wait_ready(port: int) -> None:
+def wait_ready(port: int, *, secure: bool) -> None:
     deadline_s = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < deadline_s:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+        if secure:  # whatever its certificate is
+            anyone = ssl._create_unverified_context()
+            connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=2, context=anyone)
         try:
             connection.request("GET", "/ping/")
             if connection.getresponse().status == 200:
