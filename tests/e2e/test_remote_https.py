@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
+import signal
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from sweeper.launch.ports import free_port
 from tests.support.certificates import PAST, Authority, authority
-from tests.support.commands import SHORT, sweeper
+from tests.support.commands import SHORT, TIMEOUT_S, Finished, start, sweeper
 from tests.support.deployment import deployment
 
 pytestmark = pytest.mark.e2e
@@ -53,6 +55,25 @@ def test_a_grid_finds_the_plateau(folder: Path, ours: Authority, kind: str | Non
     # The kernel stamps what is encrypted, so that nothing is known of when an answer arrived.
     assert {row["client_late_p99_ms"] for row in rows} == {""}
     assert not {"accounting", "requests-elsewhere"} & {found["code"] for found in done.json["findings"]}
+
+
+def test_load_workers_of_other_hosts_are_told_whom_to_trust(folder: Path, ours: Authority) -> None:
+    bind = f"127.0.0.1:{free_port()}"
+    with deployment(folder / "deployed", 2, *SERVER, "--certificate", ours.certificate()) as made:
+        study = start(
+            "grid", *made.settings(), *BLOCKS, "--workers", "1,4", "--ca-file", ours.ca_file, "--json",
+            "--expect-load-workers", "1", "--load-master-bind", bind, cwd=folder,
+        )  # fmt: skip
+        worker = start("load-worker", "--master", bind, cwd=folder)
+        try:
+            out, err = study.communicate(timeout=TIMEOUT_S)
+        finally:
+            study.kill()
+            worker.send_signal(signal.SIGINT)
+            worker.communicate(timeout=30)
+    done = Finished(study.returncode, out, err)
+    assert (done.code, done.json["status"], done.json["workers"]) == (0, "recommended", 4), err
+    assert {candidate["error_rate"] for candidate in done.json["candidates"]} == {0.0}
 
 
 @pytest.mark.parametrize(
