@@ -146,6 +146,8 @@ CASES: list[tuple[list[str], list[str]]] = [
     ([*GRID, *URL], ["--url", "--launcher remote"]),
     ([*GRID, "--restart-command", "x {workers}"], ["--restart-command", "--launcher remote"]),
     (["scenarios", "--url", "http://here"], ["--url"]),
+    ([*GRID, "--memory-limit", f"{'9' * 400}GiB"], ["--memory-limit '999", "16MiB to 1024TiB"]),
+    ([*GRID, "--max-answer-size", f"{'9' * 400}TiB"], ["--max-answer-size '999", "1KiB to 1TiB"]),
     ([*GRID, "--cost-per-hour", "0"], ["--cost-per-hour '0'", "above 0", "0.34"]),
     ([*GRID, "--cost-per-hour", "cheap"], ["--cost-per-hour 'cheap'", "0.34"]),
     ([*GRID, "--plan-for", "nan"], ["--plan-for 'nan'", "500"]),
