@@ -87,6 +87,9 @@ CASES: list[tuple[list[str], list[str]]] = [
     ([*GRID, "--config", "broken.toml"], ["--config", "broken.toml", "TOML"]),
     ([*GRID, "--config", "typo.toml"], ["typo.toml", "'wokers'", "workers"]),
     ([*GRID, "--config", "range.toml"], ["users in range.toml", "1 to 10000"]),
+    ([*GRID, "--config", "deep.toml"], ["--config 'deep.toml'", "nested too deep"]),
+    ([*GRID, "--config", "long.toml"], ["--config 'long.toml'", "not valid TOML", "4300 digits"]),
+    ([*GRID, "--config", "/dev/zero"], ["--config '/dev/zero'", "more than 1048576 bytes"]),
     ([*GRID, "--server-command", "python x.py {port}"], ["--server-command", "--launcher command"]),
     ([*GRID, "--data", "absent.csv"], ["--data", "absent.csv", "existing"]),
     ([*GRID, "--data", "model"], ["--data", "'model'", "folder"]),
@@ -294,6 +297,8 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "typo.toml": "wokers = [1, 4]\n",
         "range.toml": "users = 0\n",
         "search.toml": 'command = "optimize"\ntrials = 5\n',
+        "deep.toml": f"users = {'[' * 5000}",
+        "long.toml": f"users = {'9' * 5000}",
         "unsure.toml": 'confirm = "perhaps"\n',
         "syntax.py": "def broken(:\n",
     }
