@@ -421,6 +421,18 @@ def test_a_plan_says_to_what_the_gate_is_raised(
     assert f"{gate} is not raised, because the environment sets it to 12" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("metadata", ["name: 2024-13-45", "a: " + "[" * 5000], ids=["date", "deep"])
+def test_metadata_that_nobody_can_read_says_nothing(
+    metadata: str, workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (workplace / "model" / "model-metadata.yaml").write_text(metadata)
+    (workplace / "model" / "model.json").write_text("[" * 100_000)
+    assert main([*GRID, "--data", "rows.csv", "--dry-run"]) == 2
+    assert "--target-type is needed" in capsys.readouterr().err
+    assert main([*GRID, "--data", "rows.csv", "--target-type", "regression", "--dry-run"]) == 0
+    assert "compares" in capsys.readouterr().out
+
+
 def test_a_model_in_xgboosts_own_format_takes_a_custom_py(
     workplace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
