@@ -26,7 +26,7 @@ start.run()
 
 @pytest.mark.parametrize("number", [1, 2, 15])
 def test_source_text_that_was_interrupted_is_no_death_by_sigint(number: int, tmp_path: Path) -> None:
-    """`python -m` ends by SIGINT, and not with the exit code, after a KeyboardInterrupt in exec() of a text."""
+    """`python -m` ends by SIGINT, not with the exit code, after a KeyboardInterrupt in exec() of a text."""
     (tmp_path / "program.py").write_text(PROGRAM.replace("NUMBER", str(number)))
     command = [sys.executable, "-m", "program"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
