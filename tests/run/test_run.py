@@ -15,6 +15,7 @@ from sweeper.records.run import Bound, RunPlan
 from sweeper.run.run import RunResult
 from sweeper.run.under_load import RunSettings, RunState
 from tests.support.fakes import Behaviour, World, world_of
+from tests.support.fakes.load import FakeSession
 from tests.support.one_run import execute_run
 
 SETTINGS = RunSettings()
@@ -296,6 +297,19 @@ def test_a_server_that_is_too_slow_for_the_slo_when_idle_is_not_asked_for_its_ra
     assert figures is not None and figures.capacity is not None
     assert figures.capacity.bound is Bound.AT_MOST
     assert result.record.elapsed_s < 60.0
+
+
+@pytest.mark.parametrize(("settings", "found"), [(CLIMBS, []), (SETTINGS, ["accounting"])])
+def test_requests_of_a_climb_may_have_no_end(
+    settings: RunSettings, found: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only users who wait for each answer cannot have sent another request later."""
+    whole = FakeSession.requests
+    monkeypatch.setattr(
+        FakeSession, "requests", lambda session: dataclasses.replace(whole(session), overtaken=3)
+    )
+    result, _ = made(Behaviour(alone_ms=50.0), settings) if not found else made(settings=settings)
+    assert codes(result) == found
 
 
 def test_nor_while_a_run_climbs() -> None:
