@@ -16,7 +16,7 @@ from sweeper.run.interfaces import RunningServer
 from sweeper.run.under_load import Parts, RunSettings, check_alive
 from sweeper.statistics.capacity import (
     BROKEN_SHARE,
-    FEWEST_REQUESTS,
+    FIRST_REQUESTS,
     STEP_WINDOWS,
     crossing,
     first_climb,
@@ -35,7 +35,7 @@ def expected_rps(
     idle_s = _idle_latency_s(settings, parts, server)
     if idle_s * 1000.0 > slo_p99_ms:
         # No rate keeps it. The lowest one here would take that slow a server minutes.
-        return FEWEST_REQUESTS / (STEP_WINDOWS * settings.window_s)
+        return FIRST_REQUESTS / (STEP_WINDOWS * settings.window_s)
     steps = first_climb(idle_s, slo_p99_ms / 1000.0)
     session = parts.load.climbing(steps, seed).start(server.base_url, directory)
     try:
