@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -103,6 +105,10 @@ def _command(arguments: Sequence[str]) -> int:
         return tell_of_interrupt(interrupts.SENTENCE)
     except (SweeperError, OutputClosed):
         raise
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return _complain(_too_long(error), WRONG_USE)
     except Exception:
         if interrupts.seen():  # an import that is interrupted may end with any error
             return tell_of_interrupt(interrupts.SENTENCE)
@@ -116,6 +122,15 @@ def _sentence(error: typer.TyperException) -> str:
         return "a command is missing; see sweeper --help"
     context = getattr(error, "ctx", None)
     return f"{message}; see {context.command_path if context else 'sweeper'} --help"
+
+
+def _too_long(error: OSError) -> str:
+    """pathlib asks the kernel for a path that somebody typed, and the kernel knows no such paths."""
+    name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
+    return (
+        f"the path '{name[:60]}…' is too long: it must have at most 4095 bytes, and each name in it at most "
+        "255"
+    )
 
 
 def _complain(sentence: str, code: int) -> int:

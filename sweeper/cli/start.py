@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from sweeper.cli import interrupts
@@ -21,4 +22,10 @@ def run() -> NoReturn:
     interrupts.unwind()
     code = main(sys.argv[1:])
     interrupts.leave_with(code)
+    if interrupts.seen():
+        # On its way out the interpreter forgets the handlers, so that a further signal would kill it. And it
+        # ends by SIGINT itself where one has interrupted source text that it ran (dataclasses have some).
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)

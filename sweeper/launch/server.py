@@ -24,6 +24,8 @@ from sweeper.run.timing import STOP_GRACE_S
 
 REFUSED = "connection refused"
 _MAX_BODY_BYTES = 1 << 20
+_MOST = 10**15
+"""That any server can have counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,8 @@ def get(
 
 
 def parse_pool_stats(body: bytes) -> PoolStats | None:
-    """None when this is no JSON object. What is missing in it, or is no whole number from 0 on, is None."""
+    """None when this is no JSON object. What is missing in it, or is no whole number from 0 on of
+    a possible size, is None."""
     try:
         page = json.loads(body)
     except (ValueError, RecursionError):
@@ -97,7 +100,7 @@ def _sum(counts: Iterable[int | None]) -> int | None:
 def _count(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return int(value) if value >= 0 and value == value // 1 else None
+    return int(value) if 0 <= value <= _MOST and value == value // 1 else None
 
 
 _POLL_PERIOD_S = 0.02

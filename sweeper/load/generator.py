@@ -68,8 +68,8 @@ class LocustGenerator:
     """Of that file's own, or of locust."""
     cpus: frozenset[int] | None = None
     """The cores that locust may use; None: all."""
-    max_duration_s: float = 3600.0
-    """Whatever happens, locust is gone after so long."""
+    max_duration_s: float = 86_400.0
+    """Whatever happens, locust is gone after so long: longer than any run that settings allow."""
     arrivals_per_s: float | None = None
     """Of the open loop; None: a closed loop of users."""
     seed: int = 0

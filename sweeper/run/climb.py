@@ -15,7 +15,15 @@ from sweeper.records.run import RateStep
 from sweeper.run.interfaces import Parts, RunningServer
 from sweeper.run.timing import RunSettings
 from sweeper.run.under_load import check_alive
-from sweeper.statistics.capacity import BROKEN_SHARE, crossing, first_climb, latencies_ms, seen_steps
+from sweeper.statistics.capacity import (
+    BROKEN_SHARE,
+    FIRST_REQUESTS,
+    STEP_WINDOWS,
+    crossing,
+    first_climb,
+    latencies_ms,
+    seen_steps,
+)
 
 LOOK_S = 0.25
 IDLE_UPLOADS = 3
@@ -25,7 +33,11 @@ def expected_rps(
     settings: RunSettings, parts: Parts, server: RunningServer, directory: Path, slo_p99_ms: float, seed: int
 ) -> float:
     """About how many requests/s the server answers within the SLO. Raises LoadError and RunFailed."""
-    steps = first_climb(_idle_latency_s(settings, parts, server), slo_p99_ms / 1000.0)
+    idle_s = _idle_latency_s(settings, parts, server)
+    if idle_s * 1000.0 > slo_p99_ms:
+        # No rate keeps it. The lowest one here would take that slow a server minutes.
+        return FIRST_REQUESTS / (STEP_WINDOWS * settings.window_s)
+    steps = first_climb(idle_s, slo_p99_ms / 1000.0)
     session = parts.load.climbing(steps, seed).start(server.base_url, directory)
     try:
         while True:

@@ -242,7 +242,8 @@ def _context(
     return RunContext(
         configuration=plan.configuration,
         users=parts.load.users,
-        mean_think_s=parts.load.mean_think_s,
+        # A climb has no users, though the load that it was made of has.
+        mean_think_s=None if measurement.users is None else parts.load.mean_think_s,
         max_error_rate=settings.max_error_rate,
         steady=steady,
         host_cores=settings.host_cores,

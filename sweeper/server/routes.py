@@ -135,7 +135,8 @@ def direct_access_routes(service: Service) -> APIRouter:
         outgoing = client.build_request(
             request.method,
             f"{upstream}/{target}" + (f"?{query}" if query else ""),
-            headers=[(name, value) for name, value in request.headers.items() if name not in NOT_PASSED_ON],
+            # As bytes: a header's value may be in any encoding.
+            headers=[(n, v) for n, v in request.headers.raw if n.decode("latin-1") not in NOT_PASSED_ON],
             content=bytes(body),
         )
         try:

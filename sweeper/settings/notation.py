@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from typing import Annotated, Any
@@ -48,7 +49,8 @@ def size_bytes(value: object) -> object:
     """`2GiB`, `512MiB`, `1.5G` or a bare number of bytes. Units are powers of 1024, as the kernel and
     container runtimes have them."""
     if isinstance(value, str) and (match := _SIZE.fullmatch(value.strip())):
-        return round(float(match[1]) * _UNIT_BYTES[match[2].upper()])
+        size = float(match[1]) * _UNIT_BYTES[match[2].upper()]
+        return round(size) if math.isfinite(size) else size
     return value
 
 

@@ -42,6 +42,10 @@ def settings(given: Given, defaults: Mapping[str, object] | None = None) -> Stud
         values = {"confirm": False, **values, **QUICK}
     try:
         result = kind.model_validate(values)
+    except UnicodeEncodeError:  # pydantic cannot quote a value with bytes that are no UTF-8
+        name = next(name for name, value in values.items() if not _is_text(value))
+        right = kind.model_fields[name].description
+        raise UsageError(f"{given.shown(name)} {_quoted(values[name])}: must be {right}") from None
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
@@ -73,6 +77,15 @@ def _check_quick(given: Given) -> None:
                 f"{given.shown(name)} {_quoted(value)} and {given.shown('quick')} exclude each other: quick "
                 "means two blocks of 5s windows"
             )
+
+
+def _is_text(value: object) -> bool:
+    """Not a half of a character, as which Python takes a byte of the command line that is no UTF-8."""
+    try:
+        "".join(map(str, value if isinstance(value, list | tuple) else (value,))).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _quoted(value: object) -> str:

@@ -47,6 +47,8 @@ def figures_from_json(text: str | None) -> RunFigures | None:
         where = ".".join(str(part) for part in first["loc"])
         raise ValueError(f"figures{' of ' if where else ''}{where}: {first['msg']}") from None
     values.finite(dataclasses.astuple(figures), "figures")
+    if figures.capacity is not None and not figures.capacity.rps > 0:
+        raise ValueError(f"figures of capacity.rps: {figures.capacity.rps} must be above 0")
     return figures
 
 

@@ -213,7 +213,7 @@ def _metadata(code_dir: Path | None) -> dict[str, object]:
         return {}
     try:
         found = yaml.safe_load((code_dir / "model-metadata.yaml").read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):  # a date that is none is a ValueError
         return {}
     return found if isinstance(found, dict) else {}
 

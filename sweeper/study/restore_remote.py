@@ -77,7 +77,7 @@ def _kept(path: Path, url: str) -> int | None:
     """None where there is no such file, or it is of another server, or damaged."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, RecursionError, ValueError):
         return None
     if not isinstance(found, dict) or found.get("url") != url:
         return None

@@ -156,7 +156,7 @@ def _read_record(folder: Path) -> dict[str, Any]:
         raise UsageError(
             f"{folder} holds no model of `sweeper train` (no {RECORD}): make one with that command"
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, RecursionError, ValueError) as error:
         raise UsageError(f"{path} cannot be read ({error}): train the model again elsewhere") from None
     if not isinstance(record, dict) or record.get("made_by") != MADE_BY:
         raise UsageError(f'{path} was not written by `sweeper train`: it needs "made_by": "{MADE_BY}"')

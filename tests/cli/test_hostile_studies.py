@@ -94,6 +94,27 @@ def test_a_wrong_value_is_told_and_the_other_study_is_read(
     assert said(capsys, "studies", "--studies-dir", place)[0] == 0
 
 
+def test_a_figure_too_large_for_any_float_is_told(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with sqlite3.connect(place / "studies.db") as raw:
+        (figures,) = raw.execute("SELECT figures FROM sweeper_runs WHERE study = 'bad'").fetchone()
+    raw.close()
+    put(place, "runs", "figures", json.dumps({**json.loads(figures), "max_concurrency": 10**400}))
+    for command in ("recommend", "report", "export"):
+        code, _, err = said(capsys, command, "bad", "--studies-dir", place)
+        assert code == 2 and err.count("\n") == 1 and "finite figures of a possible size" in err, err
+
+
+@pytest.mark.parametrize("rps", [0.0, -5.0])
+def test_a_capacity_that_is_none_is_told(rps: float, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with sqlite3.connect(place / "studies.db") as raw:
+        (figures,) = raw.execute("SELECT figures FROM sweeper_runs WHERE study = 'bad'").fetchone()
+    raw.close()
+    capacity = {"rps": rps, "bound": "exact", "steps": [], "luck": 1.0, "rps_without_client": None}
+    put(place, "runs", "figures", json.dumps({**json.loads(figures), "capacity": capacity}))
+    code, _, err = said(capsys, "recommend", "bad", "--studies-dir", place)
+    assert code == 2 and err.count("\n") == 1 and "figures of capacity.rps" in err, err
+
+
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 def test_a_name_that_is_none_is_left_alone(
     name: object, place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -33,6 +33,10 @@ CASES: list[tuple[list[str], list[str]]] = [
     ([*GRID, "--workers", "1,2000"], ["--workers", "1 to 1024"]),
     ([*GRID, "--users", "0"], ["--users", "'0'", "1 to 10000"]),
     ([*GRID, "--users", "many"], ["--users", "'many'", "whole number"]),
+    ([*GRID, "--workers", "\udcff"], ["--workers", "1,4,8,16,32"]),
+    ([*GRID, "--window", "1\udcff"], ["--window", "10s"]),
+    ([*OPTIMIZE, "--tune", "\udcff"], ["--tune", "NAME=8,32,128"]),
+    ([*GRID, "--target-type", "\udcff"], ["--target-type", "multiclass"]),
     ([*GRID, "--users", "1.5"], ["--users", "'1.5'", "whole number"]),
     ([*GRID, "--load-processes", "0"], ["--load-processes", "'0'", "1 to 64"]),
     ([*GRID, "--load-processes", "4", "--users", "3"], ["--load-processes 4", "--users 3"]),
@@ -88,9 +92,15 @@ CASES: list[tuple[list[str], list[str]]] = [
     ([*GRID, "--config", "broken.toml"], ["--config", "broken.toml", "TOML"]),
     ([*GRID, "--config", "typo.toml"], ["typo.toml", "'wokers'", "workers"]),
     ([*GRID, "--config", "range.toml"], ["users in range.toml", "1 to 10000"]),
+    ([*GRID, "--config", "deep.toml"], ["--config 'deep.toml'", "nested too deep"]),
+    ([*GRID, "--config", "long.toml"], ["--config 'long.toml'", "not valid TOML", "4300 digits"]),
+    ([*GRID, "--config", "/dev/zero"], ["--config '/dev/zero'", "more than 1048576 bytes"]),
     ([*GRID, "--server-command", "python x.py {port}"], ["--server-command", "--launcher command"]),
     ([*GRID, "--data", "absent.csv"], ["--data", "absent.csv", "existing"]),
     ([*GRID, "--data", "model"], ["--data", "'model'", "folder"]),
+    ([*GRID, "--data", "a" * 300], ["the path 'aaa", "too long", "255"]),
+    ([*GRID, "--studies-dir", "a" * 300], ["too long", "255"]),
+    (["recommend", "a" * 300 + ".zip"], ["too long", "255"]),
     ([*GRID, "--data", "/dev/null"], ["--data", "'/dev/null'", "pipe or a device", "save it as a file"]),
     ([*GRID, "--data", "empty.csv"], ["--data", "empty.csv", "empty"]),
     ([*GRID, "--data", "header.csv"], ["--data 'header.csv' has one line", "rows to predict"]),
@@ -158,6 +168,8 @@ CASES: list[tuple[list[str], list[str]]] = [
     ([*GRID, "--restart-command", "x {workers}"], ["--restart-command", "--launcher remote"]),
     (["scenarios", "--url", "http://here"], ["--url", "sweeper grid", "sweeper compare"]),
     (["scenarios", "all", "--launcher=remote"], ["--launcher", "--servers", "sweeper grid"]),
+    ([*GRID, "--memory-limit", f"{'9' * 400}GiB"], ["--memory-limit '999", "16MiB to 1024TiB"]),
+    ([*GRID, "--max-answer-size", f"{'9' * 400}TiB"], ["--max-answer-size '999", "1KiB to 1TiB"]),
     ([*GRID, "--cost-per-hour", "0"], ["--cost-per-hour '0'", "above 0", "0.34"]),
     ([*GRID, "--cost-per-hour", "cheap"], ["--cost-per-hour 'cheap'", "0.34"]),
     ([*GRID, "--plan-for", "nan"], ["--plan-for 'nan'", "500"]),
@@ -304,6 +316,8 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "typo.toml": "wokers = [1, 4]\n",
         "range.toml": "users = 0\n",
         "search.toml": 'command = "optimize"\ntrials = 5\n',
+        "deep.toml": f"users = {'[' * 5000}",
+        "long.toml": f"users = {'9' * 5000}",
         "unsure.toml": 'confirm = "perhaps"\n',
         "syntax.py": "def broken(:\n",
     }
@@ -421,6 +435,18 @@ def test_a_plan_says_to_what_the_gate_is_raised(
     monkeypatch.setenv(gate, "12")
     assert main([*GRID, "--dry-run"]) == 0
     assert f"{gate} is not raised, because the environment sets it to 12" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("metadata", ["name: 2024-13-45", "a: " + "[" * 5000], ids=["date", "deep"])
+def test_metadata_that_nobody_can_read_says_nothing(
+    metadata: str, workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (workplace / "model" / "model-metadata.yaml").write_text(metadata)
+    (workplace / "model" / "model.json").write_text("[" * 100_000)
+    assert main([*GRID, "--data", "rows.csv", "--dry-run"]) == 2
+    assert "--target-type is needed" in capsys.readouterr().err
+    assert main([*GRID, "--data", "rows.csv", "--target-type", "regression", "--dry-run"]) == 0
+    assert "compares" in capsys.readouterr().out
 
 
 def test_a_model_in_xgboosts_own_format_takes_a_custom_py(

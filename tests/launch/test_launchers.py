@@ -150,6 +150,8 @@ NONE = PoolStats()
     [
         (b'{"executor_workers": 8, "executor_completed": 0}', PoolStats(workers=8, completed=0)),
         (b'{"executor_workers": 8.0}', PoolStats(workers=8)),
+        (b'{"executor_completed": 1' + b"0" * 400 + b"}", NONE),
+        (b'{"executor_max_concurrency": 1e300}', NONE),
         (b'{"executor_workers": "8"}', NONE),
         (b'{"executor_workers": true}', NONE),
         (b'{"executor_workers": null}', NONE),

@@ -12,6 +12,7 @@ from sweeper.errors import LoadError, UsageError
 from sweeper.load.generator import LocustGenerator
 from sweeper.run.interfaces import LoadGenerator
 from sweeper.settings.upload import Upload
+from sweeper.statistics.capacity import LONGEST, RATES, STEP_WINDOWS
 
 
 @pytest.fixture
@@ -74,6 +75,13 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"locustfile": "nul.py"}, "is not valid Python"),
     ({"locustfile": "folder.py"}, "cannot be read: Is a directory"),
 ]
+
+
+def test_locust_outlives_the_longest_run_that_settings_allow(data: Path) -> None:
+    warmup_cap_s, window_s, drain_s = 30 * 60.0, 60 * 60.0, 10 * 60.0  # the most of each
+    longest_s = LocustGenerator(1, data).max_duration_s
+    assert longest_s > warmup_cap_s + window_s + drain_s
+    assert longest_s > RATES * LONGEST * STEP_WINDOWS * window_s + drain_s  # of a climb
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(data: Path) -> None:

@@ -11,11 +11,12 @@ import pytest
 from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Verdict
 from sweeper.records.observations import FirstAnswer, UserEvents
-from sweeper.records.run import RunPlan
+from sweeper.records.run import Bound, RunPlan
 from sweeper.run.run import RunResult
 from sweeper.run.timing import RunSettings
 from sweeper.run.under_load import RunState
 from tests.support.fakes import Behaviour, World, world_of
+from tests.support.fakes.load import FakeSession
 from tests.support.one_run import execute_run
 
 SETTINGS = RunSettings()
@@ -287,6 +288,29 @@ def test_an_interrupt_at_any_step_passes_through_and_leaves_nothing_running(beha
             execute_run(PLAN, SETTINGS, world.parts(), Path("x"))
         assert all(server.stops >= 1 for server in world.servers), step
         assert all(session.kills == 1 for session in world.sessions), step
+
+
+def test_a_server_that_is_too_slow_for_the_slo_when_idle_is_not_asked_for_its_range() -> None:
+    """Its lowest rate would take minutes. The climb itself shows that no rate keeps the SLO."""
+    result, world = made(Behaviour(rps=8.0, alone_ms=500.0), CLIMBS)
+    assert len(world.sessions) == 1
+    figures = result.record.figures
+    assert figures is not None and figures.capacity is not None
+    assert figures.capacity.bound is Bound.AT_MOST
+    assert result.record.elapsed_s < 60.0
+
+
+@pytest.mark.parametrize(("settings", "found"), [(CLIMBS, []), (SETTINGS, ["accounting"])])
+def test_requests_of_a_climb_may_have_no_end(
+    settings: RunSettings, found: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only users who wait for each answer cannot have sent another request later."""
+    whole = FakeSession.requests
+    monkeypatch.setattr(
+        FakeSession, "requests", lambda session: dataclasses.replace(whole(session), overtaken=3)
+    )
+    result, _ = made(Behaviour(alone_ms=50.0), settings) if not found else made(settings=settings)
+    assert codes(result) == found
 
 
 def test_nor_while_a_run_climbs() -> None:

@@ -82,6 +82,11 @@ class Answers(http.server.BaseHTTPRequestHandler):
         self.begin(200, 2)
         self.wfile.write(b"ok")
 
+    def echo(self) -> None:
+        name = self.headers["X-Name"].encode("latin-1")
+        self.begin(200, len(name))
+        self.wfile.write(name)
+
     def begin(self, status: int, size: int) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(size))
@@ -135,6 +140,11 @@ def test_an_answer_passes_as_it_comes(proxy: Running, upstream: Upstream) -> Non
         assert next(parts) == b"first"
         upstream.first_half_read.set()  # not before: the rest is not even sent yet
         assert b"".join(parts) == b"other"
+
+
+def test_a_header_in_any_encoding_is_passed_on(proxy: Running) -> None:
+    answer = proxy.client.get("/directAccess/echo", headers=[(b"X-Name", b"caf\xe9")])
+    assert (answer.status_code, answer.content) == (200, b"caf\xe9")
 
 
 def test_an_upstream_that_is_silent_or_breaks_off_is_no_success(
