@@ -55,6 +55,20 @@ def test_the_smallest_count_of_the_largest_capacity_is_the_answer(folder: Path) 
     assert (refused.code, "slo_p99 is 120" in refused.err) == (2, True), refused.err
 
 
+def test_no_count_keeps_an_slo_that_one_request_breaks(folder: Path) -> None:
+    done = sweeper(
+        "grid", *truth("--service-ms", 60, "--shape", "plateau:4", "--own-time"), "--interleave",
+        "--objective", "capacity", "--slo-p99", 50, "--window", "3s", "--drain", "10s", "--workers", "2,4",
+        "--max-blocks", 5, "--study", "slow", "--json", cwd=folder,
+    )  # fmt: skip
+    answer = done.json
+    assert (done.code, answer["status"], answer["workers"]) == (1, "infeasible", None), done.err
+    assert "p99" in answer["reason"]
+    with (folder / "studies" / "slow" / "runs.csv").open() as handle:
+        rows = list(csv.DictReader(handle))
+    assert {row["capacity_bound"] for row in rows if row["verdict"] == "valid"} == {"at most"}
+
+
 def test_a_search_by_two_processes_of_the_load(folder: Path) -> None:
     done = sweeper(
         "optimize", *SERVER, *CAPACITY, "--interleave", "--workers", "2,4", "--trials", 2,
