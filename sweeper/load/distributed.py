@@ -130,7 +130,6 @@ class Hosts:
         locustfile: Path | None,
         locust_options: tuple[str, ...],
         log_paths: tuple[Path, ...],
-        ca_file: Path | None,
     ) -> RemoteSettings:
         """For the master: what it tells the load workers, and how long it waits for them."""
         return RemoteSettings(
@@ -143,7 +142,7 @@ class Hosts:
                 "max_answer_bytes": recorder.max_answer_bytes,
                 "locust_options": list(locust_options),
                 "locustfile_sha256": None if locustfile is None else sha256(locustfile),
-                "ca_certificates": None if ca_file is None else ca_file.read_text("latin-1"),
+                "ca_certificates": recorder.ca_file and Path(recorder.ca_file).read_text("latin-1"),
             },
             data_path=user.data_path if user else None,
             log_paths=list(map(str, log_paths)),

@@ -279,7 +279,7 @@ class LocustGenerator:
             environment |= distributed.variables(START_TIMEOUT_S)
         if self.hosts is not None:
             remote = self.hosts.settings(
-                recorder, user, arrivals, self.locustfile, self.locust_options, raw_paths, self.ca_file
+                recorder, user, arrivals, self.locustfile, self.locust_options, raw_paths
             )
             environment |= remote.as_variable()
         return environment
