@@ -25,6 +25,8 @@ A_RESTART = (
 )
 LONGEST_SLO_SHARE = 0.1
 """Of a window, for the SLO of a capacity."""
+FEWEST_ARRIVALS = 20  # in a window at --rate
+MOST_LOAD_PROCESSES = 100  # that share requests at random
 TURN_S = 0.5  # five periods of the quota
 _TRUTH = TypeAdapter(bool)
 
@@ -159,6 +161,13 @@ def _check_rate(result: StudySettings, given: Given) -> None:
             "requests/s as arrive, so throughput cannot tell the values apart"
         )
     _check_random_arrivals(rate, result, given)
+    lowest = min(result.loads or (result.largest_rate or math.inf,))
+    if lowest * result.window < FEWEST_ARRIVALS:
+        raise UsageError(
+            f"{rate} is too low for {given.shown('window')} {result.window:g}s: about "
+            f"{lowest * result.window:.2g} requests would arrive in it, and p99 needs {FEWEST_ARRIVALS} or "
+            f"more; use {given.shown('window')} {math.ceil(FEWEST_ARRIVALS / lowest)}s, or a higher rate"
+        )
 
 
 def _check_random_arrivals(asked_for: str, result: StudySettings, given: Given) -> None:
@@ -263,7 +272,12 @@ def _check_load(result: StudySettings, given: Given) -> None:
     elif result.rate is not None:
         _check_rate(result, given)
     for name, count in (("load_processes", processes), ("expect_load_workers", workers or 0)):
-        if count > result.fewest_users:
+        if result.waiting_users is None and count > MOST_LOAD_PROCESSES:
+            raise UsageError(
+                f"{shown(name)} {count} is too many: at most {MOST_LOAD_PROCESSES} of them share requests "
+                "that arrive at random"
+            )
+        if result.waiting_users is not None and count > result.fewest_users:
             raise UsageError(
                 f"{shown(name)} {count} is above {shown('users')} {result.fewest_users}: each of them needs "
                 "a user"

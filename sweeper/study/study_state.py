@@ -220,7 +220,8 @@ def study_state_of(plan: StudyPlan, records: Sequence[RunRecord], claims: Sequen
     for block in range(1, plan.max_blocks + 1):
         attempts = [claim.runs for claim in shared.attempts(RunKind.BLOCK, block)]
         attempts = attempts or [state.planned(block, 0, records)]
-        state.records += [shared.recorded[i] for runs in attempts for i in _ids(runs) if i in shared.recorded]
+        planned = [run for runs in attempts for run in runs if run.run_id in shared.recorded]
+        state.records += [_under_its_load(shared.recorded[run.run_id], run) for run in planned]
         if ignores_worker_count(state.records):
             state.finished = True
             break
@@ -237,6 +238,13 @@ def study_state_of(plan: StudyPlan, records: Sequence[RunRecord], claims: Sequen
     state.confirming = [shared.recorded[i] for i in _ids(runs) if i in shared.recorded]
     state.left_to_confirm = [run for run in runs if run.run_id not in shared.recorded]
     return state
+
+
+def _under_its_load(record: RunRecord, planned: RunPlan) -> RunRecord:
+    """Raises ValueError where it was made under another load than was planned."""
+    if record.plan.load != planned.load:
+        raise ValueError(f"run {planned.run_id} has load {record.plan.load} instead of {planned.load}")
+    return record
 
 
 def _ids(runs: Sequence[RunPlan]) -> list[str]:

@@ -11,6 +11,7 @@ import pytest
 
 from sweeper.cli.main import main
 from tests.support.recorded import drawn, keep
+from tests.support.several_loads import TWO, chosen, drawn_under
 
 NAMES = ["/tmp/x/deep", "../../../x", "[/nope]", "a\0b", "", ".", "..", "x" * 101, "é", b"\xff\xfe"]
 DEEP = "[" * 100_000
@@ -113,6 +114,23 @@ def test_a_capacity_that_is_none_is_told(rps: float, place: Path, capsys: pytest
     put(place, "runs", "figures", json.dumps({**json.loads(figures), "capacity": capacity}))
     code, _, err = said(capsys, "recommend", "bad", "--studies-dir", place)
     assert code == 2 and err.count("\n") == 1 and "figures of capacity.rps" in err, err
+
+
+@pytest.mark.parametrize("load", [30.0, 0.0, None, 80.0])
+def test_a_run_under_another_load_than_was_planned_is_told(
+    load: float | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep(tmp_path, "both", drawn_under(TWO), chosen())
+    assert said(capsys, "recommend", "both", "--studies-dir", tmp_path)[0] == 0
+    with sqlite3.connect(tmp_path / "studies.db") as raw:
+        raw.execute(
+            "UPDATE sweeper_runs SET load = ? WHERE run_id = "
+            "(SELECT run_id FROM sweeper_runs WHERE load = 10 AND block = 1 LIMIT 1)",
+            (load,),
+        )
+    raw.close()
+    code, _, err = said(capsys, "recommend", "both", "--studies-dir", tmp_path)
+    assert code == 2 and err.count("\n") == 1 and f"has load {load} instead of 10.0" in err, err
 
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)

@@ -58,6 +58,11 @@ def test_one_load_is_as_it_was(users: object, rate: object) -> None:
         ({"rate": "20,50"}, ["--rate 20,50 needs --objective p99"]),
         ({"rate": "20,50", "users": "10,20", **P99}, ["--rate 20,50 and --users 10,20 exclude each other"]),
         ({"rate": "20,50", "locustfile": "a.py", **P99}, ["--rate 20,50 and --locustfile 'a.py'"]),
+        (
+            {"rate": "0.5,20", **P99},
+            ["--rate 0.5,20 is too low for --window 10s: about 5 requests", "--window 40s"],
+        ),
+        ({"rate": "20", "expect_load_workers": "101", **P99}, ["--expect-load-workers 101", "at most 100"]),
         ({"users": "3,50", "load_processes": "4"}, ["--load-processes 4 is above --users 3"]),
     ],
 )
