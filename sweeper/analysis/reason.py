@@ -17,14 +17,34 @@ from sweeper.statistics.standing import OUT, Standing
 
 
 def no_valid_run(records: Sequence[RunRecord]) -> str:
+    """Why there is none. Values whose runs all failed, and others, are told apart: the first will never have
+    one."""
     if not records:
         return "no run has been made yet."
+    runs: dict[Configuration, list[RunRecord]] = {}
+    for record in records:
+        runs.setdefault(record.configuration, []).append(record)
+    names = Names(runs)
+    failing = [one for one, own in sorted(runs.items()) if all(r.verdict is Verdict.FAILED for r in own)]
+    others = [one for one in sorted(runs) if one not in failing]
+    if not failing or not others:
+        return f"{_every_run(records)}."
+    return (
+        "; ".join(
+            f"of {names.all(those)}, {_every_run([record for one in those for record in runs[one]])}"
+            for those in (failing, others)
+        )
+        + "."
+    )
+
+
+def _every_run(records: Sequence[RunRecord]) -> str:
     failed = [record for record in records if record.verdict is Verdict.FAILED]
     said = [f for record in (failed or records) for f in record.findings if f.severity is not Severity.INFO]
     # Errors are the first to look into; what made them so comes before what is only worth a warning.
     remarks = sorted(said, key=lambda f: (f.code is not FindingCode.ERRORS, f.effect is Effect.INFORMATION))
     kind = "failed" if len(failed) == len(records) else "failed or is suspect" if failed else "is suspect"
-    return f"every run {kind}" + (f": {remarks[0].message.rstrip('.')}" if remarks else "") + "."
+    return f"every run {kind}" + (f": {remarks[0].message.rstrip('.')}" if remarks else "")
 
 
 def grounds(decision: Decision, answer: Configuration, rule: Rule, arrivals_per_s: float | None) -> list[str]:

@@ -203,6 +203,15 @@ def test_not_finished() -> None:
         ),
         (
             [failed(1, 1), record(4, 1, verdict=Verdict.SUSPECT, findings=[finding("steal")])],
+            "of 1, every run failed: this is about server-did-not-start; "
+            "of 4, every run is suspect: this is about steal.",
+        ),
+        (
+            [
+                run
+                for w in (1, 4)
+                for run in (failed(w, 1), record(w, 2, verdict=Verdict.SUSPECT, findings=[finding("steal")]))
+            ],
             "every run failed or is suspect: this is about server-did-not-start.",
         ),
     ],
