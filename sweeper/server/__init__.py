@@ -14,4 +14,5 @@ What happens to a request, and where it is written down:
     wsgi.py          pool thread   the request as WSGI, DRUM's answer
     stream.py        both          the rest of an answer that is streamed
     drum.py          pool thread   DRUM: parsing, hooks, the model, JSON; threads.py keeps its threads apart
+    refusals.py      event loop    the texts of 413, 503 and 504
 """

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from sweeper.server.errors import StartError, Stopped
 from sweeper.server.listening import bind
 from sweeper.server.parameters import read_parameters
+from sweeper.server.start_errors import StartError, Stopped
 
 OWN = ("--address", "--max-workers", "--production")
 """Options of `drum server` that ours stand for."""

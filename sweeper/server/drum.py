@@ -22,8 +22,8 @@ from typing import Any
 
 import yaml
 
-from sweeper.server.errors import StartError, Stopped
 from sweeper.server.parameters import NUMBER, PREFIX
+from sweeper.server.start_errors import StartError, Stopped
 from sweeper.server.threads import make_safe_for_threads
 
 LOGGER = "drum"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from sweeper.server.errors import StartError
+from sweeper.server.start_errors import StartError
 
 
 def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:

@@ -13,10 +13,11 @@ from typing import Any
 
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from sweeper.server.gate import Gate
+from sweeper.server.refusals import gate_full
 
 SECURITY = {
     "X-Frame-Options": "DENY",
@@ -71,11 +72,7 @@ class Backpressure(BaseHTTPMiddleware):
             return await call_next(request)
         refusal = await self._gate.enter()
         if refusal is not None:
-            return JSONResponse(
-                {"message": refusal.text, "retry_after": refusal.retry_after_s},
-                status_code=503,
-                headers={"Retry-After": str(refusal.retry_after_s)},
-            )
+            return gate_full(refusal)
         try:
             return await call_next(request)
         finally:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from sweeper.server.errors import StartError
+from sweeper.server.start_errors import StartError
 
 PREFIX = "MLOPS_RUNTIME_PARAM_"
 OWN_FAMILIES = (

@@ -6,9 +6,9 @@ import asyncio
 import logging
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from sweeper.server import wsgi
+from sweeper.server import refusals, wsgi
 from sweeper.server.bodies import Body, NoRoom
 from sweeper.server.executor import QueueTimeout
 from sweeper.server.service import Service
@@ -24,11 +24,6 @@ PREDICTION_PATHS = (
     "/chat/completions",
     "/v1/chat/completions",
 )
-OVERLOADED = {
-    "message": "Server overloaded. Please retry later.",
-    "error": "SERVICE_UNAVAILABLE",
-    "retry_after": 5,
-}
 log = logging.getLogger("sweeper.server")
 
 
@@ -52,23 +47,18 @@ class PoolEndpoint:
                     body = await self._read(request, held)
                     return await self._answer(request, body)
         except TooLarge:
-            text = f"Request body too large. Maximum size: {self._limit_bytes} bytes"
-            return JSONResponse({"message": text}, status_code=413)
+            return refusals.too_large(self._limit_bytes)
         except QueueTimeout:
-            return JSONResponse(OVERLOADED, status_code=503, headers={"Retry-After": "5"})
-        except NoRoom:  # nor is what is left of the body waited for
-            closed = {"Retry-After": "5", "Connection": "close"}
-            return JSONResponse(OVERLOADED, status_code=503, headers=closed)
+            return refusals.pool_full()
+        except NoRoom:
+            return refusals.no_room()
         except TimeoutError:
-            text = f"Request timeout after {self._timeout_s:.1f}s"
-            found = {"message": text, "request_id": request.state.request_id}
-            # What is left of a slow body is not waited for.
-            return JSONResponse(found, status_code=504, headers={"Connection": "close"})
+            return refusals.timed_out(self._timeout_s or 0.0, request.state.request_id)
         except ClientDisconnect:
             return Response(status_code=499)  # nobody reads it
         except Exception as error:
             log.exception("DRUM's application raised")
-            return JSONResponse({"message": f"ERROR: {error}"}, status_code=500)
+            return refusals.with_message(500, f"ERROR: {error}")
 
     async def _read(self, request: Request, held: Body) -> bytes:
         if int(request.headers.get("content-length") or 0) > self._limit_bytes:

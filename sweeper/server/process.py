@@ -19,10 +19,10 @@ from uvicorn.config import LOG_LEVELS, LOGGING_CONFIG
 from sweeper.server.app import build_app
 from sweeper.server.connections import Connection
 from sweeper.server.counters import Counters
-from sweeper.server.errors import StartError
 from sweeper.server.listening import listen, location, try_bind
 from sweeper.server.parameters import Parameters
 from sweeper.server.service import Service
+from sweeper.server.start_errors import StartError
 
 LOG_CONFIG = {
     **LOGGING_CONFIG,

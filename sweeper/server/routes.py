@@ -16,6 +16,7 @@ from sweeper.server import wsgi
 from sweeper.server.bodies import Body, NoRoom
 from sweeper.server.executor import thread_namer
 from sweeper.server.predict import answered, asked_of
+from sweeper.server.refusals import with_message
 from sweeper.server.service import Service
 from sweeper.server.stats import executor_info, gate_info, time_info
 from sweeper.server.stream import CutOffWithItsSource
@@ -125,10 +126,10 @@ def direct_access_routes(service: Service) -> APIRouter:
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > limit_bytes:
-                    return refusal(413, f"ERROR: The request is larger than {limit_bytes} bytes.")
+                    return with_message(413, f"ERROR: The request is larger than {limit_bytes} bytes.")
                 held.add(len(chunk))
         except NoRoom:
-            return refusal(503, "ERROR: The server holds too many large requests at once; retry later.")
+            return with_message(503, "ERROR: The server holds too many large requests at once; retry later.")
         raw_path: bytes = request.scope["raw_path"]
         target = raw_path.decode("ascii").partition("/directAccess/")[2].rstrip("/")
         query = request.scope["query_string"].decode("ascii")
@@ -142,9 +143,9 @@ def direct_access_routes(service: Service) -> APIRouter:
         try:
             answer = await client.send(outgoing, stream=True)
         except httpx.TimeoutException:
-            return refusal(504, f"ERROR: The upstream {upstream} did not answer in time.")
+            return with_message(504, f"ERROR: The upstream {upstream} did not answer in time.")
         except httpx.HTTPError as error:
-            return refusal(502, f"ERROR: The upstream {upstream} cannot be reached: {error}.")
+            return with_message(502, f"ERROR: The upstream {upstream} cannot be reached: {error}.")
         response = CutOffWithItsSource(raw_body(answer), status_code=answer.status_code)
         for name, value in answer.headers.multi_items():
             if name not in NOT_PASSED_ON:
@@ -165,7 +166,3 @@ async def raw_body(answer: object) -> AsyncIterator[bytes]:
             yield chunk
     finally:
         await answer.aclose()
-
-
-def refusal(status: int, text: str) -> JSONResponse:
-    return JSONResponse({"message": text}, status_code=status)

@@ -24,7 +24,7 @@ STEP_WINDOWS = 0.6
 """How long each rate lasts, in windows."""
 REMEMBERED = 3
 """Climbs that say where the next one is to be."""
-BEYOND = {Bound.EXACT: 1.0, Bound.AT_LEAST: 1.3, Bound.AT_MOST: 1 / 1.3}
+BEYOND = {Bound.AT_LEAST: 1.3, Bound.AT_MOST: 1 / 1.3}
 FEWEST_REQUESTS = 100
 """At one rate: of fewer, p99 is the longest."""
 LONGEST = 3.0
@@ -36,6 +36,8 @@ STEADIER = 4
 FIRST_RATE = 0.25
 """Of what one server that takes as long as an idle one would answer."""
 FIRST_RATIO, FIRST_STEP_S, FIRST_REQUESTS, FIRST_STEPS = 1.5, 1.5, 20, 24
+MOST_STRETCH, HALVINGS, EQUAL = 0.4, 8, 1e-6
+"""Of the ideal queue's time, as a log; how closely it is found; what rounding does to a rate."""
 BROKEN_SHARE = 0.1
 """Of a rate's requests beyond the SLO: after two such rates no higher one is tried."""
 
@@ -65,7 +67,10 @@ def expected_rps(earlier: Sequence[Capacity]) -> float | None:
     any. Where one only gave a bound, beyond it."""
     if not earlier:
         return None
-    logs = [math.log(found.rps * BEYOND[found.bound]) for found in earlier[-REMEMBERED:]]
+    logs = [
+        math.log(found.rps * (1.0 if found.bound is Bound.EXACT else found.luck * BEYOND[found.bound]))
+        for found in earlier[-REMEMBERED:]
+    ]
     return math.exp(sum(logs) / len(logs))
 
 
@@ -124,7 +129,7 @@ def capacity(
     if not seen:
         return None
     rps, bound = crossing(seen, slo_p99_ms)
-    luck = _within(bound, _luck(log, steps, slo_p99_ms, most_servers))
+    luck = _within(bound, _luck(log, steps, slo_p99_ms, most_servers, rps, bound))
     without = None
     if np.isfinite(log.client_late_ms).any():
         late_ms = np.nan_to_num(log.client_late_ms, nan=0.0)
@@ -133,8 +138,18 @@ def capacity(
     return Capacity(rps / luck, bound, seen, luck, without)
 
 
-def _luck(log: RequestLog, steps: Sequence[RateStep], slo_p99_ms: float, most_servers: int) -> float:
-    """By what factor arrivals like these make an ideal queue's capacity look larger than it is."""
+def _luck(
+    log: RequestLog,
+    steps: Sequence[RateStep],
+    slo_p99_ms: float,
+    most_servers: int,
+    crossing_rps: float,
+    bound: Bound,
+) -> float:
+    """By what factor arrivals like these make an ideal queue's capacity look larger than it is.
+
+    The queue's time is stretched until it crosses among the rates where the run does. One that is a little
+    too fast or too slow would else meet other arrivals, or cross nowhere."""
     planned = sum(step.requests for step in steps)
     answered = np.isfinite(log.latency_ms[:planned]) & ~log.failed[:planned]
     arrived_s, latency_s = log.started_s[:planned], log.latency_ms[:planned] / 1000.0
@@ -142,8 +157,18 @@ def _luck(log: RequestLog, steps: Sequence[RateStep], slo_p99_ms: float, most_se
     long_run = None if queue is None else queue.long_run_rps(slo_p99_ms / 1000.0)
     if queue is None or long_run is None:
         return 1.0
-    found = [_ideal_crossing(queue, arrived_s, steps, slo_p99_ms, seed) for seed in range(STEADIER)]
-    return math.exp(float(np.mean(np.log(found)))) / long_run
+    low, high = -MOST_STRETCH, MOST_STRETCH
+    for _ in range(HALVINGS):
+        stretch = math.exp((low + high) / 2)
+        rates = [RateStep(step.arrivals_per_s / stretch, step.requests) for step in steps]
+        found = [
+            _ideal_crossing(queue, arrived_s * stretch, rates, slo_p99_ms, seed) for seed in range(STEADIER)
+        ]
+        beyond = math.exp(float(np.mean(np.log(found)))) * stretch - crossing_rps * (1 - EQUAL)
+        if bound is Bound.AT_MOST:
+            beyond -= 2 * EQUAL * crossing_rps
+        low, high = (low, (low + high) / 2) if beyond >= 0 else ((low + high) / 2, high)
+    return crossing_rps / (long_run * math.exp((low + high) / 2))
 
 
 def _within(bound: Bound, luck: float) -> float:

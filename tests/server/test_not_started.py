@@ -124,7 +124,7 @@ def script(path: Path, patch: str, last: str) -> tuple[int, str, str]:
     text = f"""
     import os, pathlib, signal, socket, sys
     from sweeper.server import drum, listening, process
-    from sweeper.server.errors import StartError
+    from sweeper.server.start_errors import StartError
     from sweeper.server.parameters import Parameters
     from sweeper.server.service import Service
 

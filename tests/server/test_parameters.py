@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeper.server.errors import StartError
 from sweeper.server.parameters import KINDS, PREFIX, Number, Parameters, Switch, read_parameters
+from sweeper.server.start_errors import StartError
 
 WORKERS = "DRUM_FASTAPI_EXECUTOR_WORKERS"
 NUMBERS = {name: kind for name, kind in KINDS.items() if isinstance(kind, Number)}

@@ -55,7 +55,7 @@ latencies = st.builds(
 )  # fmt: skip
 capacities = st.builds(
     Capacity,
-    rps=numbers,
+    rps=st.floats(1e-3, 1e18),
     bound=st.sampled_from(Bound),
     steps=st.lists(
         st.builds(
