@@ -129,7 +129,7 @@ def capacity(
     if not seen:
         return None
     rps, bound = crossing(seen, slo_p99_ms)
-    luck = _within(bound, _luck(log, steps, slo_p99_ms, most_servers, rps, bound))
+    luck = _within(bound, _luck(log, steps, slo_p99_ms, most_servers, rps))
     without = None
     if np.isfinite(log.client_late_ms).any():
         late_ms = np.nan_to_num(log.client_late_ms, nan=0.0)
@@ -139,17 +139,12 @@ def capacity(
 
 
 def _luck(
-    log: RequestLog,
-    steps: Sequence[RateStep],
-    slo_p99_ms: float,
-    most_servers: int,
-    crossing_rps: float,
-    bound: Bound,
+    log: RequestLog, steps: Sequence[RateStep], slo_p99_ms: float, most_servers: int, crossing_rps: float
 ) -> float:
     """By what factor arrivals like these make an ideal queue's capacity look larger than it is.
 
-    The queue's time is stretched until it crosses among the rates where the run does. One that is a little
-    too fast or too slow would else meet other arrivals, or cross nowhere."""
+    The queue's time is stretched, as little as may be, until it crosses among the rates where the run does.
+    One that is a little too fast or too slow would else meet other arrivals, or cross nowhere."""
     planned = sum(step.requests for step in steps)
     answered = np.isfinite(log.latency_ms[:planned]) & ~log.failed[:planned]
     arrived_s, latency_s = log.started_s[:planned], log.latency_ms[:planned] / 1000.0
@@ -157,18 +152,24 @@ def _luck(
     long_run = None if queue is None else queue.long_run_rps(slo_p99_ms / 1000.0)
     if queue is None or long_run is None:
         return 1.0
-    low, high = -MOST_STRETCH, MOST_STRETCH
-    for _ in range(HALVINGS):
-        stretch = math.exp((low + high) / 2)
+    ideal = queue
+
+    def beyond(log_stretch: float) -> float:
+        """How far the queue crosses beyond the run, as a log; 0 where rounding alone tells them apart."""
+        stretch = math.exp(log_stretch)
         rates = [RateStep(step.arrivals_per_s / stretch, step.requests) for step in steps]
         found = [
-            _ideal_crossing(queue, arrived_s * stretch, rates, slo_p99_ms, seed) for seed in range(STEADIER)
+            _ideal_crossing(ideal, arrived_s * stretch, rates, slo_p99_ms, seed) for seed in range(STEADIER)
         ]
-        beyond = math.exp(float(np.mean(np.log(found)))) * stretch - crossing_rps * (1 - EQUAL)
-        if bound is Bound.AT_MOST:
-            beyond -= 2 * EQUAL * crossing_rps
-        low, high = (low, (low + high) / 2) if beyond >= 0 else ((low + high) / 2, high)
-    return crossing_rps / (long_run * math.exp((low + high) / 2))
+        off = float(np.mean(np.log(found))) + log_stretch - math.log(crossing_rps)
+        return 0.0 if abs(off) < EQUAL else off
+
+    here = beyond(0.0)
+    near, far = 0.0, math.copysign(MOST_STRETCH, -here)
+    for _ in range(HALVINGS if here else 0):
+        middle = (near + far) / 2
+        near, far = (middle, far) if beyond(middle) * here > 0 else (near, middle)
+    return crossing_rps / (long_run * math.exp((near + far) / 2 if here else 0.0))
 
 
 def _within(bound: Bound, luck: float) -> float:
