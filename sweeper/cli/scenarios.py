@@ -22,20 +22,17 @@ def register(app: typer.Typer) -> None:
     )
 
 
-def _refuse_remote(words: list[str]) -> None:
-    """Raises UsageError for options that only a server elsewhere has."""
+def _refuse_remote(option: str) -> None:
+    """Raises UsageError for one that only a server elsewhere has."""
     from sweeper.settings.combine import flag
     from sweeper.settings.remote_settings import OF_A_REMOTE_SERVER
 
-    known = {flag(name) for name in ("launcher", *OF_A_REMOTE_SERVER)}
-    for word in words:
-        name = word.partition("=")[0]
-        if name in known:
-            raise UsageError(
-                f"{name} is not for sweeper scenarios, which starts both of its --servers itself, and a "
-                "remote server has an address and a restart command of its own: run sweeper grid for each of "
-                "the two, then sweeper compare with both studies"
-            )
+    if option in {flag(name) for name in ("launcher", *OF_A_REMOTE_SERVER)}:
+        raise UsageError(
+            f"{option} is not for sweeper scenarios, which starts both of its --servers itself, and a "
+            "remote server has an address and a restart command of its own: run sweeper grid for each of "
+            "the two, then sweeper compare with both studies"
+        )
 
 
 def scenarios(typed: dict[str, Any]) -> int:

@@ -28,12 +28,13 @@ def add_study_command(
     run: Run,
     epilog: str,
     without: frozenset[str] = frozenset(),
-    refuse: Callable[[list[str]], None] | None = None,
+    refuse: Callable[[str], None] | None = None,
 ) -> None:
     """Add the command of `run`'s name and docstring, without some of the options of any study.
 
     `run` gets what was typed, by the names of settings and options, None for what was not, and returns the
-    exit code. `refuse` sees the words before that, and raises UsageError for those that it knows to be wrong.
+    exit code. `refuse` gets an option that the command does not have, and raises UsageError where it knows
+    why.
     """
     name, sentence = run.__name__, inspect.getdoc(run)
 
@@ -46,10 +47,13 @@ def add_study_command(
     class StudyCommand(TyperCommand):
         """Gets its options once it is called: `sweeper --help` does without pydantic and the settings."""
 
-        def make_context(self, info_name: str | None, args: list[str], *rest: Any, **more: Any) -> Any:
-            if refuse is not None:
-                refuse(args)
-            return complete().make_context(info_name, args, *rest, **more)
+        def make_context(self, *args: Any, **more: Any) -> Any:
+            try:
+                return complete().make_context(*args, **more)
+            except typer.TyperException as error:
+                if refuse is not None:
+                    refuse(getattr(error, "option_name", ""))
+                raise
 
     app.command(name, help=sentence, cls=StudyCommand)(lambda: None)
 
