@@ -53,10 +53,8 @@ def stalled(measurement: Measurement, figures: RunFigures, limits: Limits) -> Fi
     log, window = measurement.requests, measurement.window
     finished = log.finished_s
     until_s = min(window.end_s, float(log.started_s.max())) if measurement.climb else window.end_s
-    inside = np.sort(
-        finished[np.isfinite(finished) & (finished >= window.start_s) & (finished < window.end_s)]
-    )
-    moments = np.concatenate(([window.start_s], inside[inside < until_s], [until_s]))
+    inside = np.sort(finished[np.isfinite(finished) & (finished >= window.start_s) & (finished < until_s)])
+    moments = np.concatenate(([window.start_s], inside, [until_s]))
     gaps = np.diff(moments)
     longest = float(gaps.max())
     mean_gap_s = window.duration_s / max(figures.completed, 1)

@@ -8,6 +8,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,12 @@ CHANCE = frozenset({None, 408, 429, *range(500, 600)})
 MOST_KEPT_BYTES = 1 << 26
 """Of a longer answer the length is known, and not whether it is predictions."""
 QUOTED = 120
+
+
+@cache
+def _trusted(ca_file: Path | None) -> ssl.SSLContext:
+    """Read once: it takes some milliseconds, and the shortest of a few uploads is timed (run/climb.py)."""
+    return ssl.create_default_context(cafile=ca_file)
 
 
 class _TooLate(Exception):
@@ -49,7 +56,7 @@ def first_answer(
     data = data_path.read_bytes()
     # Neither a proxy nor a compressed answer: what the users get is to be compared with this.
     plain = {"Accept-Encoding": "identity"}
-    trust = ssl.create_default_context(cafile=ca_file) if base_url.startswith("https:") else False
+    trust = _trusted(ca_file) if base_url.startswith("https:") else False
     with httpx.Client(timeout=timeout_s, trust_env=False, verify=trust, headers=plain) as client:
         while True:
             try:

@@ -152,24 +152,25 @@ def _luck(
     long_run = None if queue is None else queue.long_run_rps(slo_p99_ms / 1000.0)
     if queue is None or long_run is None:
         return 1.0
-    ideal = queue
 
     def beyond(log_stretch: float) -> float:
         """How far the queue crosses beyond the run, as a log; 0 where rounding alone tells them apart."""
         stretch = math.exp(log_stretch)
         rates = [RateStep(step.arrivals_per_s / stretch, step.requests) for step in steps]
         found = [
-            _ideal_crossing(ideal, arrived_s * stretch, rates, slo_p99_ms, seed) for seed in range(STEADIER)
+            _ideal_crossing(queue, arrived_s * stretch, rates, slo_p99_ms, seed) for seed in range(STEADIER)
         ]
         off = float(np.mean(np.log(found))) + log_stretch - math.log(crossing_rps)
         return 0.0 if abs(off) < EQUAL else off
 
     here = beyond(0.0)
+    if here == 0.0:
+        return crossing_rps / long_run
     near, far = 0.0, math.copysign(MOST_STRETCH, -here)
-    for _ in range(HALVINGS if here else 0):
+    for _ in range(HALVINGS):
         middle = (near + far) / 2
         near, far = (middle, far) if beyond(middle) * here > 0 else (near, middle)
-    return crossing_rps / (long_run * math.exp((near + far) / 2 if here else 0.0))
+    return crossing_rps / (long_run * math.exp((near + far) / 2))
 
 
 def _within(bound: Bound, luck: float) -> float:
