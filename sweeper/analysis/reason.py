@@ -12,7 +12,7 @@ from sweeper.records.wording import Names, and_join, counted, limit_ms, percent
 from sweeper.statistics.criteria import CandidateState, Rule
 from sweeper.statistics.decision import Decision
 from sweeper.statistics.feasibility import error_rate
-from sweeper.statistics.looks import MIN_VALID_BLOCKS
+from sweeper.statistics.interim_looks import MIN_VALID_BLOCKS
 from sweeper.statistics.standing import OUT, Standing
 
 

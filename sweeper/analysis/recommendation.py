@@ -22,7 +22,7 @@ from sweeper.statistics.candidates import candidate
 from sweeper.statistics.criteria import CandidateState, Rule
 from sweeper.statistics.decision import Decision, decide
 from sweeper.statistics.feasibility import error_rate
-from sweeper.statistics.looks import MIN_VALID_BLOCKS, valid_blocks
+from sweeper.statistics.interim_looks import MIN_VALID_BLOCKS, valid_blocks
 from sweeper.statistics.several_loads import Eliminated
 from sweeper.statistics.standing import OUT
 

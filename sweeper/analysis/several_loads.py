@@ -13,7 +13,7 @@ from sweeper.records.run import RunRecord, valid_runs
 from sweeper.records.wording import Names, and_join, limit_ms, load_in_words, loads_in_words, percent
 from sweeper.statistics.candidates import candidate
 from sweeper.statistics.decision import Decision
-from sweeper.statistics.looks import valid_blocks
+from sweeper.statistics.interim_looks import valid_blocks
 from sweeper.statistics.several_loads import LoadsDecision, decide_under_loads, hardly_settled, runs_under
 from sweeper.statistics.standing import OUT, Standing
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from sweeper.analysis.causes.differences import Differences, differences_between
 from sweeper.analysis.causes.signs import gil_bound, oversubscribed
-from sweeper.checks.limits import Limits
+from sweeper.checks.thresholds import Limits
 from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Finding, FindingCode, Severity, UnknownCode
 from sweeper.records.run import BlockKey, Objective, RunRecord, valid_runs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sweeper.checks.limits import RunContext
+from sweeper.checks.thresholds import RunContext
 from sweeper.records.finding import Finding, FindingCode, Severity
 from sweeper.records.observations import RequestLog
 from sweeper.records.run import RunFigures

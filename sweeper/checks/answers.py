@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sweeper.checks.limits import Limits, RunContext
+from sweeper.checks.thresholds import Limits, RunContext
 from sweeper.records.finding import Evidence, Finding, FindingCode, Severity
 from sweeper.records.observations import FirstAnswer, RequestLog
 from sweeper.records.run import RunFigures

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sweeper.checks.limits import Limits, RunContext
+from sweeper.checks.thresholds import Limits, RunContext
 from sweeper.records.finding import Finding, FindingCode, Severity
 from sweeper.records.run import RunFigures
 from sweeper.records.wording import core_count

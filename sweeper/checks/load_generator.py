@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from sweeper.checks.limits import Limits, RunContext
+from sweeper.checks.thresholds import Limits, RunContext
 from sweeper.records.finding import Evidence, Finding, FindingCode, Severity
 from sweeper.records.observations import RequestLog
 from sweeper.records.run import Objective, RunFigures

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sweeper.checks.limits import Limits
+from sweeper.checks.thresholds import Limits
 from sweeper.records.machine import TURBO_OFF, Check, CheckState, MachineFacts
 from sweeper.records.wording import core_count
 from sweeper.settings.notation import format_cpu_list

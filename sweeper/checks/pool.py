@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sweeper.checks.limits import Limits, RunContext
+from sweeper.checks.thresholds import Limits, RunContext
 from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Evidence, Finding, FindingCode, Severity
 from sweeper.records.run import RunFigures, RunRecord

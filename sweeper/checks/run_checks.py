@@ -16,7 +16,7 @@ from sweeper.checks import (
     steadiness,
     turns,
 )
-from sweeper.checks.limits import Limits, RunContext
+from sweeper.checks.thresholds import Limits, RunContext
 from sweeper.records.finding import Effect, Finding, Verdict
 from sweeper.records.run import RunFigures
 from sweeper.statistics.figures import Measurement

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-from sweeper.checks.limits import Limits
+from sweeper.checks.thresholds import Limits
 from sweeper.records.finding import Finding, FindingCode, Severity
 from sweeper.statistics.figures import Measurement
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sweeper.checks.limits import RunContext
+from sweeper.checks.thresholds import RunContext
 from sweeper.records.finding import Finding, FindingCode, Severity
 
 

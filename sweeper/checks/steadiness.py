@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from sweeper.checks.limits import Limits, RunContext
+from sweeper.checks.thresholds import Limits, RunContext
 from sweeper.records.finding import Finding, FindingCode, Severity
 from sweeper.records.run import RunFigures
 from sweeper.statistics.figures import Measurement, percentile

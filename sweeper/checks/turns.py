@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from scipy import stats
 
-from sweeper.checks.limits import Limits, RunContext
+from sweeper.checks.thresholds import Limits, RunContext
 from sweeper.records.answer import BlocksMade
 from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Finding, FindingCode, Severity

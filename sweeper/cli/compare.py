@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sweeper.analysis.comparison.result import Comparison, Side
     from sweeper.report.text.studies import Listed
     from sweeper.settings.common_settings import StudySettings
-    from sweeper.study.packed_place import Place
+    from sweeper.study.find_packed_study import Place
     from sweeper.study.read_study import Recorded
 
 
@@ -49,7 +49,7 @@ def register(app: typer.Typer) -> None:
         as_json: o.JsonInstead = False,
     ) -> int:
         """Compare two recorded studies: before and after a change, two machines, two models."""
-        from sweeper.study.packed_place import is_path, place
+        from sweeper.study.find_packed_study import is_path, place
 
         # A folder has its own database beside it.
         first, second = (place(one, studies_dir, None if is_path(one) else storage) for one in (a, b))
@@ -61,7 +61,7 @@ def _compare(a: Place, b: Place, tolerance: str | None, *, judge_all: bool, as_j
     from sweeper.analysis.comparison.compare import compare
     from sweeper.cli.console import write_json
     from sweeper.report.json.comparison import comparison_object
-    from sweeper.study.place import nothing_lost
+    from sweeper.study.find_study import nothing_lost
     from sweeper.study.read_study import recorded
     from sweeper.study.recorded import stored_settings
 

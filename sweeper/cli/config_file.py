@@ -45,7 +45,7 @@ def _text(file: Path) -> str:
 
 def _of_a_packed_study(file: Path) -> Mapping[str, object]:
     from sweeper.store.packed_study import read
-    from sweeper.study.place import nothing_lost
+    from sweeper.study.find_study import nothing_lost
 
     with nothing_lost():
         return read(file).study.settings

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sweeper.store.packed_study import PackedFiles
-    from sweeper.study.packed_place import Place
+    from sweeper.study.find_packed_study import Place
     from sweeper.study.read_study import Recorded
 
 ENDINGS = {".csv": "csv", ".parquet": "parquet", ".json": "json", ".md": "markdown"}
@@ -62,7 +62,7 @@ def register(app: typer.Typer) -> None:
         storage: o.Storage = None,
     ) -> int:
         """Write a recorded study's figures as a table; units are in the names of the columns."""
-        from sweeper.study.packed_place import place
+        from sweeper.study.find_packed_study import place
 
         return _export(place(study, studies_dir, storage), what, output, out)
 
@@ -70,7 +70,7 @@ def register(app: typer.Typer) -> None:
 def _export(where: Place, what: str | None, output: str | None, out: str | None) -> int:
     """Raises UsageError before anything is read where the words do not fit together."""
     from sweeper.store import durable_files
-    from sweeper.study.place import nothing_lost
+    from sweeper.study.find_study import nothing_lost
     from sweeper.study.read_study import recorded
 
     file = None if out == "-" else o.out_file(out, "runs.csv")

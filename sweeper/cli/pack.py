@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sweeper.records.observations import RunTrace
     from sweeper.store.packed_study import PackedStudy
-    from sweeper.study.packed_place import Place
+    from sweeper.study.find_packed_study import Place
 
 
 def register(app: typer.Typer) -> None:
@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
         storage: o.Storage = None,
     ) -> int:
         """Put a recorded study into one file, which commands that read a study take in place of its name."""
-        from sweeper.study.packed_place import place
+        from sweeper.study.find_packed_study import place
 
         return _pack(place(study, studies_dir, storage), out, raw=raw)
 
@@ -49,7 +49,7 @@ def _pack(where: Place, out: str | None, *, raw: bool) -> int:
     """Raises UsageError where there is nothing to pack, or where it cannot be written."""
     from sweeper.cli.console import tell, write
     from sweeper.store import durable_files, pack_writing
-    from sweeper.study.place import nothing_lost
+    from sweeper.study.find_study import nothing_lost
 
     file = o.out_file(out, "checkout.zip")
     with nothing_lost():
@@ -67,7 +67,7 @@ def _pack(where: Place, out: str | None, *, raw: bool) -> int:
 def _packed(where: Place) -> tuple[PackedStudy, Collection[str]]:
     """And the runs of which nothing can be drawn, because their requests are not here."""
     from sweeper.store.packed_study import PackedStudy
-    from sweeper.study.place import is_of_scenarios
+    from sweeper.study.find_study import is_of_scenarios
     from sweeper.study.read_study import recorded
     from sweeper.study.recorded import stored_settings
 

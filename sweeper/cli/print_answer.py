@@ -31,8 +31,8 @@ from sweeper.report.text.recommendation import (
 from sweeper.report.text.scenarios import outcome_lines, outcome_table
 from sweeper.report.text.search import search_lines, trials_table
 from sweeper.report.text.several_loads import legend, loads_table, loads_title
-from sweeper.study.packed_place import Place
-from sweeper.study.place import Where
+from sweeper.study.find_packed_study import Place
+from sweeper.study.find_study import Where
 
 FORMS = ("env", "docker", "kubernetes", "drum-yaml")
 """Of `sweeper recommend`, for what is pasted."""

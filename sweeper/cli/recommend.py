@@ -53,8 +53,8 @@ def _recommend(
     from sweeper.report import formats
     from sweeper.report.json.recommendation import recommendation_object
     from sweeper.settings.economics_settings import economics as read_economics
-    from sweeper.study.packed_place import place
-    from sweeper.study.place import nothing_lost
+    from sweeper.study.find_packed_study import place
+    from sweeper.study.find_study import nothing_lost
     from sweeper.study.recorded import answer
 
     where = place(study, studies_dir, storage)

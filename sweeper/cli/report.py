@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sweeper.report.html.page_data import RecommendationData, ScenarioData
     from sweeper.settings.common_settings import StudySettings
     from sweeper.settings.economics_settings import EconomicsSettings
-    from sweeper.study.packed_place import Place
+    from sweeper.study.find_packed_study import Place
     from sweeper.study.read_study import Recorded
 
 
@@ -46,7 +46,7 @@ def register(app: typer.Typer) -> None:
         storage: o.Storage = None,
     ) -> int:
         """Make one HTML page of a recorded study: its answer, and the pictures behind it."""
-        from sweeper.study.packed_place import place
+        from sweeper.study.find_packed_study import place
 
         return _write(place(study, studies_dir, storage), out, (cost_per_hour, plan_for), show=show)
 
@@ -57,7 +57,7 @@ def _write(where: Place, out: str | None, economics: tuple[str | None, str | Non
     from sweeper.report.html.page import page
     from sweeper.settings.economics_settings import economics as read_economics
     from sweeper.store import durable_files
-    from sweeper.study.place import nothing_lost
+    from sweeper.study.find_study import nothing_lost
     from sweeper.study.read_study import recorded
 
     file, asked = o.out_file(out, "report.html"), read_economics(*economics)

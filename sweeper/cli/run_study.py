@@ -23,9 +23,9 @@ from sweeper.run.timing import RunSettings
 from sweeper.settings.common_settings import StudySettings
 from sweeper.store.database import Database, StoredStudy
 from sweeper.store.study_store import OUTCOME_FILE, RECOMMENDATION_FILE, SharedStudyStore, StudyStore
+from sweeper.study.find_study import Where, nothing_lost
 from sweeper.study.optimization import OptimizePlan, run_optimization, run_shared_optimization
 from sweeper.study.optuna_log import OptunaLog
-from sweeper.study.place import Where, nothing_lost
 from sweeper.study.planning import plan_of
 from sweeper.study.restore_remote import putting_back
 from sweeper.study.scenarios import ScenarioPlan, run_scenarios

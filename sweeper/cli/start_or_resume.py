@@ -30,7 +30,7 @@ from sweeper.settings.scenario_settings import ScenarioSettings
 from sweeper.settings.validate import settings
 from sweeper.store.database import StoredStudy
 from sweeper.study import preflight
-from sweeper.study.place import Where, as_study_name
+from sweeper.study.find_study import Where, as_study_name
 from sweeper.study.planning import plan_of, scenario_plan_of
 from sweeper.study.recorded import recorded_answer, stored_settings
 from sweeper.study.resume import check_environment, settings_differences

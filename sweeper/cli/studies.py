@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from sweeper.report.text.studies import Listed
     from sweeper.store.database import StoredStudy, UnreadableStudy
-    from sweeper.study.packed_place import Place
-    from sweeper.study.place import Where
+    from sweeper.study.find_packed_study import Place
+    from sweeper.study.find_study import Where
 
 
 def register(app: typer.Typer) -> None:
@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
         as_json: o.JsonInstead = False,
     ) -> int:
         """List the recorded studies, newest first, each with its answer."""
-        from sweeper.study.place import Where
+        from sweeper.study.find_study import Where
 
         return _print(Where.from_flags(None, studies_dir, storage), as_json=as_json)
 
@@ -40,7 +40,7 @@ def _print(where: Where, *, as_json: bool) -> int:
     from sweeper.cli.console import console, say, write_json
     from sweeper.report.json.studies import studies_object
     from sweeper.report.text.studies import packed_lines, studies_table, troubles
-    from sweeper.study.place import nothing_lost
+    from sweeper.study.find_study import nothing_lost
 
     with nothing_lost():
         listed = _all(where)
@@ -57,7 +57,7 @@ def _all(where: Where) -> list[Listed]:
     """Newest first, and then those that only lie packed in their folders. What was worked out before is not
     worked out again."""
     from sweeper.store import answers_cache
-    from sweeper.study.packed_place import packed_in
+    from sweeper.study.find_packed_study import packed_in
 
     packed = packed_in(where.studies_dir)
     rows = where.rows_if_any() if packed else where.rows()
@@ -115,7 +115,7 @@ def _from_cache(name: str, created_at: str, entry: object) -> Listed | None:
 
 def _listed_packed(name: str, file: Path) -> Listed:
     from sweeper.report.text.studies import Listed
-    from sweeper.study.packed_place import packed_place
+    from sweeper.study.find_packed_study import packed_place
 
     try:
         where = packed_place(file, (name,))

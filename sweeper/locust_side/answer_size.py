@@ -118,7 +118,7 @@ def given_up_bytes() -> int | None:
 
 
 def count_decrypted() -> None:
-    """What encrypted connections read does not come through the sockets' own methods (arrival.py)."""
+    """What encrypted connections read does not come through the sockets' own methods (receive_times.py)."""
     kind: Any = ssl.SSLSocket
     read = kind.read
 

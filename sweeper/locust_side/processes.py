@@ -9,7 +9,7 @@ spreads the users and passes the order to drain on. They talk over loopback.
   locust would call the others dead after 3 s, and its master after 60 s.
 - SIGUSR1 to the master drains all of them: no request starts any more, those in flight end, then the
   processes quit, and the master after them.
-- Under open_locustfile.py the master says from when on the arrivals count, the same moment for all.
+- Under open_loop_locustfile.py the master says from when on the arrivals count, the same moment for all.
 """
 
 from __future__ import annotations

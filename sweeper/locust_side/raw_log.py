@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import gevent
 
 from sweeper.locust_side.answer_size import Answers, given_up_bytes
-from sweeper.locust_side.arrival import arrived_s
+from sweeper.locust_side.receive_times import arrived_s
 from sweeper.locust_side.wire import (
     COUNT_LIMIT,
     CRASH,

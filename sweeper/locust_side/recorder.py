@@ -3,8 +3,8 @@
 locust's `request` event fires when a request completes and knows nothing of those that never do, so
 the recorder wraps the `request` method of locust's two HTTP sessions. What it logs is in wire.py.
 
-Under open_locustfile.py a request starts when it was to arrive: `arrive` and `refuse` log that moment, and
-the latency counts from it.
+Under open_loop_locustfile.py a request starts when it was to arrive: `arrive` and `refuse` log that moment,
+and the latency counts from it.
 
 SIGUSR1 drains: from then on no request starts, those in flight end, then locust quits. Where there are
 several processes, each has a log of its own, their master none, and processes.py (or, on other hosts,
@@ -34,7 +34,7 @@ from locust.contrib.fasthttp import ResponseContextManager as FastHttpResponseCo
 from locust.env import Environment
 from locust.runners import STATE_RUNNING, LocalRunner, MasterRunner, Runner, WorkerRunner
 
-from sweeper.locust_side import answer_size, arrival, memory_watch
+from sweeper.locust_side import answer_size, memory_watch, receive_times
 from sweeper.locust_side.raw_log import Recorder, Ticket, into_file
 from sweeper.locust_side.wire import RecorderSettings
 
@@ -48,7 +48,7 @@ LOOK_PERIOD_S = 0.05
 
 def install(settings: RecorderSettings) -> None:
     """Before locust makes its users. Where this process has users of its own, its log begins now."""
-    arrival.install()
+    receive_times.install()
     answer_size.count_decrypted()
     recorder = Recorder()
     together = None if settings.max_memory_bytes is None else settings.max_memory_bytes // KEPT_OF_MEMORY

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Self
 PROGRAM = "sweeper.locust_side"
 """For `python -m`: locust with the recorder in it (__main__.py). It takes locust's own options."""
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
-OPEN_LOCUSTFILE = Path(__file__).with_name("open_locustfile.py")
+OPEN_LOCUSTFILE = Path(__file__).with_name("open_loop_locustfile.py")
 
 
 class _Settings:
@@ -91,7 +91,7 @@ class UserSettings(_Settings):
 
 @dataclass(frozen=True)
 class Arrivals(_Settings):
-    """For open_locustfile.py: when uploads arrive."""
+    """For open_loop_locustfile.py: when uploads arrive."""
 
     VARIABLE = "SWEEPER_ARRIVALS"
 

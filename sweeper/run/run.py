@@ -8,9 +8,9 @@ from pathlib import Path
 
 from sweeper.checks.accounting import log_cut
 from sweeper.checks.answers import no_predictions
-from sweeper.checks.limits import RunContext
 from sweeper.checks.pool import not_applied
 from sweeper.checks.run_checks import run_findings, verdict
+from sweeper.checks.thresholds import RunContext
 from sweeper.checks.turns import turns_tried
 from sweeper.errors import LoadError, ServerStartError
 from sweeper.records.finding import Evidence, Finding, FindingCode, Severity, Verdict

@@ -14,11 +14,11 @@ from sweeper.records.answer import HostSpeedUse
 from sweeper.records.configuration import Configuration
 from sweeper.records.run import RunRecord, valid_figures, valid_runs
 from sweeper.statistics.blocks import BlockModel, Observation
+from sweeper.statistics.blocks_needed import blocks_needed, futile
 from sweeper.statistics.client_share import OBJECTIVE_FIGURES, client_bound
 from sweeper.statistics.covariates import Adjusted, adjusted, covariates
 from sweeper.statistics.criteria import CandidateState, Rule, metric
 from sweeper.statistics.feasibility import could_not_be_measured, feasibility
-from sweeper.statistics.foresight import blocks_needed, futile
 from sweeper.statistics.standing import OUT, Gauge, Standing
 
 

@@ -16,8 +16,8 @@ import numpy as np
 from sweeper.records.configuration import Configuration
 from sweeper.records.observations import SpeedLog
 from sweeper.records.run import Window
+from sweeper.statistics.blocks_needed import foreseen_blocks
 from sweeper.statistics.criteria import CandidateState, Rule
-from sweeper.statistics.foresight import foreseen_blocks
 from sweeper.statistics.host_speed import host_speed
 from sweeper.statistics.standing import Standing
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 from sweeper.records.configuration import Configuration
 from sweeper.records.run import RunRecord
+from sweeper.statistics.blocks_needed import HOPE, NOT_BEFORE, hopes
 from sweeper.statistics.criteria import CandidateState, Rule
 from sweeper.statistics.decision import Decision, decide
-from sweeper.statistics.foresight import HOPE, NOT_BEFORE, hopes
-from sweeper.statistics.looks import (
+from sweeper.statistics.interim_looks import (
     EVERY_ONE,
     FEWEST_IN_A_BLOCK,
     MIN_VALID_BLOCKS,

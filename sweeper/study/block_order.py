@@ -26,7 +26,7 @@ def block_plan(
 
     Where five or more configurations are live, the reference runs twice: two runs of the same thing,
     apart in time, show what this study calls a difference when there is none (an A/A pair). So do those in
-    `twice`, where the runs of others would settle nothing (statistics/looks.py). The same
+    `twice`, where the runs of others would settle nothing (statistics/interim_looks.py). The same
     arguments always give the same plan, so that a resumed study continues it. Where a host was lost, another
     one makes the block in a further `attempt`.
     """

@@ -14,8 +14,8 @@ from sweeper.records.run import RunRecord
 from sweeper.store.data_frames import StudyData, candidates_frame, runs_frame, trials_frame
 from sweeper.store.database import StoredStudy
 from sweeper.store.packed_study import PackedFiles
-from sweeper.study.packed_place import Place, place_at
-from sweeper.study.place import is_of_scenarios
+from sweeper.study.find_packed_study import Place, place_at
+from sweeper.study.find_study import is_of_scenarios
 from sweeper.study.recorded import answer_of, outcome_of
 
 

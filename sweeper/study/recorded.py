@@ -16,11 +16,11 @@ from sweeper.settings.common_settings import StudySettings
 from sweeper.settings.scenario_settings import ScenarioSettings
 from sweeper.settings.validate import settings
 from sweeper.store.database import StoredStudy
-from sweeper.study.place import Where, is_of_scenarios
+from sweeper.study.find_study import Where, is_of_scenarios
 
 if TYPE_CHECKING:
     from sweeper.analysis.scenarios.outcome import Outcome  # with scipy, which takes long to import
-    from sweeper.study.packed_place import Place
+    from sweeper.study.find_packed_study import Place
 
 EVERY_STUDY_HAS = ("users", "window")
 """Settings that are always recorded: without them the defaults would pass for a study's own."""

@@ -12,7 +12,7 @@ from sweeper.settings.common_settings import StudySettings
 from sweeper.settings.notation import written
 from sweeper.settings.validate import settings
 from sweeper.store.database import StoredStudy
-from sweeper.study.place import Where
+from sweeper.study.find_study import Where
 
 
 def settings_differences(stored: StudySettings, wanted: Given) -> tuple[str, ...]:

@@ -1,5 +1,5 @@
-"""When a study stops, and which configurations it drops before. The rule itself is statistics/looks.py and,
-for several loads, statistics/several_loads.py."""
+"""When a study stops, and which configurations it drops before. The rule itself is in
+statistics/interim_looks.py and, for several loads, statistics/several_loads.py."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sweeper.records.configuration import Configuration
 from sweeper.records.finding import FindingCode, Verdict
 from sweeper.records.run import RunRecord
 from sweeper.statistics.criteria import Rule, far_behind
-from sweeper.statistics.looks import Allotment
+from sweeper.statistics.interim_looks import Allotment
 from sweeper.statistics.several_loads import Eliminated, Load, look_under_loads, runs_under
 from sweeper.statistics.standing import OUT, Standing
 

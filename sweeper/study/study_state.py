@@ -19,7 +19,7 @@ from sweeper.records.wording import load_in_words
 from sweeper.run.timing import RunSettings
 from sweeper.statistics.capacity import expected_rps
 from sweeper.statistics.criteria import Rule
-from sweeper.statistics.looks import EVERY_ONE, Allotment
+from sweeper.statistics.interim_looks import EVERY_ONE, Allotment
 from sweeper.statistics.several_loads import Eliminated, Load
 from sweeper.study.block_order import block_under_loads, confirmation_plan
 from sweeper.study.observer import Progress

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sweeper.analysis.causes.differences import Cores, differences_between, idle_cores, server_cores
 from sweeper.analysis.causes.summary import cause
 from sweeper.analysis.recommendation import StudyFacts, recommend
-from sweeper.checks.limits import Limits
+from sweeper.checks.thresholds import Limits
 from sweeper.cli.print_answer import print_recommendation
 from sweeper.records.answer import Cause, Recommendation, Status
 from sweeper.records.configuration import Configuration
@@ -26,7 +26,7 @@ from sweeper.records.run import Objective, RunRecord
 from sweeper.report.json.recommendation import recommendation_object
 from sweeper.report.text.recommendation import why
 from sweeper.statistics.criteria import Rule
-from sweeper.study.place import Where
+from sweeper.study.find_study import Where
 from tests.support.builders import configurations, failed, figures, finding, record
 from tests.support.documents import assert_says
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from sweeper.analysis.confirmation import SHARE, arrival_rate, confirmation
-from sweeper.checks.limits import RunContext
 from sweeper.checks.run_checks import run_findings
+from sweeper.checks.thresholds import RunContext
 from sweeper.records.answer import Candidate, Confirmation, Interval, Status
 from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Finding, Severity, Verdict

@@ -14,9 +14,9 @@ from sweeper.analysis.causes.differences import Cores, differences_between
 from sweeper.analysis.causes.signs import gil_bound, oversubscribed
 from sweeper.analysis.study_findings import sentinel, study_findings
 from sweeper.checks.answers import no_predictions
-from sweeper.checks.limits import Limits
 from sweeper.checks.pool import pool_ignored, size_not_applied
 from sweeper.checks.run_checks import run_findings, verdict
+from sweeper.checks.thresholds import Limits
 from sweeper.checks.turns import may_interleave
 from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Effect, Finding, FindingCode, Severity, Verdict

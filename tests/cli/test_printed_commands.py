@@ -15,7 +15,7 @@ from sweeper.cli import start_or_resume
 from sweeper.cli.main import main
 from sweeper.load.distributed import Hosts
 from sweeper.store.database_url import sqlite_url
-from sweeper.study.place import as_study_name
+from sweeper.study.find_study import as_study_name
 from tests.support.commands import environment
 from tests.support.recorded import drawn, keep
 

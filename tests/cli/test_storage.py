@@ -13,7 +13,7 @@ import pytest
 from sweeper.cli.main import main
 from sweeper.errors import StoreError, UsageError
 from sweeper.store.database import Database
-from sweeper.study.place import Where
+from sweeper.study.find_study import Where
 from sweeper.study.resume import host_differences
 from tests.support.builders import record
 from tests.support.postgres import PASSWORD, Postgres

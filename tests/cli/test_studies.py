@@ -17,7 +17,7 @@ from sweeper.report.text.studies import Listed
 from sweeper.settings.command_settings import GridSettings
 from sweeper.store import answers_cache
 from sweeper.store.database import StoredStudy
-from sweeper.study.place import Where
+from sweeper.study.find_study import Where
 from tests.support.builders import failed, record
 from tests.support.commands import environment
 from tests.support.recorded import drawn, keep

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeper.statistics.looks import MIN_VALID_BLOCKS
+from sweeper.statistics.interim_looks import MIN_VALID_BLOCKS
 from tests.support.commands import (
     OWN_HOST,
     environment,

@@ -6,8 +6,8 @@ import dataclasses
 
 import pytest
 
-from sweeper.checks.limits import Limits, RunContext
 from sweeper.checks.pool import thread_leak
+from sweeper.checks.thresholds import Limits, RunContext
 from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Finding
 from sweeper.records.run import Window

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sweeper.checks.accounting import accounting, damaged_log
-from sweeper.checks.limits import RunContext
+from sweeper.checks.thresholds import RunContext
 from sweeper.errors import LoadError
 from sweeper.load.request_log import RECORD, read_request_log
 from sweeper.locust_side.wire import FINISH, HEADER, LATE, SPAWNED, START

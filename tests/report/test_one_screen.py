@@ -14,7 +14,7 @@ from sweeper.cli import print_answer
 from sweeper.records.answer import Recommendation
 from sweeper.records.finding import Finding, FindingCode, Severity
 from sweeper.report.text.one_screen import short_findings, short_why
-from sweeper.study.place import Where
+from sweeper.study.find_study import Where
 from tests.support.builders import failed
 from tests.support.example_study import EXAMPLE, recorded_recommendation
 from tests.support.recommendations import answer

@@ -19,7 +19,7 @@ from sweeper.records.run import Bound, Objective
 from sweeper.report.html.page import LIBRARY, page
 from sweeper.report.html.page_data import RecommendationData
 from sweeper.settings.command_settings import GridSettings
-from sweeper.study.place import Where
+from sweeper.study.find_study import Where
 from sweeper.study.read_study import recorded
 from tests.support.builders import failed, finding, record
 from tests.support.fakes import Behaviour

@@ -16,7 +16,7 @@ from sweeper.report.html.page_data import RecommendationData
 from sweeper.report.json.recommendation import recommendation_object
 from sweeper.store.data_frames import candidates_frame
 from sweeper.store.runs_csv import flat
-from sweeper.study.place import Where
+from sweeper.study.find_study import Where
 from sweeper.study.read_study import recorded
 from tests.support.documents import assert_says
 from tests.support.page_reading import Page

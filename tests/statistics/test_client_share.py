@@ -8,10 +8,10 @@ import pytest
 
 from sweeper.records.configuration import Configuration
 from sweeper.records.run import Bound, Capacity, Objective
+from sweeper.statistics.blocks_needed import foreseen_blocks
 from sweeper.statistics.client_share import client_bound, client_share
 from sweeper.statistics.criteria import CandidateState, Rule
 from sweeper.statistics.decision import Decision, decide
-from sweeper.statistics.foresight import foreseen_blocks
 from sweeper.statistics.named_figures import FIGURES
 from tests.support.builders import FIGURES as RUN
 from tests.support.builders import figures, late, record

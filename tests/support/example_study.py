@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sweeper.records.answer import Recommendation
 from sweeper.store.packed_study import IN_A_FOLDER
-from sweeper.study.packed_place import packed_place
+from sweeper.study.find_packed_study import packed_place
 from sweeper.study.recorded import answer
 
 EXAMPLE = Path(__file__).parents[2] / "studies" / "example-xgboost"

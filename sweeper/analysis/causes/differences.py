@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from sweeper.checks.limits import Limits
+from sweeper.checks.thresholds import Limits
 from sweeper.records.answer import Interval
 from sweeper.records.configuration import Configuration
 from sweeper.records.run import BlockKey, RunFigures, RunRecord, valid_runs

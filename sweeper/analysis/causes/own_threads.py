@@ -7,7 +7,7 @@ it is given for the model, and no more.
 from __future__ import annotations
 
 from sweeper.analysis.causes.differences import Differences, Shown
-from sweeper.checks.limits import Limits
+from sweeper.checks.thresholds import Limits
 from sweeper.records import wording as say
 from sweeper.records.answer import CauseClause
 from sweeper.records.configuration import Configuration

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sweeper.analysis.causes.differences import Cores, Differences, Shown
-from sweeper.checks.limits import Limits
+from sweeper.checks.thresholds import Limits
 from sweeper.records import wording as say
 from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Finding, FindingCode, Severity

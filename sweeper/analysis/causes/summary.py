@@ -14,7 +14,7 @@ from sweeper.analysis.causes import quota, why_not_fewer, why_not_more
 from sweeper.analysis.causes.differences import LEAST, Differences, Shown
 from sweeper.analysis.causes.own_threads import own_threads
 from sweeper.analysis.causes.signs import Viewpoint, gains_throughput
-from sweeper.checks.limits import Limits
+from sweeper.checks.thresholds import Limits
 from sweeper.records import wording as say
 from sweeper.records.answer import Cause, CauseClause, CauseFigures
 from sweeper.records.configuration import Configuration

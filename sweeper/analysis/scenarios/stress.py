@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sweeper.checks.limits import Limits
+from sweeper.checks.thresholds import Limits
 from sweeper.records.finding import FindingCode
 from sweeper.records.run import RunFigures, RunPlan, RunRecord
 from sweeper.records.scenarios import Scenario, ServerKind, Terms

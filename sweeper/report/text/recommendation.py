@@ -9,8 +9,8 @@ from sweeper.records.finding import Finding, Severity
 from sweeper.records.wording import Names, and_join, counted, duration, factors, load_in_words, three_digits
 from sweeper.report.formats import runtime_parameters
 from sweeper.report.text.tables import with_limits
-from sweeper.statistics.foresight import FORESEEABLE_BLOCKS
-from sweeper.statistics.looks import MIN_VALID_BLOCKS
+from sweeper.statistics.blocks_needed import FORESEEABLE_BLOCKS
+from sweeper.statistics.interim_looks import MIN_VALID_BLOCKS
 
 
 def headline(recommendation: Recommendation) -> str:

@@ -15,7 +15,7 @@ from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Verdict
 from sweeper.records.run import RunRecord
 from sweeper.statistics.criteria import Rule
-from sweeper.statistics.looks import EVERY_ONE, Allotment
+from sweeper.statistics.interim_looks import EVERY_ONE, Allotment
 from sweeper.statistics.several_loads import look_under_loads
 from sweeper.study.block_order import block_under_loads
 from tests.support.simulation.studies import ALL, REFERENCE, RULE, WORKERS, Host, Levels, figures_of

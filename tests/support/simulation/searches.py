@@ -17,7 +17,7 @@ from sweeper.records.finding import Verdict
 from sweeper.records.run import Objective, RunPlan, RunRecord
 from sweeper.records.search import Trial
 from sweeper.statistics.criteria import Rule
-from sweeper.statistics.looks import look
+from sweeper.statistics.interim_looks import look
 from sweeper.statistics.search import finalists, trials
 from sweeper.study.block_order import block_plan
 from sweeper.study.search_rounds import SearchSpace, round_plan

@@ -15,7 +15,7 @@ from sweeper.records.finding import Verdict
 from sweeper.records.run import RunFigures, RunRecord
 from sweeper.statistics.criteria import Rule
 from sweeper.statistics.decision import Decision
-from sweeper.statistics.looks import EVERY_ONE, Allotment, look
+from sweeper.statistics.interim_looks import EVERY_ONE, Allotment, look
 from sweeper.study.block_order import block_plan
 from tests.support.builders import FIGURES, configurations
 

@@ -6,7 +6,7 @@ from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Verdict
 from sweeper.statistics.criteria import Rule
 from sweeper.statistics.decision import decide
-from sweeper.statistics.looks import EVERY_ONE, look, valid_blocks
+from sweeper.statistics.interim_looks import EVERY_ONE, look, valid_blocks
 from tests.support.builders import configurations, failed, figures, finding, record, study
 from tests.support.decisions import exact
 

@@ -19,7 +19,7 @@ from sweeper.records.shell_command import shell_command
 from sweeper.store.database import StoredStudy
 from sweeper.store.database_url import sqlite_url
 from sweeper.store.packed_study import IN_A_FOLDER, PackedFiles, PackedStudy, read
-from sweeper.study.place import Where, nothing_lost
+from sweeper.study.find_study import Where, nothing_lost
 from sweeper.study.recorded import stored_settings
 
 
