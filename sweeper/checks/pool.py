@@ -68,7 +68,7 @@ def size_not_applied(figures: RunFigures, context: RunContext, limits: Limits) -
 
 def _fuller_than_seen(figures: RunFigures, context: RunContext, limits: Limits) -> bool:
     workers, seen = context.configuration.workers, figures.max_concurrency
-    if seen is None or seen >= workers:
+    if seen is None or limits.all_busy(seen, workers):
         return False
     return _in_one_process(figures, context) > workers * limits.fuller_than_pool + limits.queued_beyond_pool
 
@@ -137,7 +137,7 @@ def user_limited(figures: RunFigures, context: RunContext, limits: Limits) -> Fi
         return None  # what is refused may never come to a worker, however many users there are
     if gate_limits(figures, context, limits):
         return None
-    if not seen or seen >= workers or size_not_applied(figures, context, limits) is not None:
+    if not seen or limits.all_busy(seen, workers) or size_not_applied(figures, context, limits) is not None:
         return None
     if size_unverified(figures, context, limits) is not None:
         return None

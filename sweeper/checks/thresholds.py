@@ -44,6 +44,7 @@ class Limits:
     gate_full: float = (
         0.8  # share of the gate's places (or all but one) with requests in handlers: it is full
     )
+    workers_for_one_between: int = 16  # workers, of which one may always be between two requests
     fewest_threads_to_tell: float = 2.0  # threads that a pool must grow by, before its count tells
     threads_follow: float = 0.5  # share of the expected growth of the thread count that is enough
     throughput_follows: float = 1.5  # ratio of most to least throughput that shows the workers being used
@@ -92,6 +93,12 @@ class Limits:
     def client_busy_cores(self) -> float:
         """A late client that uses more is late by its own doing; one that uses less was kept waiting."""
         return self.client_cpu_cores / 2
+
+    def all_busy(self, at_once: int, workers: int) -> bool:
+        """Whether a pool that had at most `at_once` requests in its handlers was full. A worker that is done
+        with one request waits for a core before it takes the next; where many wait, one of them always does.
+        """
+        return at_once >= workers - workers // self.workers_for_one_between
 
 
 @dataclass(frozen=True, slots=True)

@@ -551,6 +551,20 @@ def test_more_model_threads_do_not_pass_for_a_pool_that_stands_still() -> None:
     assert pool_ignored([many, silent(1, 42), silent(32, 42)]) is not None
 
 
+@pytest.mark.parametrize(
+    ("workers", "seen", "found"),
+    [(8, 7, True), (16, 15, False), (16, 14, True), (32, 31, False), (32, 30, False), (32, 29, True)],
+)
+def test_a_large_pool_is_full_with_a_worker_between_two_requests(
+    workers: int, seen: int, found: bool
+) -> None:
+    """84 requests were in a server of 32 workers, on two busy cores, and never 32 of them in its handlers."""
+    run = dataclasses.replace(CLEAN, max_concurrency=seen, pool_workers=workers)
+    assert codes(remarks(run, configuration=Configuration(workers))) == (
+        ["pool-size-not-applied"] if found else []
+    )
+
+
 def test_each_process_has_a_pool_of_its_own() -> None:
     """58 requests in the server: one process with 4 workers is full, 20 processes with 4 are not."""
     run = dataclasses.replace(CLEAN, max_concurrency=3)

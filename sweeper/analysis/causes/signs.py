@@ -61,13 +61,13 @@ def keeps_busy(shown: Shown, cores: Cores, limits: Limits) -> bool:
     return idle is not None and cores.count is not None and idle <= (1 - limits.cores_contended) * cores.count
 
 
-def full(shown: Shown) -> bool:
+def full(shown: Shown, limits: Limits) -> bool:
     """Every worker was taken all the time: at least as many requests in the server as workers."""
     inside, at_once = shown.means.get("requests_in_server"), shown.max_concurrency
     return (
         inside is not None
         and inside >= shown.threads
-        and (at_once is None or at_once >= shown.configuration.workers)
+        and (at_once is None or limits.all_busy(at_once, shown.configuration.workers))
     )
 
 

@@ -14,7 +14,7 @@ def code(view: Viewpoint, few: Configuration) -> str:
     seen, limits, shown = view.seen, view.limits, view.at(few)
     if not loses_throughput(seen, view.centre, few, limits):
         return "no-less"
-    if full(shown):
+    if full(shown, view.limits):
         uses_less = seen.falls("cpu_cores", view.centre, few, 1 - limits.throughput_falls)
         in_step = _in_step(view, few)
         idle = shown.idle_cores is not None and not keeps_busy(shown, seen.cores, limits)
@@ -34,7 +34,7 @@ def _in_step(view: Viewpoint, few: Configuration) -> bool:
     """From `few` to the centre throughput grows about as the workers do, all of them taken."""
     grown = view.mean("rps", view.centre) / view.mean("rps", few)
     asked = view.at(view.centre).threads / view.at(few).threads
-    return full(view.at(view.centre)) and grown >= view.limits.throughput_per_worker_kept * asked
+    return full(view.at(view.centre), view.limits) and grown >= view.limits.throughput_per_worker_kept * asked
 
 
 def text(view: Viewpoint, name: str, group: Sequence[Configuration]) -> str:

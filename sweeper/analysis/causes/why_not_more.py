@@ -31,9 +31,10 @@ def code(view: Viewpoint, many: Configuration) -> str:
     falls = loses_throughput(seen, centre, many, limits)
     if hands_over(seen, centre, many, limits):
         return "gil-handoffs"
-    idle = full(shown) and leaves_idle(shown, seen.cores, limits)
+    idle = full(shown, limits) and leaves_idle(shown, seen.cores, limits)
     if not falls:
-        if shown.max_concurrency is not None and shown.max_concurrency < many.workers:
+        at_once = shown.max_concurrency
+        if at_once is not None and not limits.all_busy(at_once, many.workers):
             return "unused-workers"
         if keeps_busy(view.at(centre), seen.cores, limits):
             return "saturated"
@@ -47,7 +48,7 @@ def code(view: Viewpoint, many: Configuration) -> str:
         return "oversubscription"
     if costs_more:
         return "dearer-above"
-    if idle and full(view.at(centre)) and _held_without_cpu(view, many):
+    if idle and full(view.at(centre), limits) and _held_without_cpu(view, many):
         return "waits-elsewhere"
     return "unexplained-above"
 
@@ -194,7 +195,7 @@ def _saturated(view: Viewpoint, group: Sequence[Configuration]) -> str:
     outcome = f"{_no(view)} more throughput ({view.rate(group)})"
     give = "give" if view.answered else "show"
     give = view.names.verb_of_all(group, f"{give}s", give)
-    if not full(view.at(centre)):
+    if not full(view.at(centre), view.limits):
         return f"{busy}, so that {view.names.all(group)} {give} {outcome}{_also(view, group)}"
     queue = view.names.verb_of_all(group, "queues", "queue")
     return (
