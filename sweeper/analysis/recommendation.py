@@ -143,7 +143,7 @@ def recommend(
         users=facts.users,
         arrivals_per_s=facts.arrivals_per_s,
         blocks_made=blocks_made(
-            records, facts.in_turns, facts.load_elsewhere, remote=facts.launcher == "remote"
+            every_run, facts.in_turns, facts.load_elsewhere, remote=facts.launcher == "remote"
         ),
     )
     return with_economics(found, facts.cost_per_hour, facts.plan_for_rps)

@@ -31,7 +31,7 @@ LONGEST = 3.0
 """As long as a rate may last for that, in usual times."""
 SETTLING = 0.25
 """Of the requests of each rate, which do not count: they meet the queue of the rate before."""
-STEADIER = 4
+STEADIER = 16
 """Draws of service times over which the ideal queue's crossing is averaged."""
 FIRST_RATE = 0.25
 """Of what one server that takes as long as an idle one would answer."""
@@ -145,10 +145,12 @@ def _luck(
 
     The queue's time is stretched, as little as may be, until it crosses among the rates where the run does.
     One that is a little too fast or too slow would else meet other arrivals, or cross nowhere."""
-    planned = sum(step.requests for step in steps)
-    answered = np.isfinite(log.latency_ms[:planned]) & ~log.failed[:planned]
-    arrived_s, latency_s = log.started_s[:planned], log.latency_ms[:planned] / 1000.0
-    queue = fitted(arrived_s[answered], latency_s[answered], most_servers)
+    arrived_s = log.started_s[: sum(step.requests for step in steps)]
+    # Beyond the rate above the crossing the server is overloaded and may refuse requests: no queue fits both.
+    below = sum(step.arrivals_per_s < crossing_rps for step in steps)
+    near = slice(sum(step.requests for step in steps[: below + 1]))
+    answered = np.isfinite(log.latency_ms[near]) & ~log.failed[near]
+    queue = fitted(log.started_s[near][answered], log.latency_ms[near][answered] / 1000.0, most_servers)
     long_run = None if queue is None else queue.long_run_rps(slo_p99_ms / 1000.0)
     if queue is None or long_run is None:
         return 1.0

@@ -47,7 +47,7 @@ class IdealQueue:
         return _latencies(arrived_s, drawn, self.servers)[0]
 
     def long_run_rps(self, slo_s: float) -> float | None:
-        """The rate at which p99 is the SLO, in the long run; None where it never is."""
+        """The rate at which p99 is the SLO, in the long run; None where no rate keeps it, or hardly any."""
         mean_s = float(self.service_s.mean())
         if np.mean(self.service_s > slo_s) > 0.01 or mean_s <= 0:
             return None
@@ -63,7 +63,7 @@ class IdealQueue:
         most = self.servers / mean_s
         low, high = 0.05 * most, most
         if too_many(low) >= 0:
-            return low
+            return None
         if too_many(high) <= 0:
             return high
         return float(brentq(too_many, low, high, rtol=PRECISION))

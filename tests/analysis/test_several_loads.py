@@ -10,6 +10,7 @@ import pytest
 from sweeper.analysis.recommendation import StudyFacts
 from sweeper.analysis.several_loads import recommend_under_loads
 from sweeper.records.answer import Recommendation, Status
+from sweeper.records.finding import Finding, FindingCode, Severity
 from sweeper.records.run import RunRecord
 from sweeper.statistics.criteria import Rule
 from tests.support.builders import configurations, failed, figures, record
@@ -65,6 +66,14 @@ def test_one_answer_for_all_loads() -> None:
     assert found.candidates[0].rps is not None and found.candidates[0].rps.mean == pytest.approx(50, rel=0.01)
     assert found.elapsed_s == 24 * 20.0
     assert found.users == 100
+
+
+def test_the_trial_of_turns_may_have_been_under_any_load() -> None:
+    first, *rest = runs({10: FLAT, 100: PLATEAU})
+    tried = Finding(FindingCode.TURNS_TRIED, Severity.INFO, "tried it", {"in_turns": True})
+    made = answer([dataclasses.replace(first, findings=(tried,)), *rest]).blocks_made
+    assert made is not None
+    assert (made.in_turns, made.why) == (True, "tried it")
 
 
 def test_loads_that_disagree_are_named_with_both_answers() -> None:

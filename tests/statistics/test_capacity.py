@@ -111,6 +111,22 @@ def test_luck_is_taken_out_on_average() -> None:
     assert logs.std() < raw.std()
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_refusals_beyond_the_capacity_tell_nothing_of_the_queue_below_it(seed: int) -> None:
+    """While a server refuses requests, those that it answers wait half a second. A queue that is fed with
+    these alone is idle meanwhile, and took their waits for the service: seeds 2 and 4 had a luck of 4 and 11.
+    """
+
+    def service(chance: np.random.Generator) -> float:
+        return float(chance.lognormal(math.log(0.0075), 0.45))
+
+    known = known_capacity(1, service, 100.0)
+    found = climbed(1, service, 100.0, expected_rps=1.15 * known, seed=seed, ratio=1.25, longest_wait_s=0.5)
+    assert found.bound is Bound.EXACT
+    assert 0.8 < found.luck < 1.35
+    assert found.rps == pytest.approx(known, rel=0.2)
+
+
 def test_the_next_climb_goes_beyond_a_bound() -> None:
     assert expected_rps([]) is None
     exact = Capacity(100.0, Bound.EXACT, ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import heapq
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -14,14 +15,22 @@ from tests.support.builders import log
 
 Service = Callable[[np.random.Generator], float]
 """Draws a service time, in seconds."""
+REFUSAL = 0.3
 QUEUES, REQUESTS, FIRST_ONES = 500, 5000, 1000
 
 
-def served(arrived_s: FloatArray, servers: int, service_s: Callable[[], float]) -> FloatArray:
-    """Latencies in seconds: first come, first served."""
+def served(
+    arrived_s: FloatArray, servers: int, service_s: Callable[[], float], longest_wait_s: float = math.inf
+) -> FloatArray:
+    """Latencies in seconds: first come, first served. NaN where the server refuses a request, because those
+    before it need longer than that; to refuse one takes `REFUSAL` of what an answer takes."""
     free, latencies = [0.0] * servers, []
     for moment in arrived_s.tolist():
         takes = service_s()
+        if free[0] - moment > longest_wait_s:
+            heapq.heapreplace(free, free[0] + REFUSAL * takes)
+            latencies.append(math.nan)
+            continue
         begins = max(moment, free[0])
         heapq.heapreplace(free, begins + takes)
         latencies.append(begins + takes - moment)
@@ -56,13 +65,17 @@ def climbed(
     workers: int | None = None,
     window_s: float = 10.0,
     ratio: float = RATIO,
+    longest_wait_s: float = math.inf,
 ) -> Capacity:
-    """One run. The same seed has the same arrivals, whatever the server is."""
+    """One run. The same seed has the same arrivals, whatever the server is. It refuses at once whom it would
+    let wait longer than that."""
     steps = climb_around(expected_rps, window_s, ratio)
     arrivals, chance = np.random.default_rng([seed, 1]), np.random.default_rng([seed, 2, servers])
     gaps = [arrivals.exponential(1 / step.arrivals_per_s, step.requests) for step in steps]
     at_s = np.cumsum(np.concatenate(gaps))
-    latency_ms = served(at_s, servers, functools.partial(service, chance)) * 1000
-    found = capacity(log(at_s, latency_ms), steps, slo_p99_ms, workers or servers)
+    latency_ms = served(at_s, servers, functools.partial(service, chance), longest_wait_s) * 1000
+    refused = np.isnan(latency_ms)
+    seen = log(at_s, np.where(refused, 1.0, latency_ms), failed=refused)
+    found = capacity(seen, steps, slo_p99_ms, workers or servers)
     assert found is not None
     return found
