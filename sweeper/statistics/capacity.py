@@ -148,9 +148,9 @@ def _luck(
     arrived_s = log.started_s[: sum(step.requests for step in steps)]
     # Beyond the rate above the crossing the server is overloaded and may refuse requests: no queue fits both.
     below = sum(step.arrivals_per_s < crossing_rps for step in steps)
-    near = slice(sum(step.requests for step in steps[: below + 1]))
-    answered = np.isfinite(log.latency_ms[near]) & ~log.failed[near]
-    queue = fitted(log.started_s[near][answered], log.latency_ms[near][answered] / 1000.0, most_servers)
+    told = sum(step.requests for step in steps[: below + 1])
+    answered = np.isfinite(log.latency_ms[:told]) & ~log.failed[:told]
+    queue = fitted(arrived_s[:told][answered], log.latency_ms[:told][answered] / 1000.0, most_servers)
     long_run = None if queue is None else queue.long_run_rps(slo_p99_ms / 1000.0)
     if queue is None or long_run is None:
         return 1.0
