@@ -15,7 +15,7 @@ from sweeper.settings.command_line_option import Panel
 if TYPE_CHECKING:
     from sweeper.analysis.comparison.result import Comparison, Side
     from sweeper.report.text.studies import Listed
-    from sweeper.settings.common_settings import StudySettings
+    from sweeper.settings.study_settings import StudySettings
     from sweeper.study.find_packed_study import Place
     from sweeper.study.read_study import Recorded
 

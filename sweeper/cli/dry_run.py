@@ -13,8 +13,8 @@ from sweeper.records.run import Objective, RunPlan
 from sweeper.records.scenarios import Scenario, ServerKind
 from sweeper.records.wording import and_join, core_count, duration, limit_ms, plural, workers
 from sweeper.report.text.gate import gate_in_words
-from sweeper.settings.common_settings import StudySettings
 from sweeper.settings.notation import size_text
+from sweeper.settings.study_settings import StudySettings
 from sweeper.statistics.capacity import FEWEST_REQUESTS, RATES, RATIO, STEP_WINDOWS, WIDE_RATIO
 from sweeper.statistics.search import BEST
 from sweeper.study.block_order import ROUNDS, scenario_block

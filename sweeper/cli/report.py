@@ -18,8 +18,8 @@ from sweeper.version import __version__
 if TYPE_CHECKING:
     from sweeper.records.run import Objective
     from sweeper.report.html.page_data import RecommendationData, ScenarioData
-    from sweeper.settings.common_settings import StudySettings
     from sweeper.settings.economics_settings import EconomicsSettings
+    from sweeper.settings.study_settings import StudySettings
     from sweeper.study.find_packed_study import Place
     from sweeper.study.read_study import Recorded
 

@@ -20,7 +20,7 @@ from sweeper.report.json.recommendation import recommendation_object
 from sweeper.report.json.scenarios import outcome_object
 from sweeper.run.interfaces import Parts
 from sweeper.run.timing import RunSettings
-from sweeper.settings.common_settings import StudySettings
+from sweeper.settings.study_settings import StudySettings
 from sweeper.store.database import Database, StoredStudy
 from sweeper.store.study_store import OUTCOME_FILE, RECOMMENDATION_FILE, SharedStudyStore, StudyStore
 from sweeper.study.find_study import Where, nothing_lost

@@ -25,8 +25,8 @@ from sweeper.cli.wiring import MODELS_DIR, load_hosts, wire
 from sweeper.errors import StoreError, SweeperError, UsageError
 from sweeper.records.shell_command import shell_command
 from sweeper.settings.combine import Given, combine
-from sweeper.settings.common_settings import StudySettings
 from sweeper.settings.scenario_settings import ScenarioSettings
+from sweeper.settings.study_settings import StudySettings
 from sweeper.settings.validate import settings
 from sweeper.store.database import StoredStudy
 from sweeper.study import preflight

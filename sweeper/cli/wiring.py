@@ -32,9 +32,9 @@ from sweeper.records.scenarios import ServerKind
 from sweeper.records.wording import core_count
 from sweeper.run.interfaces import Launcher, LoadGenerator, Parts
 from sweeper.settings.command_settings import OptimizeSettings
-from sweeper.settings.common_settings import StudySettings
 from sweeper.settings.notation import size_text
 from sweeper.settings.scenario_settings import ScenarioSettings
+from sweeper.settings.study_settings import StudySettings
 from sweeper.settings.upload import upload_of
 from sweeper.study import preflight
 from sweeper.telemetry import LoadTelemetry, MetricsPage, ProbedHostSpeed, ProcTelemetry, host_fingerprint

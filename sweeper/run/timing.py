@@ -1,6 +1,6 @@
 """The times of a run: how long each of its phases may take, how often it is sampled, TERM's grace.
 
-What people set of them is in settings/common_settings.py.
+What people set of them is in settings/study_settings.py.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class RunSettings:
     objective: Objective = Objective.THROUGHPUT  # of several, the one that a late client spoils first
     cores_shared: bool = True  # server and load generator on the same cores
     host_cores: int = 1  # that can be used on this machine
-    interleave: bool = True  # the runs of a block take turns, step by step (interleave.py)
+    interleave: bool = True  # the runs of a block take turns, step by step (turns.py)
     try_turns: bool = False  # before that, the first of them tries whether they may (turns_trial.py)
     load_processes: int = 1  # of the load generator
     load_elsewhere: bool = False  # the load generator is on other hosts

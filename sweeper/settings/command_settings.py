@@ -20,7 +20,6 @@ from sweeper.records.configuration import (
 )
 from sweeper.records.run import Objective
 from sweeper.settings.command_line_option import RULE, TARGET, TIME, Option
-from sweeper.settings.common_settings import SAME_THREADS, StudySettings
 from sweeper.settings.notation import (
     AsList,
     AsText,
@@ -38,6 +37,7 @@ from sweeper.settings.notation import (
     written,
 )
 from sweeper.settings.scenario_settings import ScenarioSettings
+from sweeper.settings.study_settings import SAME_THREADS, StudySettings
 
 
 class GridSettings(StudySettings):

@@ -11,7 +11,6 @@ from sweeper.records.configuration import DRUMS_DEFAULT, Configuration
 from sweeper.records.run import Objective
 from sweeper.records.scenarios import Scenario, ServerKind, Workload
 from sweeper.settings.command_line_option import LOAD, TARGET, TIME, Option
-from sweeper.settings.common_settings import SAME_THREADS, WHEN_IN_TURNS, StudySettings
 from sweeper.settings.economics_settings import OF_ECONOMICS
 from sweeper.settings.model_settings import DEFAULT_MODEL
 from sweeper.settings.notation import (
@@ -27,6 +26,7 @@ from sweeper.settings.notation import (
     words,
 )
 from sweeper.settings.remote_settings import OF_A_REMOTE_SERVER
+from sweeper.settings.study_settings import SAME_THREADS, WHEN_IN_TURNS, StudySettings
 
 IO_MODEL = "io-bound"
 

@@ -12,10 +12,10 @@ from sweeper.records.run import Objective
 from sweeper.records.scenarios import ServerKind
 from sweeper.settings.combine import Given, flag, nearest
 from sweeper.settings.command_settings import COMMANDS
-from sweeper.settings.common_settings import QUICK, StudySettings
 from sweeper.settings.notation import seconds
 from sweeper.settings.remote_settings import OF_A_REMOTE_SERVER
 from sweeper.settings.scenario_settings import ScenarioSettings
+from sweeper.settings.study_settings import QUICK, StudySettings
 
 A_COMMAND = "--server-command, such as 'python server.py --port {port} --threads {workers}'"
 A_URL = "--url, such as http://10.0.0.7:8080"

@@ -12,8 +12,8 @@ from sweeper.records.run import Objective
 from sweeper.records.scenarios import Scenario, Terms
 from sweeper.run.timing import RunSettings
 from sweeper.settings.command_settings import GridSettings, OptimizeSettings
-from sweeper.settings.common_settings import StudySettings
 from sweeper.settings.scenario_settings import ScenarioSettings
+from sweeper.settings.study_settings import StudySettings
 from sweeper.study.optimization import OptimizePlan
 from sweeper.study.scenarios import ScenarioPlan
 from sweeper.study.search_rounds import SearchSpace

@@ -15,8 +15,8 @@ import yaml
 
 from sweeper.errors import UsageError
 from sweeper.settings.command_settings import OptimizeSettings
-from sweeper.settings.common_settings import StudySettings
 from sweeper.settings.runtime_parameters import POOL_SIZE, SERVER_PROCESSES, TUNABLE
+from sweeper.settings.study_settings import StudySettings
 from sweeper.settings.upload import TARGET_TYPES, upload_of
 from sweeper.study.class_labels import check_labels
 from sweeper.training.model_folder import TARGET_TYPE, is_ours

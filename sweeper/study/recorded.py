@@ -12,8 +12,8 @@ from sweeper.records.claims import Shared
 from sweeper.records.wording import and_join
 from sweeper.settings.combine import Given
 from sweeper.settings.command_settings import COMMANDS, setting_names
-from sweeper.settings.common_settings import StudySettings
 from sweeper.settings.scenario_settings import ScenarioSettings
+from sweeper.settings.study_settings import StudySettings
 from sweeper.settings.validate import settings
 from sweeper.store.database import StoredStudy
 from sweeper.study.find_study import Where, is_of_scenarios

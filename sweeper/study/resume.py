@@ -8,8 +8,8 @@ from sweeper.analysis.fingerprints import SOFTWARE, differences
 from sweeper.errors import UsageError
 from sweeper.settings.combine import Given
 from sweeper.settings.command_settings import setting_names
-from sweeper.settings.common_settings import StudySettings
 from sweeper.settings.notation import written
+from sweeper.settings.study_settings import StudySettings
 from sweeper.settings.validate import settings
 from sweeper.store.database import StoredStudy
 from sweeper.study.find_study import Where

@@ -20,7 +20,7 @@ from sweeper.records.configuration import Configuration
 from sweeper.records.run import RunKind, RunPlan, RunRecord
 from sweeper.records.wording import loads_in_words
 from sweeper.run.interfaces import Parts, RunStore, SharedStore
-from sweeper.run.interleave import run_side_by_side
+from sweeper.run.turns import run_side_by_side
 from sweeper.study.observer import Observer, Progress
 from sweeper.study.sharing import Host, OneHost, what_others_make
 from sweeper.study.stopping import ignores_worker_count
@@ -124,7 +124,7 @@ def make_runs(
         return
     observer.runs_started(runs, progress)
     recorded = store.records()
-    in_turns = host.run.interleave and may_interleave(recorded)
+    in_turns = host.run.turns and may_interleave(recorded)
     untried = not earlier and trial_of(recorded) is None
     settings = replace(host.run, interleave=in_turns, try_turns=host.run.try_turns and in_turns and untried)
     tell = observer.run_state, observer.waiting, observer.turns_tried

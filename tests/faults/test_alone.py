@@ -15,8 +15,8 @@ from sweeper.checks.run_checks import verdict
 from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Effect, Finding, FindingCode, Severity, Verdict
 from sweeper.records.run import RunPlan
-from sweeper.run.interleave import run_side_by_side
 from sweeper.run.timing import RunSettings
+from sweeper.run.turns import run_side_by_side
 from sweeper.statistics.criteria import Rule
 from sweeper.study.study import run_study
 from sweeper.study.study_state import StudyPlan, answer_so_far

@@ -29,8 +29,8 @@ from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Finding, Verdict
 from sweeper.records.run import RunPlan
 from sweeper.run.interfaces import Parts
-from sweeper.run.interleave import run_side_by_side
 from sweeper.run.run import RunResult
+from sweeper.run.turns import run_side_by_side
 from sweeper.telemetry import ProcTelemetry
 from tests.support.code_folders import light
 from tests.support.control_groups import count_cpu, groups_of

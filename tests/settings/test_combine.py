@@ -13,7 +13,7 @@ from sweeper.records.configuration import Configuration
 from sweeper.records.run import Objective
 from sweeper.settings.combine import Given, combine, flag
 from sweeper.settings.command_settings import COMMANDS, GridSettings
-from sweeper.settings.common_settings import QUICK
+from sweeper.settings.study_settings import QUICK
 from sweeper.settings.validate import settings
 from sweeper.statistics.criteria import Rule
 from sweeper.study.resume import settings_differences as differences

@@ -7,7 +7,7 @@ import pytest
 from sweeper.errors import UsageError
 from sweeper.settings.combine import combine
 from sweeper.settings.command_settings import GridSettings
-from sweeper.settings.common_settings import StudySettings
+from sweeper.settings.study_settings import StudySettings
 from sweeper.settings.validate import settings
 from sweeper.study.resume import settings_differences as differences
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from sweeper.records.run import RunPlan
 from sweeper.run.interfaces import Parts
-from sweeper.run.interleave import run_side_by_side
 from sweeper.run.run import RunResult
 from sweeper.run.timing import RunSettings
+from sweeper.run.turns import run_side_by_side
 from sweeper.run.under_load import RunState
 
 

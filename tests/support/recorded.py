@@ -11,7 +11,7 @@ import numpy as np
 
 from sweeper.records.run import RunFigures, RunRecord
 from sweeper.settings.command_settings import GridSettings
-from sweeper.settings.common_settings import StudySettings
+from sweeper.settings.study_settings import StudySettings
 from sweeper.store.database import Database, StoredStudy
 from sweeper.store.database_url import sqlite_url
 from sweeper.store.study_store import StudyStore

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sweeper.records.configuration import Configuration
 from sweeper.settings.command_settings import GridSettings, OptimizeSettings
-from sweeper.settings.common_settings import StudySettings
+from sweeper.settings.study_settings import StudySettings
 from sweeper.store.database import Database, StoredStudy
 from sweeper.store.study_store import StudyStore
 from sweeper.study.optimization import OptimizePlan, run_optimization

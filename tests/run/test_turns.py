@@ -10,8 +10,8 @@ import pytest
 from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Verdict
 from sweeper.records.run import RunPlan, RunRecord
-from sweeper.run.interleave import run_side_by_side
 from sweeper.run.timing import RunSettings
+from sweeper.run.turns import run_side_by_side
 from sweeper.run.under_load import RunState
 from tests.support.fakes import Behaviour, World, world_of
 from tests.support.fakes.telemetry import PERIODS
