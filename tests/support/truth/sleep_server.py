@@ -400,7 +400,7 @@ def parser() -> argparse.ArgumentParser:
     args.add_argument("--port", type=int, required=True, help="0: any free one, printed on stdout")
     args.add_argument("--workers", type=int, required=True, help="slots asked for (W)")
     args.add_argument("--service-ms", type=float, default=40.0, help="service time of a lone slot (S0)")
-    args.add_argument("--shape", type=parse_shape, default="linear", help="see tests/truth/shapes.py")
+    args.add_argument("--shape", type=parse_shape, default="linear", help="see shapes.py")
     args.add_argument("--distribution", choices=DISTRIBUTIONS, default="fixed")
     args.add_argument("--seed", type=int, default=0)
     args.add_argument("--rows", type=int, default=100, help="predictions in an answer")
@@ -441,7 +441,7 @@ def parser() -> argparse.ArgumentParser:
     args.add_argument(
         "--own-time", action="store_true", help="sleeps stand still while the process is stopped"
     )
-    args.add_argument("--drift", type=float, default=0.0, help="see tests/truth/pace.py; 0.3 is +-30%%")
+    args.add_argument("--drift", type=float, default=0.0, help="see pace.py; 0.3 is +-30%%")
     args.add_argument("--drift-period-s", type=float, default=40.0)
     args.add_argument("--warming-s", type=float, default=0.0, help="time to full speed, from half of it")
     args.add_argument("--start-delay-s", type=float, default=0.0, help="503 on the ready pages for that long")
