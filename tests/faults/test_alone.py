@@ -1,7 +1,7 @@
 """Each code is tripped by its own fault and by no other, on a simulated clock and so to the letter.
 
 The run and the study are the real ones (`run_side_by_side`, `run_study`); server, load and /proc are those of
-tests/support/fakes.py, since only there nothing else can happen on the machine. test_real.py injects for real.
+tests/support/fakes/, since only there nothing else can happen on the machine. test_real.py injects for real.
 """
 
 from __future__ import annotations
