@@ -45,7 +45,7 @@ def settings_of(plan: ScenarioPlan, scenario: Scenario) -> RunSettings:
     just been woken up in each turn; a server under stress has the kernel's own clocks against it; and one
     that waits for others would be waited for while it stands still."""
     unnoticed = scenario is Scenario.CONCURRENT and plan.terms.workload is Workload.CPU
-    return replace(plan.run, interleave=plan.run.turns and unnoticed)
+    return replace(plan.run, interleave=plan.run.interleave and unnoticed)
 
 
 def run_scenarios(plan: ScenarioPlan, parts: Parts, store: RunStore, observer: ScenarioObserver) -> Outcome:

@@ -124,7 +124,7 @@ def make_runs(
         return
     observer.runs_started(runs, progress)
     recorded = store.records()
-    in_turns = host.run.turns and may_interleave(recorded)
+    in_turns = host.run.interleave and may_interleave(recorded)
     untried = not earlier and trial_of(recorded) is None
     settings = replace(host.run, interleave=in_turns, try_turns=host.run.try_turns and in_turns and untried)
     tell = observer.run_state, observer.waiting, observer.turns_tried

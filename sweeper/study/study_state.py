@@ -201,7 +201,7 @@ def study_facts(plan: StudyPlan, eliminated: Mapping[Configuration, int], comple
         arrivals_per_s=plan.arrivals_per_s,
         not_confirmed=plan.not_confirmed,
         launcher=plan.launcher,
-        in_turns=plan.run.turns,
+        in_turns=plan.run.interleave,
         load_elsewhere=plan.run.load_elsewhere,
         cost_per_hour=plan.cost_per_hour,
         plan_for_rps=plan.plan_for_rps,

@@ -36,10 +36,10 @@ def test_the_runs_and_the_time_of_the_confirmation_are_counted() -> None:
 
 def test_load_from_other_hosts_cannot_take_turns_and_the_plan_says_so() -> None:
     plan, lines = planned(workers="1,4", load_processes="4")
-    assert (plan.run.turns, plan.run.load_processes, plan.run.load_elsewhere) == (True, 4, False)
+    assert (plan.run.interleave, plan.run.load_processes, plan.run.load_elsewhere) == (True, 4, False)
     assert lines[1].endswith("(launcher fastapi, 100 users in 4 processes)")
     plan, lines = planned(workers="1,4", expect_load_workers="2")
-    assert (plan.run.turns, plan.run.load_processes, plan.run.load_elsewhere) == (False, 2, True)
+    assert (plan.run.interleave, plan.run.load_processes, plan.run.load_elsewhere) == (False, 2, True)
     assert not plan.run.cores_shared
     assert lines[1].endswith("(launcher fastapi, 100 users on 2 load workers)")
     assert lines[3].endswith("are made one after another (sweeper cannot stop load on other hosts)")
