@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from sweeper.checks.disturbances import idle_cores
 from sweeper.checks.thresholds import Limits, RunContext
 from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Evidence, Finding, FindingCode, Severity
@@ -55,8 +56,10 @@ def size_not_applied(figures: RunFigures, context: RunContext, limits: Limits) -
             workers, f"{seen} requests were in its handlers at once", {"max_concurrency": seen}
         )
     # Little: requests in the server = throughput x latency. If that exceeds the pool, the pool was full.
-    # Where not all of them are predictions, it says nothing: the others wait elsewhere.
-    if context.pooled_share == 1.0 and _fuller_than_seen(figures, context, limits):
+    # Where not all of them are predictions, it says nothing: the others wait elsewhere. Nor does it where the
+    # server says the right size and may be too busy to take its requests to the pool.
+    stuffed = context.pooled_share == 1.0 and _fuller_than_seen(figures, context, limits)
+    if stuffed and not (said == workers and _busy(figures, context, limits)):
         inside = _in_one_process(figures, context)
         return not_applied(
             workers,
@@ -71,6 +74,16 @@ def _fuller_than_seen(figures: RunFigures, context: RunContext, limits: Limits) 
     if seen is None or limits.all_busy(seen, workers):
         return False
     return _in_one_process(figures, context) > workers * limits.fuller_than_pool + limits.queued_beyond_pool
+
+
+def _busy(figures: RunFigures, context: RunContext, limits: Limits) -> bool:
+    """Whether the thread that takes requests to the pool may wait for a core, or for Python's interpreter
+    lock; what is not known may be."""
+    if figures.cpu_cores is None or figures.throttled_periods:
+        return True
+    idle = idle_cores(figures, context)
+    contended = idle is None or idle <= (1 - limits.cores_contended) * context.host_cores
+    return contended or figures.cpu_cores >= limits.interpreter_busy * context.configuration.processes
 
 
 def _in_one_process(figures: RunFigures, context: RunContext) -> float:
@@ -97,7 +110,11 @@ def size_unverified(figures: RunFigures, context: RunContext, limits: Limits) ->
     if not context.has_pool:
         return None
     if figures.max_concurrency is not None:
-        if context.pooled_share is not None or not _fuller_than_seen(figures, context, limits):
+        if gate_limits(figures, context, limits) or not _fuller_than_seen(figures, context, limits):
+            return None
+        if context.pooled_share == 1.0 and size_not_applied(figures, context, limits) is None:
+            return _busy_before_pool(figures, context)
+        if context.pooled_share is not None:
             return None
         return Finding(
             FindingCode.POOL_SIZE_UNVERIFIED,
@@ -125,6 +142,19 @@ def size_unverified(figures: RunFigures, context: RunContext, limits: Limits) ->
         f"the server's /stats/ does not report executor_workers, so sweeper {knows} whether the server "
         "uses the worker count; let /stats/ report executor_workers and executor_max_concurrency",
         {"workers": context.configuration.workers, "threads": figures.threads},
+    )
+
+
+def _busy_before_pool(figures: RunFigures, context: RunContext) -> Finding:
+    workers, inside = context.configuration.workers, _in_one_process(figures, context)
+    return Finding(
+        FindingCode.POOL_SIZE_UNVERIFIED,
+        Severity.WARNING,
+        f"the server's /stats/ says executor_workers = {workers}, but never more than "
+        f"{figures.max_concurrency} requests were in its handlers although {inside:.0f} were in the server: "
+        "it was too busy to take the others to the pool, or it does not use the worker count; run again on a "
+        "machine with idle cores to know",
+        {"workers": workers, "max_concurrency": figures.max_concurrency, "in_server": round(inside, 1)},
     )
 
 

@@ -28,6 +28,7 @@ from tests.support.contexts import CONTEXT
 
 # 140/s x (0.4 s + 0.3 s) is 98 users.
 CLEAN = figures(rps=140.0, mean_ms=414.0)
+ASLEEP = dataclasses.replace(CLEAN, cpu_cores=0.3)
 SPREAD = dataclasses.replace(CLEAN, client_cpu_cores=1.2, client_busiest_cores=0.81)
 OUT_OF_QUOTA = dataclasses.replace(
     CLEAN, throttled_periods=90, throttled_share=0.9, throttled_ms_per_request=12.0, quota_cores=1.0
@@ -142,11 +143,11 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("accounting", {"responses_counted_by_server": 1401}),
     ("accounting", {"made": requests(torn_records=1)}),
     ("gated", {"run": dataclasses.replace(CLEAN, max_concurrency=3), "gate": 3}),
-    ("pool-size-not-applied", {"run": dataclasses.replace(CLEAN, max_concurrency=1), "gate": 3}),
-    ("pool-size-not-applied", {"run": dataclasses.replace(CLEAN, max_concurrency=3), "gate": 8}),
+    ("pool-size-not-applied", {"run": dataclasses.replace(ASLEEP, max_concurrency=1), "gate": 3}),
+    ("pool-size-not-applied", {"run": dataclasses.replace(ASLEEP, max_concurrency=3), "gate": 8}),
     ("pool-size-not-applied", {"run": dataclasses.replace(CLEAN, pool_workers=8)}),
     ("pool-size-not-applied", {"run": dataclasses.replace(CLEAN, max_concurrency=5)}),
-    ("pool-size-not-applied", {"run": dataclasses.replace(CLEAN, max_concurrency=3)}),  # 58 are waiting
+    ("pool-size-not-applied", {"run": dataclasses.replace(ASLEEP, max_concurrency=3)}),  # 58 are waiting
     ("pool-size-unverified", {"run": dataclasses.replace(CLEAN, max_concurrency=None, pool_workers=None)}),
     ("pool-size-unverified", {"run": dataclasses.replace(CLEAN, max_concurrency=None)}),  # its word alone
     (
@@ -246,7 +247,7 @@ def test_a_quota_that_is_the_same_for_all_makes_no_run_suspect() -> None:
 def test_a_gate_of_just_the_workers_may_leave_one_of_them_idle(gate: int, seen: int, found: bool) -> None:
     """A request keeps its place at the gate while it is read and answered, too."""
     remark = size_not_applied(
-        dataclasses.replace(CLEAN, max_concurrency=seen), dataclasses.replace(CONTEXT, gate=gate), Limits()
+        dataclasses.replace(ASLEEP, max_concurrency=seen), dataclasses.replace(CONTEXT, gate=gate), Limits()
     )
     assert (remark is not None) == found
 
@@ -558,16 +559,35 @@ def test_more_model_threads_do_not_pass_for_a_pool_that_stands_still() -> None:
 def test_a_large_pool_is_full_with_a_worker_between_two_requests(
     workers: int, seen: int, found: bool
 ) -> None:
-    """84 requests were in a server of 32 workers, on two busy cores, and never 32 of them in its handlers."""
-    run = dataclasses.replace(CLEAN, max_concurrency=seen, pool_workers=workers)
+    run = dataclasses.replace(ASLEEP, max_concurrency=seen, pool_workers=workers)
     assert codes(remarks(run, configuration=Configuration(workers))) == (
         ["pool-size-not-applied"] if found else []
     )
 
 
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({}, "pool-size-not-applied"),
+        ({"cpu_cores": 0.9}, "pool-size-unverified"),  # of one interpreter
+        ({"cpu_cores": 0.7, "client_cpu_cores": 0.7, "other_cpu_cores": 0.5}, "pool-size-unverified"),
+        ({"throttled_periods": 3, "quota_cores": 0.5}, "pool-size-unverified"),
+        ({"cpu_cores": 0.9, "pool_workers": None}, "pool-size-not-applied"),
+    ],
+)
+def test_a_busy_server_may_have_no_time_to_fill_its_pool(changes: dict[str, Any], code: str) -> None:
+    """Seen: 86 requests in a server of 32 workers on two busy cores, and never more than 24 in its handlers.
+    It reported 32, and used them. Only a server that says nothing, or has time, is accused of one run."""
+    run = dataclasses.replace(ASLEEP, max_concurrency=24, pool_workers=32)
+    found = remarks(dataclasses.replace(run, **changes), configuration=Configuration(32))
+    assert code in codes(found)
+    others = {"user-limited", "pool-size-not-applied", "pool-size-unverified"} - {code}
+    assert not others & set(codes(found))
+
+
 def test_each_process_has_a_pool_of_its_own() -> None:
     """58 requests in the server: one process with 4 workers is full, 20 processes with 4 are not."""
-    run = dataclasses.replace(CLEAN, max_concurrency=3)
+    run = dataclasses.replace(ASLEEP, max_concurrency=3)
     spread = dataclasses.replace(CONTEXT, configuration=Configuration(4, 1, 20))
     assert size_not_applied(run, CONTEXT, Limits()) is not None
     assert size_not_applied(run, spread, Limits()) is None
@@ -781,7 +801,7 @@ def test_the_first_answer_is_a_prediction_or_there_is_nothing_to_measure(
 
 def test_requests_that_pass_by_the_pool_do_not_make_it_a_liar() -> None:
     """58 requests are in the server, and at most 3 of 4 workers are busy: the others are no predictions."""
-    run = dataclasses.replace(CLEAN, max_concurrency=3)
+    run = dataclasses.replace(ASLEEP, max_concurrency=3)
     assert codes(remarks(run)) == ["pool-size-not-applied"]
     mixed = {"mean_think_s": None, "responses_counted_by_server": None, "pooled_share": 0.4}
     assert codes(remarks(run, **mixed)) == ["user-limited"]

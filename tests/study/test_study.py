@@ -89,7 +89,7 @@ def test_two_values_and_an_unlucky_host() -> None:
 def test_a_server_that_ignores_the_worker_count_is_named_after_its_first_run() -> None:
     for pool in ("fixed", "lying"):
         answer, store, _, _ = studied(
-            lambda c, block, run_id, pool=pool: Behaviour(pool=pool), planned((8, 16, 32))
+            lambda c, block, run_id, pool=pool: Behaviour(pool=pool, cpu_ms=1.0), planned((8, 16, 32))
         )
         assert len(store.saved) == 1
         assert (answer.status, answer.workers, answer.complete) == (Status.INCONCLUSIVE, None, True)

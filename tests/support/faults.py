@@ -127,11 +127,12 @@ RUN_FAULTS: dict[str, list[Fault]] = {
     "pool-not-used": [Fault(Behaviour(pool="passed-by"), "send predictions", world={"think_s": None})],
     "pool-size-not-applied": [
         Fault(Behaviour(pool="fixed"), "make the server read", workers=8),
-        Fault(Behaviour(pool="lying"), "make the server read", workers=8),
+        Fault(Behaviour(pool="lying", cpu_ms=1.0), "make the server read", workers=8),
     ],
     "pool-size-unverified": [
         Fault(Behaviour(pool="absent"), "let /stats/ report"),
         Fault(Behaviour(pool="half-silent"), "let /stats/ report"),
+        Fault(Behaviour(pool="lying"), "idle cores", workers=8),
     ],
     "pressure": [Fault(Behaviour(other_cpu_cores=0.5), "stop them")],
     "requests-elsewhere": [
