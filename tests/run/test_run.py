@@ -144,7 +144,7 @@ def test_the_shortest_window_and_no_warmup() -> None:
         (Behaviour(dies_after_s=9.0), "server-died", "Killed"),
         (Behaviour(rps=1.0), "no-requests", "no request completed"),
         (Behaviour(pool="fixed"), "pool-size-not-applied", "executor_workers = 4"),
-        (Behaviour(pool="lying"), "pool-size-not-applied", "never more than 4"),
+        (Behaviour(pool="lying", cpu_ms=1.0), "pool-size-not-applied", "never more than 4"),
         (Behaviour(miscount=500), "accounting", "the server counted"),
         (Behaviour(miscount=-500), "accounting", "the server counted"),
     ],
