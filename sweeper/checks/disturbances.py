@@ -112,7 +112,7 @@ def steal(figures: RunFigures, context: RunContext, limits: Limits) -> Finding |
     share = figures.host_steal_share
     if share is None:
         return None
-    idle = idle_cores(figures, context)
+    idle = _idle_cores(figures, context)
     spared = idle is not None and idle - share > (1 - limits.cores_contended) * context.host_cores
     allowed = limits.steal_share_if_idle if spared else limits.steal_share
     if share <= allowed:
@@ -129,7 +129,7 @@ def steal(figures: RunFigures, context: RunContext, limits: Limits) -> Finding |
 
 def pressure(figures: RunFigures, context: RunContext, limits: Limits) -> Finding | None:
     """Others' CPU only matters where it is not spent on cores that would be idle."""
-    others, idle = figures.other_cpu_cores, idle_cores(figures, context)
+    others, idle = figures.other_cpu_cores, _idle_cores(figures, context)
     if others is None or idle is None:
         return None
     allowed = max(limits.other_cpu_cores, limits.other_cpu_share * context.host_cores)
@@ -144,7 +144,7 @@ def pressure(figures: RunFigures, context: RunContext, limits: Limits) -> Findin
     )
 
 
-def idle_cores(figures: RunFigures, context: RunContext) -> float | None:
+def _idle_cores(figures: RunFigures, context: RunContext) -> float | None:
     """Cores of the machine that nobody used; None: not known."""
     used = (figures.other_cpu_cores, figures.client_cpu_cores, figures.cpu_cores)
     return None if None in used else context.host_cores - sum(cores for cores in used if cores is not None)

@@ -7,7 +7,6 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sweeper.checks.disturbances import idle_cores
 from sweeper.checks.thresholds import Limits, RunContext
 from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Evidence, Finding, FindingCode, Severity
@@ -79,11 +78,12 @@ def _fuller_than_seen(figures: RunFigures, context: RunContext, limits: Limits) 
 def _busy(figures: RunFigures, context: RunContext, limits: Limits) -> bool:
     """Whether the thread that takes requests to the pool may wait for a core, or for Python's interpreter
     lock; what is not known may be."""
-    if figures.cpu_cores is None or figures.throttled_periods:
+    cpu_cores, delay_ms = figures.cpu_cores, figures.run_delay_ms_per_request
+    if cpu_cores is None or delay_ms is None or figures.throttled_periods:
         return True
-    idle = idle_cores(figures, context)
-    contended = idle is None or idle <= (1 - limits.cores_contended) * context.host_cores
-    return contended or figures.cpu_cores >= limits.interpreter_busy * context.configuration.processes
+    waiting = delay_ms / 1000.0 * figures.completed / figures.window_s
+    processes = context.configuration.processes
+    return waiting >= processes or cpu_cores >= limits.interpreter_busy * processes
 
 
 def _in_one_process(figures: RunFigures, context: RunContext) -> float:

@@ -570,7 +570,9 @@ def test_a_large_pool_is_full_with_a_worker_between_two_requests(
     [
         ({}, "pool-size-not-applied"),
         ({"cpu_cores": 0.9}, "pool-size-unverified"),  # of one interpreter
-        ({"cpu_cores": 0.7, "client_cpu_cores": 0.7, "other_cpu_cores": 0.5}, "pool-size-unverified"),
+        ({"run_delay_ms_per_request": 400.0}, "pool-size-unverified"),  # 56 threads wait for a core
+        ({"run_delay_ms_per_request": None}, "pool-size-unverified"),
+        ({"client_cpu_cores": 0.7, "other_cpu_cores": 1.0}, "pool-size-not-applied"),  # others', not its
         ({"throttled_periods": 3, "quota_cores": 0.5}, "pool-size-unverified"),
         ({"cpu_cores": 0.9, "pool_workers": None}, "pool-size-not-applied"),
     ],
