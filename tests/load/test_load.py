@@ -465,8 +465,9 @@ def test_locust_starts_without_what_it_does_not_need() -> None:
     assert ours == {
         "sweeper.version",
         "sweeper.locust_side",
-        *(f"sweeper.locust_side.{name}" for name in ("__main__", "answer_size", "arrival", "certificates")),
-        *(f"sweeper.locust_side.{name}" for name in ("memory_watch", "raw_log", "recorder", "wire")),
+        *(f"sweeper.locust_side.{name}" for name in ("__main__", "answer_size", "certificates")),
+        *(f"sweeper.locust_side.{name}" for name in ("memory_watch", "raw_log", "receive_times")),
+        *(f"sweeper.locust_side.{name}" for name in ("recorder", "wire")),
     }
 
 
