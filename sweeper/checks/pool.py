@@ -58,7 +58,7 @@ def size_not_applied(figures: RunFigures, context: RunContext, limits: Limits) -
     # Where not all of them are predictions, it says nothing: the others wait elsewhere. Nor does it where the
     # server says the right size and may be too busy to take its requests to the pool.
     stuffed = context.pooled_share == 1.0 and _fuller_than_seen(figures, context, limits)
-    if stuffed and not (said == workers and _busy(figures, context, limits)):
+    if stuffed and not _may_be_too_busy(figures, context, limits):
         inside = _in_one_process(figures, context)
         return not_applied(
             workers,
@@ -75,15 +75,17 @@ def _fuller_than_seen(figures: RunFigures, context: RunContext, limits: Limits) 
     return _in_one_process(figures, context) > workers * limits.fuller_than_pool + limits.queued_beyond_pool
 
 
-def _busy(figures: RunFigures, context: RunContext, limits: Limits) -> bool:
-    """Whether the thread that takes requests to the pool may wait for a core, or for Python's interpreter
-    lock; what is not known may be."""
+def _may_be_too_busy(figures: RunFigures, context: RunContext, limits: Limits) -> bool:
+    """Of a server that says the right size: whether the thread that takes requests to the pool may wait for a
+    core, or for Python's interpreter lock; what is not known may be."""
     cpu_cores, delay_ms = figures.cpu_cores, figures.run_delay_ms_per_request
+    if figures.pool_workers != context.configuration.workers:
+        return False
     if cpu_cores is None or delay_ms is None or figures.throttled_periods:
         return True
     waiting = delay_ms / 1000.0 * figures.completed / figures.window_s
     processes = context.configuration.processes
-    return waiting >= processes or cpu_cores >= limits.interpreter_busy * processes
+    return waiting >= limits.threads_waiting * processes or cpu_cores >= limits.interpreter_busy * processes
 
 
 def _in_one_process(figures: RunFigures, context: RunContext) -> float:
@@ -112,7 +114,7 @@ def size_unverified(figures: RunFigures, context: RunContext, limits: Limits) ->
     if figures.max_concurrency is not None:
         if gate_limits(figures, context, limits) or not _fuller_than_seen(figures, context, limits):
             return None
-        if context.pooled_share == 1.0 and size_not_applied(figures, context, limits) is None:
+        if context.pooled_share == 1.0 and _may_be_too_busy(figures, context, limits):
             return _busy_before_pool(figures, context)
         if context.pooled_share is not None:
             return None

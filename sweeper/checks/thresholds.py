@@ -45,6 +45,7 @@ class Limits:
         0.8  # share of the gate's places (or all but one) with requests in handlers: it is full
     )
     workers_for_one_between: int = 16  # workers, of which one may always be between two requests
+    threads_waiting: float = 1.0  # threads of a process that wait for a core, on average: any of them may
     interpreter_busy: float = 0.8  # cores that a Python process uses, from which its threads may wait for it
     fewest_threads_to_tell: float = 2.0  # threads that a pool must grow by, before its count tells
     threads_follow: float = 0.5  # share of the expected growth of the thread count that is enough
