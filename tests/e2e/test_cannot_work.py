@@ -3,12 +3,11 @@ one block more (tests/study/test_cannot_work.py goes through many more in the si
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import pytest
 
-from tests.support.commands import ALONE, left_behind, sweeper, truth
+from tests.support.commands import ALONE, left_behind, run_rows, sweeper, truth
 from tests.support.truth.sleep_server import BAD
 
 pytestmark = pytest.mark.e2e
@@ -39,8 +38,7 @@ def test_streams_without_an_end_do_not_cost_the_answer_either(kind: str, folder:
         "--locustfile", "mine.py", "--max-answer-size", "256KiB", "--study", "bad", "--json", cwd=folder,
     )  # fmt: skip
     answer = done.json
-    with (folder / "studies" / "bad" / "runs.csv").open() as handle:
-        others = [row["verdict"] for row in csv.DictReader(handle) if row["workers"] != "8"]
+    others = [row["verdict"] for row in run_rows(folder / "studies" / "bad") if row["workers"] != "8"]
     if set(others) == {"valid"}:  # a busy machine makes any run suspect
         assert (done.code, answer["status"], answer["workers"]) == (0, "recommended", 2), done.err
     assert "failed" not in others
@@ -61,8 +59,7 @@ def test_a_value_that_cannot_work_does_not_cost_the_answer(bad: str, folder: Pat
     )  # fmt: skip
     answer = done.json
     assert (done.code, answer["status"], answer["workers"]) == (0, "recommended", 2), done.err
-    with (folder / "studies" / "bad" / "runs.csv").open() as handle:
-        rows = list(csv.DictReader(handle))
+    rows = run_rows(folder / "studies" / "bad")
     spoilt = {row["block"] for row in rows if row["workers"] != "8" and row["verdict"] != "valid"}
     # A busy machine spoils a run of a value that works at times: that block counts for nobody.
     if not spoilt:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
 import pytest
 
-from tests.support.commands import sweeper, truth
+from tests.support.commands import run_rows, sweeper, truth
 
 pytestmark = pytest.mark.e2e
 
@@ -39,8 +38,7 @@ def test_the_smallest_count_of_the_largest_capacity_is_the_answer(folder: Path) 
     assert price["cost_per_million_requests"]["mean"] == pytest.approx(0.5e6 / 3600 / capacity)
     assert "requests/s within the SLO" in done.err
 
-    with (folder / "studies" / "capacity" / "runs.csv").open() as handle:
-        rows = list(csv.DictReader(handle))
+    rows = run_rows(folder / "studies" / "capacity")
     assert sum(row["verdict"] == "valid" for row in rows) >= 7, [row["findings"] for row in rows]
     assert all((row["block"] == "1") == (row["expected_rps"] == "") for row in rows)
     assert {row["capacity_bound"] for row in rows} <= {"exact", "at least", "at most"}
@@ -64,8 +62,7 @@ def test_no_count_keeps_an_slo_that_one_request_breaks(folder: Path) -> None:
     answer = done.json
     assert (done.code, answer["status"], answer["workers"]) == (1, "infeasible", None), done.err
     assert "p99" in answer["reason"]
-    with (folder / "studies" / "slow" / "runs.csv").open() as handle:
-        rows = list(csv.DictReader(handle))
+    rows = run_rows(folder / "studies" / "slow")
     assert {row["capacity_bound"] for row in rows if row["verdict"] == "valid"} == {"at most"}
 
 

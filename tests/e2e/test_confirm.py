@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import signal
 import time
@@ -12,7 +11,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.support.commands import ALONE, left_behind, recorded, start, sweeper, truth, wait_until_gone
+from tests.support.commands import (
+    ALONE,
+    left_behind,
+    recorded,
+    run_rows,
+    start,
+    sweeper,
+    truth,
+    wait_until_gone,
+)
 
 pytestmark = pytest.mark.e2e
 
@@ -66,8 +74,7 @@ def test_a_confirmation_is_killed_resumed_and_read_again(folder: Path) -> None:
     assert [candidate["workers"] for candidate in answer["candidates"]] == [2, 8]
 
     study = folder / "studies" / "open"
-    with (study / "runs.csv").open() as handle:
-        rows = {row["run_id"]: row for row in csv.DictReader(handle)}
+    rows = {row["run_id"]: row for row in run_rows(study)}
     assert list(rows)[-4:] == confirming(folder)
     assert {row["arrivals_per_s"] for name, row in rows.items() if name.startswith("b")} == {""}
     for first, second in (("c01-01-w8", "c01-02-w4"), ("c02-02-w8", "c02-01-w4")):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import signal
 import subprocess
@@ -13,7 +12,15 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 
-from tests.support.commands import IN_TURNS, OWN_HOST, TIMEOUT_S, Finished, environment, wait_until_gone
+from tests.support.commands import (
+    IN_TURNS,
+    OWN_HOST,
+    TIMEOUT_S,
+    Finished,
+    environment,
+    run_rows,
+    wait_until_gone,
+)
 from tests.support.containers import PUBLISHED, containers, remove, server_command, wait_until_removed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("containers", "namespaces")]
@@ -70,8 +77,7 @@ def test_a_whole_study_in_turns_with_published_ports(marked: Path) -> None:
     assert by_workers[4]["rps"]["mean"] == pytest.approx(100, rel=0.1)
 
     study = marked / "studies" / "contained"
-    with (study / "runs.csv").open() as handle:
-        rows = list(csv.DictReader(handle))
+    rows = run_rows(study)
     valid = [row for row in rows if row["verdict"] == "valid"]
     assert {row["workers"] for row in valid} == {"1", "4"}
     assert len(valid) >= 3 + 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 import shutil
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import ALONE, sweeper, truth
+from tests.support.commands import ALONE, run_rows, sweeper, truth
 
 pytestmark = pytest.mark.e2e
 
@@ -25,8 +24,7 @@ def grid(study: str, workers: str, cwd: Path) -> bool:
     done = sweeper(
         "grid", *truth(*SERVER), *ALONE, *BLOCKS, "--workers", workers, "--study", study, "--json", cwd=cwd
     )
-    with (cwd / "studies" / study / "runs.csv").open() as handle:
-        rows = list(csv.DictReader(handle))
+    rows = run_rows(cwd / "studies" / study)
     assert len(rows) > 2 * len(workers.split(","))  # what is hopeless is dropped after two blocks
     if all(row["verdict"] == "valid" for row in rows):
         assert (done.code, done.json["workers"]) == (0, 2), done.err

@@ -5,13 +5,12 @@ Each model sleeps 60 ms, so that 20 users keep four threads busy and one is far 
 
 from __future__ import annotations
 
-import csv
 import textwrap
 from pathlib import Path
 
 import pytest
 
-from tests.support.commands import left_behind, sweeper
+from tests.support.commands import left_behind, run_rows, sweeper
 
 pytestmark = pytest.mark.e2e
 STUDY = (
@@ -77,8 +76,7 @@ def check_answer(folder: Path, *options: str) -> list[dict[str, str]]:
     assert done.out, done.err
     answer = done.json
     assert (done.code, answer["status"], answer["workers"]) == (0, "recommended", 4), done.err
-    with (folder / "studies" / "kind" / "runs.csv").open() as handle:
-        rows = list(csv.DictReader(handle))
+    rows = run_rows(folder / "studies" / "kind")
     valid = [row for row in rows if row["verdict"] == "valid"]
     assert {row["workers"] for row in valid} == {"1", "4"}, rows
     assert {float(row["error_rate"]) for row in valid} == {0.0}

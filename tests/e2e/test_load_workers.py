@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sweeper.launch.ports import free_port
-from tests.support.commands import SHORT, TIMEOUT_S, Finished, left_behind, start, truth
+from tests.support.commands import SHORT, TIMEOUT_S, Finished, left_behind, run_rows, start, truth
 
 pytestmark = pytest.mark.e2e
 LOCUSTFILE = """
@@ -25,6 +24,7 @@ class Caller(FastHttpUser):
 """
 
 
+SERVER = truth("--service-ms", 40, "--shape", "plateau:4", "--own-time")
 FAR = ("--min-blocks", "3", "--max-blocks", "6", "--no-confirm", "--study", "far", "--json")
 
 
@@ -46,20 +46,15 @@ def study_of_two_workers(folder: Path, *options: object, given: Sequence[str] = 
     return Finished(study.returncode, out, err)
 
 
-def runs(folder: Path) -> list[dict[str, str]]:
-    with (folder / "studies" / "far" / "runs.csv").open() as handle:
-        return list(csv.DictReader(handle))
-
-
 @pytest.mark.parametrize("own", [False, True], ids=["built-in", "own locust file"])
 def test_load_from_two_workers_gives_valid_runs_and_the_right_answer(folder: Path, own: bool) -> None:
     (folder / "mine.py").write_text(LOCUSTFILE)
     done = study_of_two_workers(
-        folder, *truth("--service-ms", 40, "--shape", "plateau:4", "--own-time"), *SHORT, "--workers", "1,4",
+        folder, *SERVER, *SHORT, "--workers", "1,4",
         given=("--locustfile", "mine.py") if own else (),
     )  # fmt: skip
     assert (done.code, done.json["status"], done.json["workers"]) == (0, "recommended", 4), done.err
-    rows = runs(folder)
+    rows = run_rows(folder / "studies" / "far")
     assert len([row for row in rows if row["verdict"] == "valid"]) >= 3 + 2, rows
     assert not [row for row in rows if "requests-elsewhere" in row["findings"]]
 
@@ -79,7 +74,7 @@ def test_two_workers_climb_to_the_capacity(folder: Path) -> None:
 def test_two_workers_are_several_loads(folder: Path) -> None:
     """50 users, and 80, keep four slots of 40 ms busy: 100 requests/s under either load."""
     done = study_of_two_workers(
-        folder, *truth("--service-ms", 40, "--shape", "plateau:4", "--own-time"), *SHORT, "--workers", "1,4",
+        folder, *SERVER, *SHORT, "--workers", "1,4",
         "--users", "50,80",
     )  # fmt: skip
     answer = done.json
@@ -87,4 +82,4 @@ def test_two_workers_are_several_loads(folder: Path) -> None:
     for one in answer["loads"]["under"]:
         four = next(candidate for candidate in one["candidates"] if candidate["workers"] == 4)
         assert four["rps"]["mean"] == pytest.approx(100, rel=0.05)
-    assert {row["load"] for row in runs(folder)} == {"50.0", "80.0"}
+    assert {row["load"] for row in run_rows(folder / "studies" / "far")} == {"50.0", "80.0"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.support.commands import sweeper, truth
+from tests.support.commands import run_rows, sweeper, truth
 
 pytestmark = pytest.mark.e2e
 
@@ -22,8 +21,7 @@ SHORT = ("--window", "4s", "--warmup", "1s", "--warmup-cap", "6s", "--drain", "1
 
 def starts(folder: Path, study: str) -> dict[int, list[tuple[str, np.ndarray]]]:
     """For each block: workers and the moments at which the requests of a run were to arrive, in order."""
-    with (folder / "studies" / study / "runs.csv").open() as handle:
-        rows = list(csv.DictReader(handle))
+    rows = run_rows(folder / "studies" / study)
     found: dict[int, list[tuple[str, np.ndarray]]] = {}
     for row in rows:
         log = pd.read_parquet(folder / "studies" / study / "runs" / row["run_id"] / "requests.parquet")

@@ -3,7 +3,6 @@ processes. A script restarts a local one."""
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import signal
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import SHORT, left_behind, recorded, start, sweeper
+from tests.support.commands import SHORT, left_behind, recorded, run_rows, start, sweeper
 from tests.support.deployment import Deployment, deployment
 
 pytestmark = pytest.mark.e2e
@@ -72,7 +71,7 @@ def test_a_grid_finds_the_plateau_and_puts_the_old_setting_back(folder: Path, pl
     }  # fmt: skip
     assert not needs_the_server & {f["code"] for f in answer["findings"]}, answer["findings"]
 
-    rows = list(csv.DictReader((folder / "studies" / "far" / "runs.csv").open()))
+    rows = run_rows(folder / "studies" / "far")
     assert {row["verdict"] for row in rows} <= {"valid", "suspect"}
     assert sum(row["verdict"] == "valid" for row in rows) >= 3 + 3 + 2
     assert {row["cpu_cores"] + row["peak_rss_bytes"] + row["threads"] for row in rows} == {""}
@@ -134,7 +133,7 @@ def test_a_restart_that_goes_wrong_is_named(folder: Path, fault: str, code: str,
             "--start-timeout", "3s", "--study", "wrong", "--json", cwd=folder,
         )  # fmt: skip
         assert done.json["workers"] in (None, 2), done.err
-        rows = list(csv.DictReader((folder / "studies" / "wrong" / "runs.csv").open()))
+        rows = run_rows(folder / "studies" / "wrong")
         bad = [row for row in rows if row["workers"] == "8"]
         assert bad
         assert {row["verdict"] for row in bad} == {"failed"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import signal
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 
 from sweeper.launch.ports import free_port
 from tests.support.certificates import PAST, Authority, authority
-from tests.support.commands import SHORT, TIMEOUT_S, Finished, start, sweeper
+from tests.support.commands import SHORT, TIMEOUT_S, Finished, run_rows, start, sweeper
 from tests.support.deployment import deployment
 
 pytestmark = pytest.mark.e2e
@@ -49,7 +48,7 @@ def test_a_grid_finds_the_plateau(folder: Path, ours: Authority, kind: str | Non
         )  # fmt: skip
         assert (done.code, done.json["status"], done.json["workers"]) == (0, "recommended", 4), done.err
         assert (made.calls[-1], made.workers) == (2, 2)
-    rows = list(csv.DictReader((folder / "studies" / "far" / "runs.csv").open()))
+    rows = run_rows(folder / "studies" / "far")
     assert sum(row["verdict"] == "valid" for row in rows) >= 3 + 2, rows
     assert {row["failed"] for row in rows} == {"0"}
     # The kernel stamps what is encrypted, so that nothing is known of when an answer arrived.

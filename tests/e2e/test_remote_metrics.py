@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import pytest
 
 from tests.support.certificates import authority
-from tests.support.commands import SHORT, sweeper
+from tests.support.commands import SHORT, run_rows, sweeper
 from tests.support.deployment import deployment
 
 pytestmark = pytest.mark.e2e
@@ -36,7 +35,7 @@ def test_cpu_and_memory_are_what_the_server_reports(folder: Path) -> None:
         assert candidate["cpu_cores"] == pytest.approx(used, rel=0.1)
         assert 64 << 20 < candidate["rss_bytes"] < 512 << 20
         assert candidate["voluntary_switches_per_request"] is None
-    rows = list(csv.DictReader((folder / "studies" / "far" / "runs.csv").open()))
+    rows = run_rows(folder / "studies" / "far")
     assert sum(row["verdict"] == "valid" for row in rows) >= 3 + 2, rows
     assert "" not in {row["cpu_cores"] for row in rows} | {row["peak_rss_bytes"] for row in rows}
     assert {row["cpu_user_s"] + row["threads"] for row in rows} == {""}
@@ -64,7 +63,7 @@ def test_what_it_does_not_report_is_unavailable_and_said_once(
     for candidate in done.json["candidates"]:
         figures = {name: candidate[name] for name in ("rss_bytes", "cpu_ms_per_request")}
         assert [name for name, value in figures.items() if value is None] == unknown
-    rows = list(csv.DictReader((folder / "studies" / "far" / "runs.csv").open()))
+    rows = run_rows(folder / "studies" / "far")
     assert {row["findings"] for row in rows if row["verdict"] == "valid"} == {"metrics-unavailable"}
 
 

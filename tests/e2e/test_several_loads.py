@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import signal
 import time
@@ -10,7 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import IN_TURNS, left_behind, recorded, start, sweeper, truth, wait_until_gone
+from tests.support.commands import (
+    IN_TURNS,
+    left_behind,
+    recorded,
+    run_rows,
+    start,
+    sweeper,
+    truth,
+    wait_until_gone,
+)
 
 pytestmark = pytest.mark.e2e
 
@@ -51,8 +59,7 @@ def test_one_answer_for_two_loads_and_an_interrupt_between(folder: Path) -> None
         assert by_workers[4]["rps"]["mean"] == pytest.approx(100, rel=0.05)
     assert "not-confirmed" in [finding["code"] for finding in answer["findings"]]
 
-    with (folder / "studies" / "both" / "runs.csv").open() as handle:
-        rows = list(csv.DictReader(handle))
+    rows = run_rows(folder / "studies" / "both")
     first = {(row["workers"], row["load"]) for row in rows if row["block"] == "1"}
     assert first == {(workers, load) for workers in ("1", "4", "8") for load in ("50.0", "80.0")}
     assert max(int(row["block"]) for row in rows if row["workers"] == "1" and row["load"] == "80.0") <= 4

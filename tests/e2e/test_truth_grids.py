@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from tests.support.commands import ALONE, IN_TURNS, left_behind, sweeper, truth
+from tests.support.commands import ALONE, IN_TURNS, left_behind, run_rows, sweeper, truth
 
 pytestmark = pytest.mark.e2e
 
@@ -32,8 +31,7 @@ def test_a_plateau_is_answered_with_its_first_point(folder: Path) -> None:
     assert by_workers[1]["eliminated_after"] == 2
 
     study = folder / "studies" / "plateau"
-    with (study / "runs.csv").open() as handle:
-        rows = list(csv.DictReader(handle))
+    rows = run_rows(study)
     assert len(rows) >= 3 + 3 + 2
     for row in rows:
         requests = pd.read_parquet(study / "runs" / row["run_id"] / "requests.parquet")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.commands import SHORT, Finished, sweeper, truth
+from tests.support.commands import SHORT, Finished, run_rows, sweeper, truth
 from tests.support.load_sessions import BY_UPTIME
 
 pytestmark = pytest.mark.e2e
@@ -20,8 +19,7 @@ BLOCKS = ("--min-blocks", "3", "--max-blocks", "8", "--no-confirm")
 
 def findings(folder: Path, study: str) -> list[tuple[int, str, str, list[str]]]:
     """Block, workers, verdict and codes of each run."""
-    with (folder / "studies" / study / "runs.csv").open() as handle:
-        rows = list(csv.DictReader(handle))
+    rows = run_rows(folder / "studies" / study)
     return [(int(row["block"]), row["workers"], row["verdict"], row["findings"].split()) for row in rows]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import sqlite3
@@ -102,6 +103,12 @@ def recorded(folder: Path) -> list[str]:
             return [row[0] for row in connection.execute("SELECT run_id FROM sweeper_runs ORDER BY run_id")]
         except sqlite3.OperationalError:
             return []
+
+
+def run_rows(study: Path) -> list[dict[str, str]]:
+    """Of runs.csv in a study's folder."""
+    with (study / "runs.csv").open() as handle:
+        return list(csv.DictReader(handle))
 
 
 def wait_until_gone(folder: Path) -> list[str]:
