@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from sweeper.checks.thresholds import Limits, RunContext
@@ -69,12 +70,18 @@ def says_turns(tried: Finding) -> bool:
 def outside_waits(measurement: Measurement, figures: RunFigures, limits: Limits) -> Finding | None:
     """While the server is stopped, whatever it waits for goes on: a timer, a database, another service. Their
     answers are there at once when its turn begins, and a burst of completions follows, of requests that were
-    under way before. A server that computes, or whose threads wait for each other, has none.
+    under way before. A server that computes, or whose threads wait for each other, has none. What it had sent
+    when it was stopped, and the client, which is stopped first, only read afterwards, it did not wait for.
     """
     turns = _turns(measurement, limits)
     if not turns:
         return None
-    in_bursts = sum(_answered_at(at_s, measurement, limits) for at_s in turns)
+    log = measurement.requests
+    arrived_s = log.finished_s - np.nan_to_num(log.client_late_ms) / 1000.0
+    in_bursts = sum(
+        int((_answered_at(at_s, measurement, limits) & (arrived_s >= at_s + limits.none_before_s)).sum())
+        for at_s in turns
+    )
     expected = figures.completed / figures.window_s * limits.burst_s * len(turns)
     if measurement.quota_period_s is not None:
         # Under a CPU quota the answers come at the beginning of each period: it is held against the second.
@@ -117,7 +124,7 @@ def outside_clock(
     in_bursts = sum(
         int(np.count_nonzero((started_s >= at_s) & (started_s < at_s + limits.burst_s))) for at_s in turns
     )
-    answered = sum(_answered_at(at_s, measurement, limits) for at_s in turns)
+    answered = sum(int(_answered_at(at_s, measurement, limits).sum()) for at_s in turns)
     # What was due just before the pause, and late, starts after it.
     late_s = (figures.client_late_p99_ms or 0.0) / 1000.0
     expected = figures.started / figures.window_s * (limits.burst_s + late_s) * len(turns)
@@ -156,12 +163,11 @@ def _turns(measurement: Measurement, limits: Limits) -> list[float]:
     return [at_s for at_s in measurement.resumed_s if window.start_s <= at_s < window.end_s - limits.burst_s]
 
 
-def _answered_at(at_s: float, measurement: Measurement, limits: Limits) -> int:
-    """Requests that were under way in the pause that ended then, and were answered at once."""
+def _answered_at(at_s: float, measurement: Measurement, limits: Limits) -> NDArray[np.bool_]:
+    """Of each request: it was under way in the pause that ended then, and its answer was read at once."""
     log = measurement.requests
     finished_s = log.finished_s
-    at_once = (finished_s >= at_s) & (finished_s < at_s + limits.burst_s)
-    return int(np.count_nonzero((log.started_s < at_s) & at_once))
+    return (log.started_s < at_s) & (finished_s >= at_s) & (finished_s < at_s + limits.burst_s)
 
 
 def _beyond_chance(seen: float, expected: float, limits: Limits) -> bool:
@@ -177,7 +183,7 @@ def _share_after_pauses(measurement: Measurement, limits: Limits) -> float | Non
         return None
     started_s = np.sort(measurement.requests.started_s)
     started = np.searchsorted(started_s, ends) - np.searchsorted(started_s, begins)
-    followed = [_answered_at(begin_s, measurement, limits) for begin_s in begins]
+    followed = [int(_answered_at(begin_s, measurement, limits).sum()) for begin_s in begins]
     per_s: FloatArray = (started - np.array(followed)) / (ends - begins)
     # Two turns without a pause between them are one of twice the length.
     paused: FloatArray = pauses / (ends - begins)

@@ -406,6 +406,13 @@ def test_a_server_that_answers_evenly_in_its_turns_waits_for_nothing_outside() -
     assert remarks(made=requests(bursts(1)), resumed_s=TURNS) == ()  # no more than chance may bring
 
 
+def test_answers_that_came_before_a_pause_and_are_read_after_it_were_not_waited_for() -> None:
+    """Many threads that finish together: the client is stopped a moment before their server is."""
+    made = requests(bursts(8))
+    read_late = dataclasses.replace(made, client_late_ms=np.full_like(made.latency_ms, 4.0))
+    assert "outside-waits" not in codes(remarks(made=read_late, resumed_s=TURNS))
+
+
 def test_few_users_may_wait_all_through_the_window() -> None:
     assert "littles-law" not in codes(remarks(made=with_users_left_waiting(5)))
 
