@@ -165,8 +165,9 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True)
 class RunFigures:
-    """What one run measured over its window. Per-request figures divide by completed requests, failed ones
-    included; None is what this machine, or this server, does not tell."""
+    """What one run measured over its window. Requests/s and figures per request count a request that was
+    under way at an edge of the window by its share (statistics/figures.py: shares_in); "per request"
+    includes failed ones. None is what this machine, or this server, does not tell."""
 
     window_s: float
     warmup_s: float  # from all users on to the window
@@ -175,7 +176,7 @@ class RunFigures:
     completed: int  # requests completed in the window, failed ones included
     failed: int  # of the completed ones
     censored: int  # of the started ones never finished
-    rps: float  # requests/s completed without failure
+    rps: float  # requests/s answered without failure
     error_rate: float  # failed ÷ completed
     latency: LatencyFigures  # of the requests started in the window
     # these ten are None where the server is on another machine

@@ -100,6 +100,27 @@ def completed_in(log: RequestLog, window: Window) -> NDArray[np.intp]:
     return np.flatnonzero(np.isfinite(finished) & (finished >= window.start_s) & (finished < window.end_s))
 
 
+def shares_in(log: RequestLog, window: Window, longest_s: float) -> FloatArray:
+    """How much of each request belongs to the window, from 0 to 1: the share of its latency that lies in it.
+
+    Their sum is how many requests the window answers. It varies less than the number of those that finish
+    in it: threads that compute side by side finish together, so that the edges of the window decide over as
+    many requests as there are threads. On average the two are equal where answers come steadily.
+
+    Of a latency, its end counts, `longest_s` at most, which is the length of the warm-up: all users send
+    their first request at once, and its latency says no more than its place in the queue.
+    """
+    finished_s = log.finished_s
+    counted_s = np.minimum(log.latency_ms / 1000.0, longest_s)
+    begun_s = finished_s - counted_s
+    at_once = (finished_s >= window.start_s) & (finished_s < window.end_s)
+    across = (counted_s > 1e-6) & ((begun_s < window.start_s) | (finished_s >= window.end_s))
+    inside_s = np.minimum(finished_s, window.end_s) - np.maximum(begun_s, window.start_s)
+    shares: FloatArray = at_once.astype(float)
+    np.divide(np.maximum(inside_s, 0.0), counted_s, out=shares, where=across)
+    return shares
+
+
 def mean_in_flight(log: RequestLog, window: Window, ended_s: float) -> float:
     """Requests in flight, averaged over the window; those that never finished are so until `ended_s`."""
     until = np.where(np.isfinite(log.latency_ms), log.finished_s, ended_s)
@@ -123,6 +144,11 @@ def run_figures(measurement: Measurement) -> RunFigures | None:
     done = completed_in(log, window)
     if latency is None or len(done) == 0:
         return None
+    warmup_s = window.start_s - measurement.users_on_s
+    shares = shares_in(log, window, longest_s=max(warmup_s, 0.0))
+    answered = float(shares.sum())
+    if answered == 0.0:
+        return None
     late, latency_without_client = without_client(log, window, measurement.ended_s)
     first, last = edges(measurement.samples, window)
     seconds = last.at_s - first.at_s
@@ -138,26 +164,26 @@ def run_figures(measurement: Measurement) -> RunFigures | None:
     probe_cores = probe_cpu_cores(measurement.speed, window)
     return RunFigures(
         window_s=window.duration_s,
-        warmup_s=window.start_s - measurement.users_on_s,
+        warmup_s=warmup_s,
         ready_s=measurement.ready_s,
         started=latency.samples,
         completed=completed,
         failed=failed,
         censored=latency.censored,
-        rps=(completed - failed) / window.duration_s,
+        rps=float(shares[~log.failed].sum()) / window.duration_s,
         error_rate=failed / completed,
         latency=latency,
         cpu_cores=None if cpu is None else cpu / seconds,
         cpu_user_s=user,
         cpu_system_s=system,
-        cpu_ms_per_request=None if cpu is None else cpu * 1000.0 / completed,
+        cpu_ms_per_request=None if cpu is None else cpu * 1000.0 / answered,
         rss_bytes=last.server_rss_bytes,
         peak_rss_bytes=last.server_peak_rss_bytes,
         threads=_most(s.server_threads for s in inside),
         processes=_most(s.server_processes for s in inside),
-        voluntary_switches_per_request=None if voluntary is None else voluntary / completed,
-        involuntary_switches_per_request=None if involuntary is None else involuntary / completed,
-        run_delay_ms_per_request=None if delay is None else delay * 1000.0 / completed,
+        voluntary_switches_per_request=None if voluntary is None else voluntary / answered,
+        involuntary_switches_per_request=None if involuntary is None else involuntary / answered,
+        run_delay_ms_per_request=None if delay is None else delay * 1000.0 / answered,
         client_cpu_cores=_rate(first.client_cpu_s, last.client_cpu_s, seconds),
         host_switches_per_s=_rate(first.host_context_switches, last.host_context_switches, seconds),
         host_steal_share=_rate(first.host_steal_s, last.host_steal_s, seconds),
@@ -175,10 +201,10 @@ def run_figures(measurement: Measurement) -> RunFigures | None:
         latency_without_client=latency_without_client,
         client_share_of_cycle=None
         if late is None or measurement.users is None
-        else late.mean_ms / 1000.0 * completed / window.duration_s / measurement.users,
+        else late.mean_ms / 1000.0 * answered / window.duration_s / measurement.users,
         quota_cores=last.cgroup_quota_cores,
         throttled_share=_throttled_share(first, last),
-        throttled_ms_per_request=_throttled_ms(first, last, completed),
+        throttled_ms_per_request=_throttled_ms(first, last, answered),
         quota_lasts_ms=_quota_lasts_ms(first, last),
         quota_period_ms=None if last.cgroup_period_s is None else last.cgroup_period_s * 1000.0,
         load_in_quota_cores=_rate(first.cgroup_client_cpu_s, last.cgroup_client_cpu_s, seconds),
@@ -194,11 +220,11 @@ def _throttled_share(first: TelemetrySample, last: TelemetrySample) -> float | N
     return min(1.0, throttled / periods) if periods > 0 else 0.0
 
 
-def _throttled_ms(first: TelemetrySample, last: TelemetrySample, completed: int) -> float | None:
+def _throttled_ms(first: TelemetrySample, last: TelemetrySample, answered: float) -> float | None:
     stood_s = _grown(first.cgroup_throttled_s, last.cgroup_throttled_s)
     if last.cgroup_quota_cores is None or stood_s is None:
         return None
-    return stood_s * 1000.0 / completed
+    return stood_s * 1000.0 / answered
 
 
 def _quota_lasts_ms(first: TelemetrySample, last: TelemetrySample) -> float | None:

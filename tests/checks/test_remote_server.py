@@ -7,6 +7,7 @@ import dataclasses
 from typing import Any
 
 import numpy as np
+import pytest
 
 from sweeper.analysis.recommendation import StudyFacts, recommend
 from sweeper.checks.pool import pool_ignored
@@ -51,7 +52,9 @@ def test_figures_of_the_server_are_unavailable_and_the_others_are_there() -> Non
     found = run_figures(measured(samples))
     assert found is not None
     assert {name: getattr(found, name) for name in OF_THE_SERVER} == OF_THE_SERVER
-    assert (found.rps, found.completed, found.client_cpu_cores) == (140.0, 1400, 0.1)
+    assert (found.completed, found.client_cpu_cores) == (1400, 0.1)
+    # Of 56 requests under way as the window begins half counts; nothing was sent that could cross its end.
+    assert found.rps == pytest.approx(140.0 - 28 / 10)
     assert found.switches_per_request is None
 
 

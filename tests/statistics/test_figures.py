@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sweeper.records.observations import PoolStats, RequestLog, TelemetrySample
 from sweeper.records.run import Window
-from sweeper.statistics.figures import Measurement, completed_in, edges, latencies, run_figures
+from sweeper.statistics.figures import Measurement, completed_in, edges, latencies, run_figures, shares_in
 from tests.support.builders import SAMPLE, log
 
 NAN = math.nan
@@ -32,23 +32,50 @@ def measured(
     return Measurement(requests, samples, WINDOW, users_on_s=7.0, ended_s=25.0, ready_s=1.5, pool=pool)
 
 
-def test_throughput_counts_completions_and_latency_counts_starts() -> None:
+def test_throughput_counts_shares_of_requests_and_latency_counts_starts() -> None:
     requests = log(
         #  before  across start  on start  inside   ends on end  across end  on end
         [8.0, 9.5, 10.0, 12.0, 19.0, 19.5, 20.0],
-        [500.0, 1000.0, 100.0, 200.0, 1000.0, 900.0, 50.0],
+        [500.0, 1000.0, 100.0, 200.0, 1000.0, 1500.0, 50.0],
     )
     figures = run_figures(measured(requests))
     assert figures is not None
     assert completed_in(requests, WINDOW).tolist() == [1, 2, 3]
-    assert (figures.completed, figures.rps) == (3, 0.3)
+    assert figures.completed == 3
+    assert shares_in(requests, WINDOW, 3.0) == pytest.approx([0, 0.5, 1, 1, 1, 1 / 3, 0])
+    assert figures.rps == pytest.approx((0.5 + 1 + 1 + 1 + 1 / 3) / 10)
     assert (figures.started, figures.latency.samples) == (4, 4)
-    assert figures.latency.max_ms == 1000.0
+    assert figures.latency.max_ms == 1500.0
     assert figures.latency.p50_ms == 200.0
-    assert figures.latency.mean_ms == pytest.approx((100 + 200 + 1000 + 900) / 4)
+    assert figures.latency.mean_ms == pytest.approx((100 + 200 + 1000 + 1500) / 4)
     assert figures.window_s == 10.0
     assert figures.warmup_s == 3.0
     assert figures.ready_s == 1.5
+
+
+def test_of_a_long_latency_only_its_end_counts_as_long_as_the_warm_up() -> None:
+    requests = log([7.0, 8.0, 18.0, 12.0], [4000.0, 16_000.0, 4000.0, NAN])
+    assert shares_in(requests, WINDOW, 3.0) == pytest.approx([1 / 3, 0, 1 / 3, 0])
+
+
+def test_without_a_warm_up_and_without_a_latency_what_finishes_in_the_window_counts() -> None:
+    requests = log([9.0, 10.0, 15.0, 20.0], [2000.0, 0.0, 0.0, 0.0])
+    assert shares_in(requests, WINDOW, 0.0).tolist() == [1, 1, 1, 0]
+    assert shares_in(requests, WINDOW, 3.0).tolist() == [0.5, 1, 1, 0]
+
+
+@given(
+    starts=st.lists(st.floats(0.0, 30.0), min_size=1, max_size=30),
+    latency_ms=st.floats(0.0, 20_000.0),
+    longest_s=st.floats(0.0, 10.0),
+)
+def test_windows_that_follow_each_other_share_every_request_out(
+    starts: list[float], latency_ms: float, longest_s: float
+) -> None:
+    requests = log(sorted(starts), latency_ms)
+    windows = [Window(-10.0, 5.0), Window(5.0, 12.0), Window(12.0, 60.0)]
+    shares = [shares_in(requests, window, longest_s) for window in windows]
+    assert sum(shares) == pytest.approx(np.ones(len(starts)), abs=1e-6)
 
 
 def test_in_flight_is_counted_over_time_as_far_as_it_lies_in_the_window() -> None:
@@ -224,6 +251,15 @@ requests_strategy = st.lists(
 )
 
 
+def share(start_s: float, latency_s: float, longest_s: float) -> float:
+    """Of one request, in the window; 0 if it never finished."""
+    if math.isnan(latency_s):
+        return 0.0
+    end_s = start_s + latency_s
+    begin_s = max(start_s, end_s - longest_s)
+    return max(0.0, min(end_s, 20.0) - max(begin_s, 10.0)) / (end_s - begin_s)
+
+
 @given(requests_strategy)
 def test_figures_agree_with_counting_one_by_one(rows: list[tuple[float, float, bool]]) -> None:
     rows = sorted(rows, key=lambda row: row[0])
@@ -233,13 +269,15 @@ def test_figures_agree_with_counting_one_by_one(rows: list[tuple[float, float, b
     figures = run_figures(measured(requests))
     started = [r for r in rows if 10 <= r[0] < 20]
     done = [r for r in rows if not math.isnan(r[1]) and 10 <= r[0] + r[1] / 1000 < 20]
-    if not started or not done:
+    shares = [share(start_s, latency_ms / 1000, 3.0) for start_s, latency_ms, _ in rows]
+    if not started or not done or sum(shares) == 0:
         assert figures is None
         return
     assert figures is not None
     assert figures.completed == len(done)
     assert figures.failed == sum(r[2] for r in done)
-    assert figures.rps == pytest.approx((len(done) - figures.failed) / 10)
+    well = [one for one, row in zip(shares, rows, strict=True) if not row[2]]
+    assert figures.rps == pytest.approx(sum(well) / 10, abs=1e-9)
     assert figures.started == len(started)
     waits = [r[1] if not math.isnan(r[1]) else (25 - r[0]) * 1000 for r in started]
     assert figures.latency.max_ms == pytest.approx(max(waits))

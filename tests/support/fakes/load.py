@@ -72,7 +72,8 @@ class Traffic:
         if self._behaviour.waits_outside:
             self.grow()
             ends_s = self._started + self._latency
-            sooner_s = np.where(ends_s > elapsed_s, np.maximum(elapsed_s, ends_s - lost_s), ends_s)
+            woken_s = elapsed_s + 0.004  # its server, a moment after the users
+            sooner_s = np.where(ends_s > woken_s, np.maximum(woken_s, ends_s - lost_s), ends_s)
             self._latency = sooner_s - self._started
 
     def _on_the_wall(self, elapsed_s: np.ndarray) -> np.ndarray:

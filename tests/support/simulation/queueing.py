@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -85,3 +86,42 @@ def simulated(
         starts.append(start)
         latencies.append(1000.0 * (end - start))
     return np.array(starts), np.array(latencies)
+
+
+def on_cores(
+    users: int,
+    threads: int,
+    cores: int,
+    work_s: Callable[[], float],
+    think_s: Callable[[], float],
+    until_s: float,
+) -> tuple[FloatArray, FloatArray]:
+    """As `simulated`, but of threads that compute: those with a request share the cores evenly.
+
+    All users begin at once, as locust's do. Threads that begin together end together, for seconds.
+    """
+    sending = [(0.0, user) for user in range(users)]
+    heapq.heapify(sending)
+    queue: deque[float] = deque()
+    serving: list[tuple[float, float]] = []  # what each thread will have been given at its end; its start
+    now_s = given_s = 0.0
+    starts, latencies = [], []
+    while sending or serving:
+        pace = min(1.0, cores / len(serving)) if serving else 0.0
+        end_s = now_s + (serving[0][0] - given_s) / pace if serving else math.inf
+        begins = bool(sending) and sending[0][0] <= end_s
+        next_s = sending[0][0] if begins else end_s
+        given_s, now_s = given_s + (next_s - now_s) * pace, next_s
+        if begins:
+            heapq.heappop(sending)
+            if now_s < until_s:
+                queue.append(now_s)
+        else:
+            start = heapq.heappop(serving)[1]
+            starts.append(start)
+            latencies.append(1000.0 * (now_s - start))
+            heapq.heappush(sending, (now_s + think_s(), len(starts)))
+        while queue and len(serving) < threads:
+            heapq.heappush(serving, (given_s + work_s(), queue.popleft()))
+    order = np.argsort(starts, kind="stable")
+    return np.array(starts)[order], np.array(latencies)[order]
