@@ -64,11 +64,12 @@ def of_runs(records: Sequence[RunRecord]) -> list[Finding]:
     findings = []
     # Where requests fail, all else may be for that.
     for code, touched in sorted(by_code.items(), key=lambda item: (item[0] != FindingCode.ERRORS, item[0])):
-        first = touched[0][1]
+        # One that makes its run suspect rather than one that does not.
+        shown, first = min(touched, key=lambda pair: pair[1].severity is Severity.INFO)
         in_order = sorted(touched, key=lambda pair: pair[0].configuration)
         runs = ", ".join(dict.fromkeys(record.plan.label for record, _ in in_order))
         differ = len({finding.message for _, finding in touched}) > 1
-        whose = f"; the figures are of the first, {touched[0][0].plan.label}" if differ else ""
+        whose = f"; the figures are of {shown.plan.label}" if differ else ""
         findings.append(
             Finding(
                 code,

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import statistics
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -44,6 +47,28 @@ def drifting(measurement: Measurement, limits: Limits) -> Finding | None:
         f"first half to its second (limit {limits.drift:.0%}): {cause}, or the host changed speed (run again "
         "when it is quiet)",
         {"change": change},
+    )
+
+
+def beside_others(finding: Finding, changes: Sequence[float], limits: Limits | None = None) -> Finding:
+    """A `drift`, held against how throughput changed in the other runs of the block, which took turns in the
+    same seconds. What changes in all of them is the host's doing, and spoils no comparison between them."""
+    change, limits = finding.evidence["change"], limits or Limits()
+    assert isinstance(change, float)
+    if len(changes) < limits.others_to_tell_the_host:
+        return finding
+    of_others = statistics.median(changes)
+    if of_others * change <= 0 or abs(change) - abs(of_others) > limits.drift:
+        return finding
+    went = "rose" if change > 0 else "fell"
+    return replace(
+        finding,
+        severity=Severity.INFO,
+        message=f"throughput {went} by at least {abs(change):.1%} from the window's first half to its "
+        f"second, and by {abs(of_others):.1%} in the other runs of the block, which took turns with this "
+        "one: the host changed its speed for all of them, so this run counts; if most blocks show this, "
+        "all servers were still warming up (raise --warmup)",
+        evidence={**finding.evidence, "change_of_others": of_others},
     )
 
 

@@ -32,6 +32,7 @@ class Limits:
 
     # Steadiness (steadiness.py).
     drift: float = 0.03  # share by which throughput may change between the window's halves, beyond noise
+    others_to_tell_the_host: int = 2  # runs that took turns with one that drifts: from so many on
     stall_mean_gaps: float = 20.0  # mean times between completions: by chance once in 5e8 windows of Poisson
     stall_at_least_s: float = 0.5  # seconds without a completion that are never called a stall
     stall_beyond_others: float = 3.0  # times the window's second longest gap

@@ -27,6 +27,7 @@ from sweeper.run.under_load import RunFailed, RunState, out_of_memory, under_loa
 from sweeper.statistics.capacity import RATIO, WIDE_RATIO, capacity, climb_around
 from sweeper.statistics.figures import Measurement, run_figures
 from sweeper.statistics.own_clock import own_speed, resumed_s
+from sweeper.statistics.warmup import change
 
 DRUMS_CONTRACT = frozenset({"fastapi", "drum"})
 """Launchers whose servers answer an upload with DRUM's `{"predictions": […]}`."""
@@ -39,6 +40,7 @@ class RunResult:
     record: RunRecord
     requests: RequestLog | None = None  # None: it failed before its load had ended
     samples: tuple[TelemetrySample, ...] = ()
+    change: float | None = None  # of throughput, from the window's first half to its second; None: not known
 
 
 def run_in_steps(
@@ -64,6 +66,7 @@ def run_in_steps(
         on_state(plan, now, active.spent_s() - began_s)
 
     figures: RunFigures | None = None
+    changed: float | None = None
     evidence: Evidence
     try:
         state(RunState.STARTING)
@@ -105,6 +108,7 @@ def run_in_steps(
             may_take_turns=active.server.stands_still or not settings.interleave,
         )
         findings = run_findings(measurement, figures, context)
+        changed = change(measurement.requests, measurement.window, figures.warmup_s)
     except ServerStartError as error:
         findings = (_not_started(error, plan, active.server),)
     except LoadError as error:
@@ -125,7 +129,7 @@ def run_in_steps(
         figures=None if worth is Verdict.FAILED else figures,
         findings=findings,
     )
-    return RunResult(record, active.requests, tuple(active.samples))
+    return RunResult(record, active.requests, tuple(active.samples), changed)
 
 
 def _figures(plan: RunPlan, settings: RunSettings, measurement: Measurement) -> RunFigures | None:

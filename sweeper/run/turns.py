@@ -14,8 +14,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sweeper.checks.run_checks import verdict
+from sweeper.checks.steadiness import beside_others
 from sweeper.checks.turns import says_turns
-from sweeper.records.finding import Finding
+from sweeper.records.finding import Finding, FindingCode
 from sweeper.records.run import RunPlan
 from sweeper.records.wording import counted
 from sweeper.run.active_run import ActiveRun
@@ -121,18 +123,40 @@ def _together(
             else:
                 going.remove(active)
                 yield result
-        while runners:
-            # All of them take their windows in the same seconds, once the last one is steady.
-            finish = all(runner.ready for runner in runners)
-            order.shuffle(runners)
-            for runner in tuple(runners):
-                _put_aside([other for other in runners if other is not runner])
-                result = runner.go_on(finish=finish)
-                if result is not None:
-                    runners.remove(runner)
-                    going.remove(runner.active)
-                    yield result
+        yield from _in_turns(runners, order, going)
     return settings
+
+
+def _in_turns(
+    runners: list[_Runner], order: random.Random, going: list[ActiveRun]
+) -> Generator[RunResult, None, None]:
+    """Makes the runs that are begun, to their ends; those that drift come last, held against the others."""
+    ended: list[RunResult] = []
+    while runners:
+        # All of them take their windows in the same seconds, once the last one is steady.
+        finish = all(runner.ready for runner in runners)
+        order.shuffle(runners)
+        for runner in tuple(runners):
+            _put_aside([other for other in runners if other is not runner])
+            result = runner.go_on(finish=finish)
+            if result is not None:
+                runners.remove(runner)
+                going.remove(runner.active)
+                ended.append(result)
+                if not result.record.has(FindingCode.DRIFT):
+                    yield result
+    for result in ended:
+        if result.record.has(FindingCode.DRIFT):
+            yield _beside_others(result, ended)
+
+
+def _beside_others(drifted: RunResult, ended: Sequence[RunResult]) -> RunResult:
+    changes = [one.change for one in ended if one is not drifted and one.change is not None]
+    findings = tuple(
+        beside_others(found, changes) if found.code == FindingCode.DRIFT else found
+        for found in drifted.record.findings
+    )
+    return replace(drifted, record=replace(drifted.record, findings=findings, verdict=verdict(findings)))
 
 
 def _wait_for_servers(going: Sequence[ActiveRun], on_wait: Callable[[str], None]) -> None:

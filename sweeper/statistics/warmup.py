@@ -9,7 +9,8 @@ import numpy as np
 from scipy import stats
 
 from sweeper.records.observations import RequestLog
-from sweeper.records.run import FloatArray
+from sweeper.records.run import FloatArray, Window
+from sweeper.statistics.figures import shares_in
 
 BATCH = 5
 BIN_S = 0.2  # five bins make one batch of one second
@@ -107,6 +108,14 @@ def is_steady(log: RequestLog, users_on_s: float, kept_from_s: float, until_s: f
         return False
     kept_from = round((kept_from_s - users_on_s) / series.bin_s)
     return all(settled_from(values, kept_from) for values in (series.completions, series.mean_latency_ms))
+
+
+def change(log: RequestLog, window: Window, warmup_s: float) -> float | None:
+    """Relative change of throughput from the window's first half to its second; None where either is 0."""
+    middle_s = (window.start_s + window.end_s) / 2
+    halves = Window(window.start_s, middle_s), Window(middle_s, window.end_s)
+    first, second = (float(shares_in(log, half, warmup_s)[~log.failed].sum()) for half in halves)
+    return second / first - 1 if first > 0 and second > 0 else None
 
 
 def drift(log: RequestLog, start_s: float, end_s: float, confidence: float = 0.99) -> float | None:

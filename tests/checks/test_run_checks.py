@@ -760,11 +760,21 @@ def test_a_studys_findings_count_the_runs_each_code_touched() -> None:
     assert study_findings([record(4, 1)], cores_shared=False) == ()
 
 
+def test_a_studys_finding_is_as_grave_as_the_gravest_of_its_runs() -> None:
+    of_the_host = Finding(FindingCode.DRIFT, Severity.INFO, "of all runs")
+    of_the_server = Finding(FindingCode.DRIFT, Severity.WARNING, "of one run")
+    found = study_findings(
+        [record(32, 1, findings=[of_the_host]), record(4, 1, findings=[of_the_server])], False
+    )
+    assert found[0].severity is Severity.WARNING
+    assert found[0].message.startswith("of one run (2 of 2 runs")
+
+
 def test_a_studys_finding_says_whose_figures_it_shows() -> None:
     own = [Finding(FindingCode.STEAL, Severity.WARNING, f"{share} of a core") for share in ("2%", "3%")]
     found = study_findings([record(32, 1, findings=own[:1]), record(4, 1, findings=own[1:])], False)
     assert found[0].message == (
-        "2% of a core (2 of 2 runs: workers=4, workers=32; the figures are of the first, workers=32)"
+        "2% of a core (2 of 2 runs: workers=4, workers=32; the figures are of workers=32)"
     )
 
 

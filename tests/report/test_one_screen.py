@@ -55,7 +55,7 @@ def disturbed() -> Recommendation:
         Finding(
             code,
             Severity.WARNING,
-            f"{text}: do this or that (9 of 44 runs: 4, 8; the figures are of the first, 4)",
+            f"{text}: do this or that (9 of 44 runs: 4, 8; the figures are of 4)",
             {"runs": 9, "of": 44},
         )
         for code, text in LOUD

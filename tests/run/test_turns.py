@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sweeper.records.configuration import Configuration
-from sweeper.records.finding import Verdict
+from sweeper.records.finding import FindingCode, Severity, Verdict
 from sweeper.records.run import RunPlan, RunRecord
 from sweeper.run.timing import RunSettings
 from sweeper.run.turns import run_side_by_side
@@ -150,6 +150,34 @@ def test_one_that_is_never_steady_holds_up_the_others_to_the_cap_and_is_alone_su
     records = made(World(lambda c, block, run_id: drifts if c.workers == 8 else Behaviour()))
     assert [record.verdict for record in records] == [Verdict.VALID, Verdict.SUSPECT, Verdict.VALID]
     assert {round(record.figures.warmup_s) for record in records if record.figures} == {20}
+
+
+SLOWER = Behaviour(wobble=0.06, step=(45.0, 0.75))  # within its window
+LATER = RunSettings(warmup_s=40.0, warmup_cap_s=40.0)
+
+
+def test_a_host_that_changes_its_speed_for_all_makes_no_run_suspect() -> None:
+    records = made(world_of(SLOWER), LATER)
+    assert [record.verdict for record in records] == [Verdict.VALID] * 3
+    drifts = [f for record in records for f in record.findings if f.code == FindingCode.DRIFT]
+    assert [f.severity for f in drifts] == [Severity.INFO] * 3
+    for finding in drifts:
+        change, of_others = finding.evidence["change"], finding.evidence["change_of_others"]
+        assert isinstance(change, float) and isinstance(of_others, float)
+        assert of_others < change < -0.03
+
+
+def test_one_whose_server_alone_changes_its_speed_is_suspect() -> None:
+    records = made(World(lambda c, block, run_id: SLOWER if c.workers == 8 else Behaviour()), LATER)
+    assert [record.verdict for record in records] == [Verdict.VALID, Verdict.SUSPECT, Verdict.VALID]
+    assert [f.code for f in records[1].findings] == [FindingCode.DRIFT]
+
+
+def test_without_turns_or_with_one_other_run_nobody_can_tell_whose_change_it_is() -> None:
+    assert {
+        record.verdict for record in made(world_of(SLOWER), dataclasses.replace(LATER, interleave=False))
+    } == {Verdict.SUSPECT}
+    assert {record.verdict for record in made(world_of(SLOWER), LATER, PLANS[:2])} == {Verdict.SUSPECT}
 
 
 def test_an_interrupt_at_any_step_leaves_nothing_running() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from sweeper.records.finding import Finding, Verdict
+from sweeper.records.finding import Finding, Severity, Verdict
 from sweeper.records.observations import RunTrace
 from sweeper.records.run import Bound, FloatArray, RunFigures, RunKind, RunRecord
 from sweeper.records.wording import counted, duration, megabytes_alone, tally, three_digits
@@ -281,8 +281,9 @@ def _figure_cells(figures: RunFigures | None) -> tuple[TableCell, ...]:
 
 
 def _remarks(records: tuple[RunRecord, ...]) -> tuple[tuple[str, str, str], ...]:
-    """One for each code, with the message of the first run that has it, worst first."""
+    """One for each code, worst first, with the message of the first run that it makes suspect, if any."""
     found = [(record, finding) for record in records for finding in record.findings]
+    found.sort(key=lambda pair: pair[1].severity is Severity.INFO)
     count = Counter(finding.code for _, finding in found)
     first: dict[str, tuple[RunRecord, Finding]] = {}
     for record, finding in found:
