@@ -125,7 +125,7 @@ def test_findings_say_what_was_seen_and_the_rest_by_code() -> None:
     assert len(lines) == 4
     assert lines[0].startswith("warning: steal (9 of 44 runs): the hypervisor gave 3.0% of a core to others")
     assert not any("of the first" in line or line.count("(") != line.count(")") for line in lines)
-    assert lines[-1] == "Also: pressure, stalled, sentinel, shared-cores, oversubscribed."
+    assert lines[-1] == "Also: pressure, stalled, sentinel, shared-cores, oversubscribed, drift."
 
 
 def test_a_study_without_a_run_has_a_screen(monkeypatch: pytest.MonkeyPatch) -> None:
