@@ -131,7 +131,8 @@ def _in_turns(
     runners: list[_Runner], order: random.Random, going: list[ActiveRun]
 ) -> Generator[RunResult, None, None]:
     """Makes the runs that are begun, to their ends; those that drift come last, held against the others."""
-    ended: list[RunResult] = []
+    changes: dict[str, float] = {}  # of throughput, by the runs' ids
+    drifted: list[RunResult] = []
     while runners:
         # All of them take their windows in the same seconds, once the last one is steady.
         finish = all(runner.ready for runner in runners)
@@ -142,16 +143,18 @@ def _in_turns(
             if result is not None:
                 runners.remove(runner)
                 going.remove(runner.active)
-                ended.append(result)
-                if not result.record.has(FindingCode.DRIFT):
+                if result.change is not None:
+                    changes[result.record.plan.run_id] = result.change
+                if result.record.has(FindingCode.DRIFT):
+                    drifted.append(result)
+                else:
                     yield result
-    for result in ended:
-        if result.record.has(FindingCode.DRIFT):
-            yield _beside_others(result, ended)
+    for result in drifted:
+        own_id = result.record.plan.run_id
+        yield _beside_others(result, [change for run_id, change in changes.items() if run_id != own_id])
 
 
-def _beside_others(drifted: RunResult, ended: Sequence[RunResult]) -> RunResult:
-    changes = [one.change for one in ended if one is not drifted and one.change is not None]
+def _beside_others(drifted: RunResult, changes: Sequence[float]) -> RunResult:
     findings = tuple(
         beside_others(found, changes) if found.code == FindingCode.DRIFT else found
         for found in drifted.record.findings

@@ -145,7 +145,7 @@ def run_figures(measurement: Measurement) -> RunFigures | None:
     if latency is None or len(done) == 0:
         return None
     warmup_s = window.start_s - measurement.users_on_s
-    shares = shares_in(log, window, longest_s=max(warmup_s, 0.0))
+    shares = shares_in(log, window, longest_s=warmup_s)
     answered = float(shares.sum())
     if answered == 0.0:
         return None

@@ -124,7 +124,7 @@ def test_findings_say_what_was_seen_and_the_rest_by_code() -> None:
     lines = short_findings(disturbed().findings)
     assert len(lines) == 4
     assert lines[0].startswith("warning: steal (9 of 44 runs): the hypervisor gave 3.0% of a core to others")
-    assert not any("of the first" in line or line.count("(") != line.count(")") for line in lines)
+    assert not any("figures are of" in line or line.count("(") != line.count(")") for line in lines)
     assert lines[-1] == "Also: pressure, stalled, sentinel, shared-cores, oversubscribed, drift."
 
 

@@ -17,8 +17,8 @@ RUNS = 40
 
 
 def measured(threads: int, work_s: float, window_s: float) -> tuple[FloatArray, FloatArray]:
-    """Of each simulated run: requests/s by the shares of the requests, and by how many finish in the window.
-    Both are divided by what the cores can do at most; one user in thirty is enough to keep them busy."""
+    """Of each simulated run: how many requests the window answers by their shares, and how many finish in it.
+    Both are divided by what the cores can do at most, which these users always ask of them."""
     shared, counted = [], []
     for seed in range(RUNS):
         rng = random.Random(seed)
