@@ -69,7 +69,7 @@ class Limits:
     answered_in_pauses: float = 0.02  # share of the answers that may come in bursts as a turn begins
     burst_s: float = 0.02  # seconds after a pause in which the answers of what went on meanwhile keep coming
     none_before_s: float = 0.001  # seconds after a pause; the server is woken 2 ms after its client
-    burst_beyond_chance: float = 4.0  # standard deviations of a Poisson count
+    burst_beyond_chance: float = 4.0  # standard deviations of a Poisson count, and of what the turns show
     fewest_turns_to_tell: int = 8  # turns of a run, before how many requests each has tells anything
     clock_by_chance: float = 1e-4  # probability of as many starts in bursts, or so close to the pauses
     started_after_pauses: float = 0.1  # share that may start in bursts, or go with the pauses

@@ -78,21 +78,21 @@ def outside_waits(measurement: Measurement, figures: RunFigures, limits: Limits)
         return None
     log = measurement.requests
     arrived_s = log.finished_s - np.nan_to_num(log.client_late_ms) / 1000.0
-    in_bursts = sum(
-        int((_answered_at(at_s, measurement, limits) & (arrived_s >= at_s + limits.none_before_s)).sum())
-        for at_s in turns
+    in_bursts = np.array(
+        [
+            int((_answered_at(at_s, measurement, limits) & (arrived_s >= at_s + limits.none_before_s)).sum())
+            for at_s in turns
+        ]
     )
-    expected = figures.completed / figures.window_s * limits.burst_s * len(turns)
+    expected = np.full(len(turns), figures.completed / figures.window_s * limits.burst_s)
     if measurement.quota_period_s is not None:
         # Under a CPU quota the answers come at the beginning of each period: it is held against the second.
-        finished_s = measurement.requests.finished_s
-        second = [at_s + measurement.quota_period_s for at_s in turns]
-        in_second = sum(
-            int(np.count_nonzero((finished_s >= at_s) & (finished_s < at_s + limits.burst_s)))
-            for at_s in second
+        in_second = np.array(
+            [_finished_in(at_s + measurement.quota_period_s, measurement, limits) for at_s in turns]
         )
-        expected = max(expected, float(in_second))
-    share = (in_bursts - expected) / figures.completed
+        if in_second.sum() > expected.sum():
+            expected = in_second
+    share = float((in_bursts - expected).sum()) / figures.completed
     if share <= limits.answered_in_pauses or not _beyond_chance(in_bursts, expected, limits):
         return None
     return Finding(
@@ -103,7 +103,12 @@ def outside_waits(measurement: Measurement, figures: RunFigures, limits: Limits)
         "the server waits for something outside, which goes on while sweeper stops the server for other "
         "runs, so the measured throughput is too high; if half of the runs of a block or two runs of one "
         "value show this, sweeper makes the next runs one after another, as with --no-interleave",
-        {"share": share, "in_bursts": in_bursts, "expected": expected, "turns": len(turns)},
+        {
+            "share": share,
+            "in_bursts": int(in_bursts.sum()),
+            "expected": float(expected.sum()),
+            "turns": len(turns),
+        },
     )
 
 
@@ -170,8 +175,19 @@ def _answered_at(at_s: float, measurement: Measurement, limits: Limits) -> NDArr
     return (log.started_s < at_s) & (finished_s >= at_s) & (finished_s < at_s + limits.burst_s)
 
 
-def _beyond_chance(seen: float, expected: float, limits: Limits) -> bool:
-    return seen - expected > limits.burst_beyond_chance * math.sqrt(max(expected, 1.0))
+def _finished_in(begin_s: float, measurement: Measurement, limits: Limits) -> int:
+    finished_s = measurement.requests.finished_s
+    return int(np.count_nonzero((finished_s >= begin_s) & (finished_s < begin_s + limits.burst_s)))
+
+
+def _beyond_chance(seen: NDArray[np.int_], expected: FloatArray, limits: Limits) -> bool:
+    """Of each turn: threads that compute side by side finish together, so that a turn now and then has many
+    answers at its start, and far more than a Poisson count would. What goes on in pauses shows in most turns.
+    """
+    beyond = seen - expected
+    poisson = math.sqrt(max(expected.sum(), 1.0))
+    between_turns = float(beyond.std(ddof=1)) * math.sqrt(len(beyond)) if len(beyond) > 1 else 0.0
+    return float(beyond.sum()) > limits.burst_beyond_chance * max(poisson, between_turns)
 
 
 def _share_after_pauses(measurement: Measurement, limits: Limits) -> float | None:

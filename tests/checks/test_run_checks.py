@@ -84,11 +84,11 @@ def paused(seconds: float) -> np.ndarray:
 TURNS = tuple(10.0 + 0.5 * np.arange(20))
 
 
-def bursts(answers: int) -> np.ndarray:
-    """That many answers come at once as each turn begins, taken from all over the turn."""
+def bursts(answers: int, turns: int = 20) -> np.ndarray:
+    """That many answers come at once as each of the first so many turns begins, from all over the turn."""
     finished = FINISHED.reshape(20, 70).copy()
     taken = np.linspace(0, 69, answers).astype(int)
-    finished[:, taken] = np.array(TURNS)[:, None] + 0.003
+    finished[:turns, taken] = np.array(TURNS)[:turns, None] + 0.003
     return np.sort(finished.ravel())
 
 
@@ -404,6 +404,28 @@ def test_after_the_last_request_of_a_climb_nothing_is_left_to_complete() -> None
 def test_a_server_that_answers_evenly_in_its_turns_waits_for_nothing_outside() -> None:
     assert remarks(resumed_s=TURNS) == ()
     assert remarks(made=requests(bursts(1)), resumed_s=TURNS) == ()  # no more than chance may bring
+
+
+@pytest.mark.parametrize(("turns", "waits"), [(1, False), (3, False), (6, False), (15, True), (20, True)])
+def test_what_goes_on_in_pauses_shows_in_most_turns(turns: int, waits: bool) -> None:
+    """Half of the answers of a turn come as it begins. In a few turns: threads that finish together."""
+    found = codes(remarks(made=requests(bursts(35, turns)), resumed_s=TURNS))
+    assert ("outside-waits" in found) is waits
+
+
+def test_threads_that_finish_together_wait_for_nothing_outside() -> None:
+    """32 answers at once, five times a second, wherever that falls in the turns."""
+    lockstep = 10.0 + 0.2 * np.arange(50)
+    seen = 0
+    for seed in range(100):
+        begins = 0.2 * np.random.default_rng(seed).random(20)
+        resumed_s = tuple(10.0 + 0.5 * np.arange(20) + begins)
+        made = requests(np.repeat(lockstep, 32))
+        many = dataclasses.replace(CLEAN, completed=1600)
+        seen += "outside-waits" in codes(
+            remarks(many, made, resumed_s=resumed_s, responses_counted_by_server=1600)
+        )
+    assert seen == 0
 
 
 def test_answers_that_came_before_a_pause_and_are_read_after_it_were_not_waited_for() -> None:
