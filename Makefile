@@ -15,7 +15,7 @@ sweep: $(VENV)/.ready
 test: $(VENV)/.ready
 	$(BIN)/python -m tests.support.needs
 	$(BIN)/python -m pytest -n auto -m together || $(AGAIN) -m together
-	$(BIN)/python -m pytest -n 4 --dist worksteal -m asleep || $(AGAIN) -m asleep
+	$(BIN)/python -m pytest -n 6 --dist worksteal -m asleep || $(AGAIN) -m asleep
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m pairs || $(AGAIN) -m pairs
 	$(BIN)/python -m pytest -m alone || $(AGAIN) -m alone
 

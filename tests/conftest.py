@@ -5,7 +5,7 @@ Properties have no deadline (the machine may be busy) and the same examples ever
 
 mark       at a time           what
 together   one for each core   only computes, or starts a process and asks it
-asleep     four                loads servers that sleep; on a busy machine it takes longer and still passes
+asleep     six                 loads servers that sleep; on a busy machine it takes longer and still passes
 pairs      two                 the same, but runs that are suspect for want of idle cores make it fail
 alone      one                 measures CPU time, memory, switches or lateness
 
@@ -47,12 +47,15 @@ SETS = {
         "e2e/test_cannot_work.py::test_streams_without_an_end",
         "e2e/test_limits.py",
         "e2e/test_turns.py",
-        "load/",
+        "load/test_load.py::test_what_locust_reads_late_is_known_of_each_request",
+        "load/test_open_loop.py",
+        "load/test_processes.py",
+        "load/test_standstill.py",
         "report/test_in_browser.py",
         "support/truth/",
         "telemetry/",
     ),
-    "asleep": ("e2e/", "faults/test_real.py"),
+    "asleep": ("e2e/", "faults/test_real.py", "load/"),
 }
 """By the first that a test's address begins with; every other test is in `together`."""
 pytest_plugins = ["tests.support.left_out", "tests.support.containers"]
