@@ -254,12 +254,14 @@ def _seen(runs: Sequence[RunFigures]) -> _Seen:
     )
 
 
-def thread_leak(measurement: Measurement, context: RunContext, limits: Limits) -> Finding | None:
+def thread_leak(
+    measurement: Measurement, figures: RunFigures, context: RunContext, limits: Limits
+) -> Finding | None:
     """A thread count that grows in every third of the window, never falls, and exceeds the pool.
 
-    With users, a pool fills in the warm-up, since all of them are on at once. With requests at random, it may
-    fill within the window, on top of the threads that an idle server has. A server with a thread for each
-    request has a count that goes up and down.
+    A pool that is known to have been full has filled in the warm-up, since all users are on at once. Any
+    other one may fill within the window, on top of the threads that the server had at first. A server with a
+    thread for each request has a count that goes up and down.
     """
     window = measurement.window
     samples = [s for s in measurement.samples if window.start_s <= s.at_s <= window.end_s]
@@ -272,7 +274,9 @@ def thread_leak(measurement: Measurement, context: RunContext, limits: Limits) -
     falls = any(after < before for before, after in itertools.pairwise(counts))
     pauses = any(after <= before for before, after in itertools.pairwise(thirds))
     pool = context.configuration.workers * context.configuration.processes
-    before = measurement.samples[0].server_threads if context.open_loop else 0
+    at_once = figures.max_concurrency
+    filled = not context.open_loop and at_once is not None and at_once >= context.configuration.workers
+    before = 0 if filled else measurement.samples[0].server_threads
     if falls or pauses or last - first < limits.leaked_threads or last <= pool + (before or 0):
         return None
     per_s = (last - first) / (samples[-1].at_s - samples[0].at_s)

@@ -65,7 +65,7 @@ def run_findings(
         turns.outside_waits(measurement, figures, limits),
         turns.outside_clock(measurement, figures, context, limits),
         server_clock.server_clock(measurement, limits),
-        pool.thread_leak(measurement, context, limits),
+        pool.thread_leak(measurement, figures, context, limits),
         reported.metrics_unavailable(measurement, figures),
         disturbances.throttled(figures),
         disturbances.quota_changed(measurement, context),

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from sweeper.analysis.recommendation import recommend
+from sweeper.checks.turns import blocks_made
 from sweeper.records.answer import Recommendation
 from sweeper.records.claims import Claim, Shared
 from sweeper.records.configuration import Configuration
@@ -240,7 +241,17 @@ def answer_of_search(plan: OptimizePlan, seen: Shared) -> Recommendation:
     """The answer that records and claims give, without running anything."""
     state = search_state_of(plan, seen) if seen.claims else _recorded_by_one_host(plan, seen.records)
     if not state.complete:
-        return state.answer()
+        return _with_blocks_made(plan, state.answer(), state.records)
     final = state.final(seen)
     answer, spent_s = final.recommendation(), sum(record.elapsed_s for record in state.records)
-    return replace(answer, search=state.search(final.records), elapsed_s=answer.elapsed_s + spent_s)
+    answer = replace(answer, search=state.search(final.records), elapsed_s=answer.elapsed_s + spent_s)
+    return _with_blocks_made(plan, answer, [*state.records, *final.records])
+
+
+def _with_blocks_made(
+    plan: OptimizePlan, answer: Recommendation, records: Sequence[RunRecord]
+) -> Recommendation:
+    """By the runs of the search, too: the trial of turns is made before the first of them."""
+    facts = study_facts(plan.blocks, {}, answer.complete)
+    made = blocks_made(records, facts.in_turns, facts.load_elsewhere, remote=facts.launcher == "remote")
+    return replace(answer, blocks_made=made)

@@ -12,17 +12,18 @@ from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Finding
 from sweeper.records.run import Window
 from sweeper.statistics.figures import Measurement
-from tests.support.builders import SAMPLE, log
+from tests.support.builders import SAMPLE, figures, log
 
 
-def leak(counts: list[int], *, open_loop: bool) -> Finding | None:
+def leak(counts: list[int], *, open_loop: bool = False, at_once: int | None = 8) -> Finding | None:
+    """Of a pool of eight; `at_once` requests were in its handlers at most."""
     samples = [
         dataclasses.replace(SAMPLE, at_s=10.0 + i, server_threads=threads) for i, threads in enumerate(counts)
     ]
     window = Window(10.0, 9.0 + len(counts))
     measurement = Measurement(log([10.0], 1.0), tuple(samples), window, 7.0, 30.0, 1.0, None)
     context = RunContext(Configuration(8), 100, 0.3, 0.01, True, 2, None, open_loop=open_loop)
-    return thread_leak(measurement, context, Limits())
+    return thread_leak(measurement, figures(max_concurrency=at_once), context, Limits())
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,7 @@ def leak(counts: list[int], *, open_loop: bool) -> Finding | None:
     ],
 )
 def test_a_leak_grows_all_the_time_and_never_falls(counts: list[int], leaks: bool) -> None:
-    assert (leak(counts, open_loop=False) is not None) is leaks
+    assert (leak(counts) is not None) is leaks
 
 
 @pytest.mark.parametrize(
@@ -51,4 +52,11 @@ def test_a_leak_grows_all_the_time_and_never_falls(counts: list[int], leaks: boo
 )
 def test_with_requests_at_random_the_pool_may_fill_within_the_window(counts: list[int], leaks: bool) -> None:
     assert (leak(counts, open_loop=True) is not None) is leaks
-    assert leak(counts, open_loop=False) is not None
+    assert leak(counts) is not None
+
+
+@pytest.mark.parametrize("at_once", [7, None], ids=["never full", "not known"])
+def test_a_large_pool_may_fill_within_the_window(at_once: int | None) -> None:
+    """A pool makes a thread for a request only where none is idle, which takes a while with many workers."""
+    assert leak([6, 8, 10, 12, 13, 14], at_once=at_once) is None
+    assert leak([6, 10, 14, 18, 22, 26], at_once=at_once) is not None

@@ -7,17 +7,20 @@ import dataclasses
 import pytest
 
 from sweeper.records.finding import FindingCode, Verdict
+from sweeper.records.run import RunKind
 from sweeper.statistics.criteria import Rule
 from sweeper.study.study import run_shared_study
 from sweeper.study.study_state import StudyPlan, answer_so_far
+from tests.support import optimizations
 from tests.support.fakes import Behaviour, MemoryStore, Script, Watching, World, noisy
 from tests.support.shared_fakes import MemorySharedStore, Table
 from tests.support.shared_studies import host
 from tests.support.studies import PEAK, planned, studied
 
 # A request of one user takes 50 ms, for 1 ms of which the server computes. It would show in turns, too.
-WAITS = noisy(PEAK, noise=0.01, alone_ms=50.0, cpu_ms=1.0, run_delay_ms=0.1, waits_outside=True)
-COMPUTES = noisy(PEAK, noise=0.01)
+EVERY = {workers: 20.0 * min(workers, 8) for workers in range(1, 33)}
+WAITS = noisy(EVERY | PEAK, noise=0.01, alone_ms=50.0, cpu_ms=1.0, run_delay_ms=0.1, waits_outside=True)
+COMPUTES = noisy(EVERY | PEAK, noise=0.01)
 
 
 def to_try(rule: Rule | None = None) -> StudyPlan:
@@ -38,6 +41,20 @@ def test_all_blocks_count_whichever_way_they_are_made(script: Script, in_turns: 
     assert [tried.message for tried in watching.tried] == [answer.blocks_made.why]
     assert [record.has(FindingCode.TURNS_TRIED) for record in store.saved].count(True) == 1
     assert FindingCode.TURNS_TRIED not in [finding.code for finding in answer.findings]
+
+
+@pytest.mark.parametrize(("script", "in_turns"), [(WAITS, False), (COMPUTES, True)])
+def test_a_search_makes_the_trial_and_its_answer_says_so(script: Script, in_turns: bool) -> None:
+    """Its finalists' blocks are made as the trial says, before which there was a search."""
+    plan = optimizations.planned((1, 16), trials=4)
+    runs = {"run": dataclasses.replace(plan.blocks.run, try_turns=True)}
+    plan = dataclasses.replace(plan, blocks=dataclasses.replace(plan.blocks, **runs))
+    plan = dataclasses.replace(plan, search_run=dataclasses.replace(plan.search_run, try_turns=True))
+    answer, store, *_ = optimizations.optimized(script, plan)
+    tried = [record.plan.kind for record in store.saved if record.has(FindingCode.TURNS_TRIED)]
+    assert tried == [RunKind.SEARCH]
+    assert answer.blocks_made is not None and answer.blocks_made.trial is not None
+    assert answer.blocks_made.in_turns is answer.blocks_made.trial["in_turns"] is in_turns
 
 
 @pytest.mark.parametrize("script", [WAITS, COMPUTES])
