@@ -29,24 +29,11 @@ from tests.support.own_host import move
 from tests.support.postgres import Postgres, server
 
 SETS = {
-    "pairs": (
-        "e2e/test_capacity.py",
-        "e2e/test_confirm.py",
-        "e2e/test_container.py",
-        "e2e/test_kinds_of_models.py",
-        "e2e/test_optimize.py",
-        "e2e/test_rate.py",
-        "e2e/test_scenarios.py",
-        "e2e/test_several_loads.py",
-        "e2e/test_truth_grids.py::test_a_plateau_is_answered_with_its_first_point",
-        "e2e/test_turns.py::test_a_server_that_sleeps_loses_no_block",
-    ),
     "alone": (
-        "e2e/test_gate.py",
         "e2e/test_cannot_work.py::test_a_value_that_cannot_work_does_not_cost_the_answer[streams]",
         "e2e/test_cannot_work.py::test_streams_without_an_end",
         "e2e/test_limits.py",
-        "e2e/test_turns.py",
+        "e2e/test_turns.py::test_a_server_that_computes_keeps_its_turns",
         "load/test_load.py::test_what_locust_reads_late_is_known_of_each_request",
         "load/test_open_loop.py",
         "load/test_processes.py",
@@ -54,6 +41,19 @@ SETS = {
         "report/test_in_browser.py",
         "support/truth/",
         "telemetry/",
+    ),
+    "pairs": (
+        "e2e/test_capacity.py",
+        "e2e/test_confirm.py",
+        "e2e/test_container.py",
+        "e2e/test_gate.py",
+        "e2e/test_kinds_of_models.py",
+        "e2e/test_optimize.py",
+        "e2e/test_rate.py",
+        "e2e/test_scenarios.py",
+        "e2e/test_several_loads.py",
+        "e2e/test_truth_grids.py::test_a_plateau_is_answered_with_its_first_point",
+        "e2e/test_turns.py",
     ),
     "asleep": ("e2e/", "faults/test_real.py", "load/"),
 }
