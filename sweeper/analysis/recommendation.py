@@ -14,7 +14,7 @@ from sweeper.analysis.reason import grounds, nearest_miss, no_valid_run, shortfa
 from sweeper.analysis.study_findings import several_hosts, study_findings
 from sweeper.checks.pool import pool_ignored
 from sweeper.checks.turns import blocks_made
-from sweeper.records.answer import Cause, HostSpeedUse, Recommendation, Status
+from sweeper.records.answer import BlocksMade, Cause, HostSpeedUse, Recommendation, Status
 from sweeper.records.configuration import DRUMS_DEFAULT, Configuration
 from sweeper.records.finding import Finding, FindingCode, Severity
 from sweeper.records.run import Objective, RunRecord, valid_figures, valid_runs
@@ -142,11 +142,14 @@ def recommend(
         launcher=facts.launcher,
         users=facts.users,
         arrivals_per_s=facts.arrivals_per_s,
-        blocks_made=blocks_made(
-            every_run, facts.in_turns, facts.load_elsewhere, remote=facts.launcher == "remote"
-        ),
+        blocks_made=how_made(facts, every_run),
     )
     return with_economics(found, facts.cost_per_hour, facts.plan_for_rps)
+
+
+def how_made(facts: StudyFacts, records: Sequence[RunRecord]) -> BlocksMade:
+    """Whether the runs of its blocks take turns, and why, by all runs of the study, those of a search too."""
+    return blocks_made(records, facts.in_turns, facts.load_elsewhere, remote=facts.launcher == "remote")
 
 
 def _cores(facts: StudyFacts, records: Sequence[RunRecord]) -> Cores:

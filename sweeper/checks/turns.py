@@ -88,7 +88,10 @@ def outside_waits(measurement: Measurement, figures: RunFigures, limits: Limits)
     if measurement.quota_period_s is not None:
         # Under a CPU quota the answers come at the beginning of each period: it is held against the second.
         in_second = np.array(
-            [_finished_in(at_s + measurement.quota_period_s, measurement, limits) for at_s in turns]
+            [
+                int(_in_burst(log.finished_s, at_s + measurement.quota_period_s, limits).sum())
+                for at_s in turns
+            ]
         )
         if in_second.sum() > expected.sum():
             expected = in_second
@@ -126,9 +129,7 @@ def outside_clock(
     if not turns or context.mean_think_s is not None or context.open_loop:
         return None
     started_s = measurement.requests.started_s
-    in_bursts = sum(
-        int(np.count_nonzero((started_s >= at_s) & (started_s < at_s + limits.burst_s))) for at_s in turns
-    )
+    in_bursts = sum(int(_in_burst(started_s, at_s, limits).sum()) for at_s in turns)
     answered = sum(int(_answered_at(at_s, measurement, limits).sum()) for at_s in turns)
     # What was due just before the pause, and late, starts after it.
     late_s = (figures.client_late_p99_ms or 0.0) / 1000.0
@@ -168,16 +169,14 @@ def _turns(measurement: Measurement, limits: Limits) -> list[float]:
     return [at_s for at_s in measurement.resumed_s if window.start_s <= at_s < window.end_s - limits.burst_s]
 
 
+def _in_burst(times_s: FloatArray, at_s: float, limits: Limits) -> NDArray[np.bool_]:
+    return (times_s >= at_s) & (times_s < at_s + limits.burst_s)
+
+
 def _answered_at(at_s: float, measurement: Measurement, limits: Limits) -> NDArray[np.bool_]:
     """Of each request: it was under way in the pause that ended then, and its answer was read at once."""
     log = measurement.requests
-    finished_s = log.finished_s
-    return (log.started_s < at_s) & (finished_s >= at_s) & (finished_s < at_s + limits.burst_s)
-
-
-def _finished_in(begin_s: float, measurement: Measurement, limits: Limits) -> int:
-    finished_s = measurement.requests.finished_s
-    return int(np.count_nonzero((finished_s >= begin_s) & (finished_s < begin_s + limits.burst_s)))
+    return (log.started_s < at_s) & _in_burst(log.finished_s, at_s, limits)
 
 
 def _beyond_chance(seen: NDArray[np.int_], expected: FloatArray, limits: Limits) -> bool:

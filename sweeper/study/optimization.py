@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from sweeper.analysis.recommendation import recommend
-from sweeper.checks.turns import blocks_made
+from sweeper.analysis.recommendation import how_made, recommend
 from sweeper.records.answer import Recommendation
 from sweeper.records.claims import Claim, Shared
 from sweeper.records.configuration import Configuration
@@ -240,18 +239,13 @@ def run_shared_optimization(
 def answer_of_search(plan: OptimizePlan, seen: Shared) -> Recommendation:
     """The answer that records and claims give, without running anything."""
     state = search_state_of(plan, seen) if seen.claims else _recorded_by_one_host(plan, seen.records)
-    if not state.complete:
-        return _with_blocks_made(plan, state.answer(), state.records)
-    final = state.final(seen)
-    answer, spent_s = final.recommendation(), sum(record.elapsed_s for record in state.records)
-    answer = replace(answer, search=state.search(final.records), elapsed_s=answer.elapsed_s + spent_s)
-    return _with_blocks_made(plan, answer, [*state.records, *final.records])
-
-
-def _with_blocks_made(
-    plan: OptimizePlan, answer: Recommendation, records: Sequence[RunRecord]
-) -> Recommendation:
-    """By the runs of the search, too: the trial of turns is made before the first of them."""
-    facts = study_facts(plan.blocks, {}, answer.complete)
-    made = blocks_made(records, facts.in_turns, facts.load_elsewhere, remote=facts.launcher == "remote")
-    return replace(answer, blocks_made=made)
+    records = state.records
+    if state.complete:
+        final = state.final(seen)
+        answer, spent_s = final.recommendation(), sum(record.elapsed_s for record in records)
+        answer = replace(answer, search=state.search(final.records), elapsed_s=answer.elapsed_s + spent_s)
+        records = [*records, *final.records]
+    else:
+        answer = state.answer()
+    # The trial of turns is made before the first run of the search.
+    return replace(answer, blocks_made=how_made(study_facts(plan.blocks, {}, answer.complete), records))

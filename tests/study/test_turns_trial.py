@@ -17,8 +17,8 @@ from tests.support.shared_fakes import MemorySharedStore, Table
 from tests.support.shared_studies import host
 from tests.support.studies import PEAK, planned, studied
 
-# A request of one user takes 50 ms, for 1 ms of which the server computes. It would show in turns, too.
 EVERY = {workers: 20.0 * min(workers, 8) for workers in range(1, 33)}
+# A request of one user takes 50 ms, for 1 ms of which the server computes. It would show in turns, too.
 WAITS = noisy(EVERY | PEAK, noise=0.01, alone_ms=50.0, cpu_ms=1.0, run_delay_ms=0.1, waits_outside=True)
 COMPUTES = noisy(EVERY | PEAK, noise=0.01)
 
