@@ -10,9 +10,7 @@ from sweeper.checks import (
     disturbances,
     load_generator,
     pool,
-    reported,
-    server_clock,
-    server_end,
+    server,
     steadiness,
     turns,
 )
@@ -64,9 +62,9 @@ def run_findings(
         turns.no_turns(context),
         turns.outside_waits(measurement, figures, limits),
         turns.outside_clock(measurement, figures, context, limits),
-        server_clock.server_clock(measurement, limits),
+        server.server_clock(measurement, limits),
         pool.thread_leak(measurement, figures, context, limits),
-        reported.metrics_unavailable(measurement, figures),
+        server.metrics_unavailable(measurement, figures),
         disturbances.throttled(figures),
         disturbances.quota_changed(measurement, context),
         disturbances.quota_shared(figures, limits),
@@ -74,6 +72,6 @@ def run_findings(
         disturbances.steal(figures, context, limits),
         disturbances.pressure(figures, context, limits),
         accounting.censored(figures),
-        server_end.killed(context),
+        server.killed(context),
     )
     return tuple(finding for finding in checks if finding is not None)

@@ -9,7 +9,7 @@ import typer
 from sweeper.cli import options as o
 from sweeper.cli.exit_codes import DONE, WORSE
 from sweeper.errors import UsageError
-from sweeper.records.shell_command import shell_command
+from sweeper.records.safe_text import shell_command
 from sweeper.settings.command_line_option import Panel
 
 if TYPE_CHECKING:

@@ -14,22 +14,19 @@ from sweeper.cli import (
     compare,
     doctor,
     export,
-    grid,
     help,
     interrupts,
     load_worker,
-    optimize,
     pack,
     recommend,
     report,
-    scenarios,
     serve,
     studies,
+    study_commands,
     train,
 )
-from sweeper.cli.console import tell, tell_of_interrupt
+from sweeper.cli.console import OutputClosed, OutputError, tell, tell_of_interrupt
 from sweeper.cli.exit_codes import DONE, NO_ANSWER, UNREAD, WRONG_USE
-from sweeper.cli.streams import OutputClosed, OutputError
 from sweeper.errors import SweeperError, UsageError
 from sweeper.version import __version__
 
@@ -61,9 +58,7 @@ def _root(
 
 train.register(app)
 serve.register(app)
-grid.register(app)
-optimize.register(app)
-scenarios.register(app)
+study_commands.register(app)
 load_worker.register(app)
 recommend.register(app)
 report.register(app)

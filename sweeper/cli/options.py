@@ -1,6 +1,6 @@
 """Options of several commands that are no settings of a study: where it is, and how it is shown.
 
-Those of grid, optimize and scenarios are made of the settings (`study_command.py`).
+Those of grid, optimize and scenarios are made of the settings (`study_commands.py`).
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from rich.console import Console
 from sweeper.analysis.scenarios.outcome import Outcome
 from sweeper.cli.console import console, say, say_as_is
 from sweeper.records.answer import Recommendation
-from sweeper.records.shell_command import shell_command
+from sweeper.records.safe_text import shell_command
 from sweeper.report.text.candidates import candidates_table
 from sweeper.report.text.economics import economics_line
 from sweeper.report.text.gate import gate_line

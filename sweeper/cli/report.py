@@ -12,7 +12,7 @@ import typer
 
 from sweeper.cli import options as o
 from sweeper.cli.exit_codes import DONE
-from sweeper.records.shell_command import shell_command
+from sweeper.records.safe_text import shell_command
 from sweeper.version import __version__
 
 if TYPE_CHECKING:

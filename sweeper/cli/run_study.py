@@ -15,7 +15,7 @@ from sweeper.launch import DrumLauncher, RemoteLauncher, ServerLauncher
 from sweeper.load import LocustGenerator
 from sweeper.processes.measuring_lock import measuring_lock
 from sweeper.records.answer import Recommendation
-from sweeper.records.shell_command import shell_command
+from sweeper.records.safe_text import shell_command
 from sweeper.report.json.recommendation import recommendation_object
 from sweeper.report.json.scenarios import outcome_object
 from sweeper.run.interfaces import Parts

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def run() -> NoReturn:
     """Entry point."""
     interrupts.leave_at_once()
+    from sweeper.cli.console import make_safe
     from sweeper.cli.main import main
-    from sweeper.cli.streams import make_safe
 
     make_safe()
     interrupts.unwind()

@@ -23,7 +23,7 @@ from sweeper.cli.run_study import Answer, MadeMeanwhile, Prepared, as_object, ru
 from sweeper.cli.train import train_where_missing
 from sweeper.cli.wiring import MODELS_DIR, load_hosts, wire
 from sweeper.errors import StoreError, SweeperError, UsageError
-from sweeper.records.shell_command import shell_command
+from sweeper.records.safe_text import shell_command
 from sweeper.settings.combine import Given, combine
 from sweeper.settings.scenario_settings import ScenarioSettings
 from sweeper.settings.study_settings import StudySettings

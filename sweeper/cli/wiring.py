@@ -39,7 +39,7 @@ from sweeper.settings.upload import upload_of
 from sweeper.study import preflight
 from sweeper.telemetry import LoadTelemetry, MetricsPage, ProbedHostSpeed, ProcTelemetry, host_fingerprint
 from sweeper.telemetry.cgroup import cpu_quota_cores, memory_limit_bytes
-from sweeper.telemetry.kernel_files import PROC
+from sweeper.telemetry.procfs import PROC
 
 MODELS_DIR = Path("models")
 

@@ -14,8 +14,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sweeper.errors import ServerStartError
-from sweeper.launch.answering import check_answering
-from sweeper.launch.ports import HOST, STARTS_IF_TAKEN, free_port, listens_at, says_port_taken
+from sweeper.launch.ports import (
+    HOST,
+    STARTS_IF_TAKEN,
+    check_answering,
+    free_port,
+    listens_at,
+    says_port_taken,
+)
 from sweeper.processes import ManagedProcess
 from sweeper.processes.control_group import MemoryKills
 from sweeper.records.observations import PoolStats, ServerExit

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sweeper.errors import UsageError
 from sweeper.locust_side.wire import Arrivals, RecorderSettings, RemoteSettings, UserSettings
-from sweeper.records.shell_command import shell_command
+from sweeper.records.safe_text import shell_command
 from sweeper.version import __version__
 
 HOST = "127.0.0.1"

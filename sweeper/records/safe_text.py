@@ -1,8 +1,18 @@
-"""Text of others (names, logs, what servers answer), made harmless for a terminal."""
+"""Text made safe for where it goes: names of folders, commands in a shell, others' text on a terminal."""
 
 from __future__ import annotations
 
 import re
+import shlex
+import sys
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+NAME_RULE = "1 to 100 letters, digits, '.', '_' or '-', beginning with a letter or digit"
+
+
+def is_name(text: object) -> bool:
+    return isinstance(text, str) and _NAME.fullmatch(text) is not None
+
 
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls, save tab and line break
@@ -25,3 +35,41 @@ def visible_in_json(document: str) -> str:
 def _escape(character: str) -> str:
     number = ord(character)
     return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"
+
+
+def shell_command(*words: object) -> str:
+    """`sweeper` with these words, each of them quoted where a shell would read it otherwise."""
+    return " ".join(["sweeper", *(quoted(str(word)) for word in words)])
+
+
+def quoted(word: str) -> str:
+    """As one word of a shell. What a terminal does not show, or the output cannot hold, is written as escapes
+    (`$'\\033'`)."""
+    if word.isprintable() and _can_be_printed(word):
+        return shlex.quote(word)
+    return f"$'{''.join(_escaped(character) for character in word)}'"
+
+
+def _escaped(character: str) -> str:
+    if character in "'\\":
+        return f"\\{character}"
+    if character.isascii() and character.isprintable():
+        return character
+    # Octal: of a hexadecimal escape some shells would take the next digits, too.
+    return "".join(f"\\{byte:03o}" for byte in _bytes(character))
+
+
+def _bytes(character: str) -> bytes:
+    """Those that a file's name has of it."""
+    try:
+        return character.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return character.encode("utf-8", "surrogatepass")
+
+
+def _can_be_printed(word: str) -> bool:
+    try:
+        word.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -6,13 +6,12 @@ HTTP, environment variables and files alone. DRUM's own application predicts; wh
 What happens to a request, and where it is written down:
 
     connections.py   event loop    time and size of the headers, clients that go away
-    middleware.py    event loop    request id, headers, the first gate (gate.py): 503
+    app.py           event loop    request id, headers, the first gate (gate.py): 503
     predict.py       event loop    size limit (413), body, time limit (504), the answer
     bodies.py        event loop    the bytes of all bodies together: 503
     executor.py      event loop    the second gate: pool + queue, then 503; hand-over to a thread and back
-    admission.py     event loop    the places and the line of both gates
     wsgi.py          pool thread   the request as WSGI, DRUM's answer
     stream.py        both          the rest of an answer that is streamed
-    drum.py          pool thread   DRUM: parsing, hooks, the model, JSON; threads.py keeps its threads apart
+    drum.py          pool thread   DRUM: parsing, hooks, the model, JSON; its threads kept apart
     refusals.py      event loop    the texts of 413, 503 and 504
 """

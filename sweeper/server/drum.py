@@ -1,7 +1,10 @@
 """DRUM's own application in this process: every route, hook and target type of the installed `drum server`.
 
 Released DRUM is a Flask application that gunicorn serves. Here the same application is built by the same
-functions and called from the threads of our pool, so that what a request costs is DRUM's.
+functions and called from the threads of our pool, so that what a request costs is DRUM's. Its predictor was
+written for one request at a time: what its requests share is kept apart. What only a model's author can mend
+is in docs/reference/drum.md: hooks that change what they share, and what belongs to the thread that loaded
+the model (a database connection, `sklearn.set_config`, signals).
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import logging
 import os
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -24,7 +28,6 @@ import yaml
 
 from sweeper.server.parameters import NUMBER, PREFIX
 from sweeper.server.start_errors import StartError, Stopped
-from sweeper.server.threads import make_safe_for_threads
 
 LOGGER = "drum"
 NOT_HERE = {
@@ -195,3 +198,42 @@ def without_tracebacks() -> Iterator[None]:
         yield
     finally:
         logger.removeFilter(told_otherwise)
+
+
+class PerThread:
+    """An attribute that every thread has for itself, None until it is set there."""
+
+    def __init__(self) -> None:
+        self._values: dict[tuple[int, int], object] = {}
+
+    def __get__(self, owner: object, kind: type | None = None) -> object:
+        return self._values.get((id(owner), threading.get_ident()))
+
+    def __set__(self, owner: object, value: object) -> None:
+        self._values[id(owner), threading.get_ident()] = value
+
+
+def one_at_a_time(kind: type, name: str) -> None:
+    """Let the method `name` of `kind` run in one thread only, whichever it is."""
+    method, lock = getattr(kind, name), threading.Lock()
+
+    def locked(*args: Any, **kwargs: Any) -> Any:
+        with lock:
+            return method(*args, **kwargs)
+
+    setattr(kind, name, locked)
+
+
+def make_safe_for_threads() -> None:
+    """Before a model is loaded."""
+    from datarobot_drum.drum.artifact_predictors.artifact_predictor import ArtifactPredictor
+    from datarobot_mlops.channel.output_channel_queue import (  # type: ignore[import-untyped]
+        OutputChannelQueueSync,
+    )
+
+    # Each request notes its labels in the predictor that all share, and clears them first: a binary model
+    # then fails now and then with "argument of type 'NoneType' is not iterable".
+    for name in ("class_labels", "target_type"):
+        setattr(ArtifactPredictor, name, PerThread())
+    # --monitor-settings: files and buffers that are written without a lock.
+    one_at_a_time(OutputChannelQueueSync, "submit")

@@ -17,8 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sweeper.server.admission import Places
 from sweeper.server.counters import ProcessCounters
+from sweeper.server.gate import Places
 
 Result = TypeVar("Result")
 

@@ -15,8 +15,8 @@ from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
 from sweeper.errors import AwayError, StoreError
-from sweeper.records.names import RULE, is_name
 from sweeper.records.run import RunRecord
+from sweeper.records.safe_text import NAME_RULE, is_name
 from sweeper.records.scenarios import Scenario
 from sweeper.store import database_waits, schema
 from sweeper.store import row_values as values
@@ -256,7 +256,7 @@ def _prepare_folder(path: Path, create: bool) -> None:
 
 def _row_of(row: Any) -> StoredStudy | UnreadableStudy:
     if not is_name(row.name):
-        why = f"the study called {ascii(row.name)[:120]} is ignored: a study's name must be {RULE}"
+        why = f"the study called {ascii(row.name)[:120]} is ignored: a study's name must be {NAME_RULE}"
         return UnreadableStudy(ascii(row.name)[:120], _shown_time(row.created_at), why)
     try:
         return checked_study(row)

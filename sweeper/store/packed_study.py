@@ -26,9 +26,8 @@ from typing import Any, TypeVar
 
 from sweeper.errors import StoreError
 from sweeper.records.claims import Shared
-from sweeper.records.names import is_name
 from sweeper.records.observations import RunTrace
-from sweeper.records.safe_text import visible
+from sweeper.records.safe_text import is_name, visible
 from sweeper.store import row_values as values
 from sweeper.store.claims import checked_claim
 from sweeper.store.database import StoredStudy, checked_study

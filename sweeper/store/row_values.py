@@ -9,7 +9,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sweeper.records.names import RULE, is_name
+from sweeper.records.safe_text import NAME_RULE, is_name
 
 LONGEST = 80  # characters of a wrong value that are shown
 LARGEST = 10.0**18  # of any figure
@@ -18,7 +18,7 @@ MOST = 1_000_000  # of blocks, attempts and workers
 
 def name(value: object, what: str) -> str:
     if not is_name(value):
-        raise _wrong(value, what, RULE)
+        raise _wrong(value, what, NAME_RULE)
     return str(value)
 
 

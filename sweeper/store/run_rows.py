@@ -13,8 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 from sweeper.errors import StoreError
 from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Finding, Severity, Verdict, read_code
-from sweeper.records.names import is_name
 from sweeper.records.run import Case, RunFigures, RunPlan, RunRecord
+from sweeper.records.safe_text import is_name
 from sweeper.store import row_values as values
 
 

@@ -12,10 +12,9 @@ from typing import Any, TypeAlias
 
 from sweeper.errors import StoreError, UsageError
 from sweeper.records.claims import Shared
-from sweeper.records.names import is_name
 from sweeper.records.observations import RunTrace
 from sweeper.records.run import RunRecord
-from sweeper.records.shell_command import shell_command
+from sweeper.records.safe_text import is_name, shell_command
 from sweeper.store.database import StoredStudy
 from sweeper.store.database_url import sqlite_url
 from sweeper.store.packed_study import IN_A_FOLDER, PackedFiles, PackedStudy, read

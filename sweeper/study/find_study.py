@@ -14,10 +14,9 @@ from typing import Any
 
 from sweeper.errors import StoreError, UsageError
 from sweeper.records.claims import Shared
-from sweeper.records.names import RULE, is_name
 from sweeper.records.observations import RunTrace
 from sweeper.records.run import RunRecord
-from sweeper.records.shell_command import shell_command
+from sweeper.records.safe_text import NAME_RULE, is_name, shell_command
 from sweeper.settings.combine import ENVIRONMENT_PREFIX
 from sweeper.settings.scenario_settings import ScenarioSettings
 from sweeper.store import answers_cache
@@ -269,7 +268,7 @@ def opened(where: Where) -> Iterator[Database]:
 
 def _check_name(what: str, name: str) -> None:
     if not is_name(name):
-        raise UsageError(f"{what} '{name}': must be {RULE}")
+        raise UsageError(f"{what} '{name}': must be {NAME_RULE}")
 
 
 def as_study_name(text: str) -> str:

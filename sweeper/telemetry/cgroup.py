@@ -1,17 +1,25 @@
-"""The control groups a process is in (version 1, 2, or both): CPU quota, throttling and memory limit.
+"""The control groups a process is in (version 1, 2, or both): CPU quota and its periods, memory limit.
 
 A limit may sit on any level above the process, so every level up to the mount is read. Formats: cgroups(7),
 Documentation/admin-guide/cgroup-v1 and cgroup-v2.rst.
+
+When the periods of a quota begin the kernel does not tell; watching it count them does. A group that has
+stood still for a while finds its whole quota there when it goes on, and has it once more when the next period
+begins. Stopped and continued at any moment, a server that uses its quota up gets more than its share:
+measured, 0.560 of a core under a quota of 0.5 in turns of half a second, and 0.516 where each turn begins
+with a period.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from sweeper.processes.control_group import group_levels
-from sweeper.telemetry.kernel_files import try_read_text
-from sweeper.telemetry.procfs import is_number, number_after
+from sweeper.records.observations import QuotaPeriods
+from sweeper.telemetry.procfs import is_number, number_after, try_read_text
 
 # Version 1 writes "no limit" as the largest page-aligned number of bytes, which depends on the page size.
 _UNLIMITED_MEMORY_BYTES = 1 << 60
@@ -193,3 +201,38 @@ def _cores(quota: str, period: str) -> float | None:
     if not (is_number(quota) and is_number(period)) or int(period) == 0:
         return None
     return int(quota) / int(period)
+
+
+WATCHED = 5  # periods that begin
+LONGEST_S = 1.0
+POLL_S = 0.0005
+
+
+def watch_quota_periods(
+    budget: CpuBudget,
+    now_s: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> QuotaPeriods | None:
+    """Watches for `WATCHED` periods, or a second: None without a quota, or where fewer than two began."""
+    length_s = budget.period_s()
+    if length_s is None:
+        return None
+    begun: list[tuple[float, float]] = []  # after the first moment, until the second
+    before_s, counted = now_s(), budget.elapsed_periods()
+    until_s = before_s + max(LONGEST_S, 3 * length_s)
+    while len(begun) < WATCHED and before_s < until_s:
+        sleep(POLL_S)
+        looked_s = now_s()
+        found = budget.elapsed_periods()
+        if found is None or counted is None:
+            return None
+        seen_s = now_s()
+        if found > counted:
+            begun.append((before_s, seen_s))
+            counted = found
+        before_s = looked_s
+    if len(begun) < 2:
+        return None
+    # The narrowest look: all others were late for want of a core.
+    after_s, by_s = min(begun, key=lambda look: look[1] - look[0])
+    return QuotaPeriods((after_s + by_s) / 2, length_s)

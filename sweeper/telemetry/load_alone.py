@@ -11,12 +11,11 @@ from pathlib import Path
 
 from sweeper.errors import UsageError
 from sweeper.records.observations import QuotaPeriods, TelemetrySample
-from sweeper.telemetry.kernel_files import PROC
 from sweeper.telemetry.machine import kernel_support
-from sweeper.telemetry.metrics_page import MetricsPage, NoMetricsError
-from sweeper.telemetry.metrics_reader import MetricsReader
+from sweeper.telemetry.metrics_page import MetricsPage, MetricsReader, NoMetricsError
 from sweeper.telemetry.process_threads import FileBudget, TaskSources
 from sweeper.telemetry.process_tree import ProcessTree
+from sweeper.telemetry.procfs import PROC
 
 
 class LoadTelemetry:

@@ -15,8 +15,8 @@ import psutil
 from sweeper.errors import UsageError
 from sweeper.records.machine import TURBO_OFF, Busy, MachineFacts
 from sweeper.telemetry.cgroup import cpu_group_known, cpu_quota_cores, memory_limit_bytes
-from sweeper.telemetry.kernel_files import PROC, try_read_text
 from sweeper.telemetry.procfs import (
+    PROC,
     parse_cpu_model,
     parse_cpu_pressure,
     parse_host_stat,
@@ -24,6 +24,7 @@ from sweeper.telemetry.procfs import (
     parse_schedstat,
     parse_stat,
     parse_switches,
+    try_read_text,
 )
 from sweeper.version import installed_version
 

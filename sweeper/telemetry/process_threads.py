@@ -7,13 +7,14 @@ import os
 import resource
 from dataclasses import dataclass
 
-from sweeper.telemetry.kernel_files import read_all, read_text
 from sweeper.telemetry.procfs import (
     parse_children,
     parse_peak_rss_bytes,
     parse_schedstat,
     parse_stat,
     parse_switches,
+    read_all,
+    read_text,
 )
 
 

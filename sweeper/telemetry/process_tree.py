@@ -7,9 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sweeper.telemetry.kernel_files import try_read_text
 from sweeper.telemetry.process_threads import FileBudget, ProcessThreads, TaskCounts, TaskSources
-from sweeper.telemetry.procfs import ProcessStat, parse_stat
+from sweeper.telemetry.procfs import ProcessStat, parse_stat, try_read_text
 
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")

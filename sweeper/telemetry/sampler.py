@@ -15,13 +15,11 @@ from pathlib import Path
 import psutil
 
 from sweeper.records.observations import QuotaPeriods, TelemetrySample
-from sweeper.telemetry.cgroup import CpuBudget, memory_left_bytes
-from sweeper.telemetry.kernel_files import PROC, try_read_text
+from sweeper.telemetry.cgroup import CpuBudget, memory_left_bytes, watch_quota_periods
 from sweeper.telemetry.machine import KernelSupport, kernel_support
 from sweeper.telemetry.process_threads import FileBudget, TaskSources
 from sweeper.telemetry.process_tree import ProcessTree, TreeCounters
-from sweeper.telemetry.procfs import parse_cpu_pressure, parse_host_stat
-from sweeper.telemetry.quota_periods import watch_quota_periods
+from sweeper.telemetry.procfs import PROC, parse_cpu_pressure, parse_host_stat, try_read_text
 
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 

@@ -1,8 +1,7 @@
 """`sweeper train`: the four models to sweep with, each a folder that DRUM can serve.
 
     model_sizes.py       what to train: the kinds, how large each is by default
-    dataset.py           makes the data: rows to train on, rows of sample.csv
-    estimators.py        fits
+    estimators.py        makes the data (rows to train on, rows of sample.csv), and fits
     output_folder.py     may the model be put there; puts it in place in one step
     model_folder.py      reads and writes model.json
     predict_cost.py      a process of its own: what one predict costs

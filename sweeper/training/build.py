@@ -16,8 +16,7 @@ from pathlib import Path
 from sweeper.errors import StoreError, SweeperError, UsageError
 from sweeper.records.wording import last_line
 from sweeper.settings.runtime_parameters import NATIVE_THREADS
-from sweeper.training.dataset import SAMPLE_ROWS, Dataset, make_dataset
-from sweeper.training.estimators import OnFraction, Regressor, fit
+from sweeper.training.estimators import SAMPLE_ROWS, Dataset, OnFraction, Regressor, fit, make_dataset
 from sweeper.training.model_folder import ARTIFACT, HOOKS, SAMPLE, TrainedModel, describe, write_record
 from sweeper.training.model_sizes import ModelKind, ModelSpec
 from sweeper.training.output_folder import (

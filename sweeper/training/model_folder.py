@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.errors import UsageError
-from sweeper.training.dataset import feature_names
+from sweeper.training.estimators import feature_names
 from sweeper.training.model_sizes import ModelKind, ModelSpec
 from sweeper.version import installed_version
 

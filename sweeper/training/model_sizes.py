@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from sweeper.errors import UsageError
 
-MIN_FEATURES = 5  # the Friedman function reads five of them (dataset.py)
+MIN_FEATURES = 5  # the Friedman function reads five of them (estimators.py)
 MAX_SEED = 2**32 - 1  # numpy's and scikit-learn's limit
 MAX_DEPTH = 64
 

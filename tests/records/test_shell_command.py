@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweeper.records.shell_command import quoted, shell_command
+from sweeper.records.safe_text import quoted, shell_command
 
 HOSTILE = (
     "plain", "", "a b", "été '26", 'say "so"', "$(touch pwned)", "`touch pwned`", "x; touch pwned", "a&&b",

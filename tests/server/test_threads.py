@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from sweeper.server.threads import PerThread, make_safe_for_threads, one_at_a_time
+from sweeper.server.drum import PerThread, make_safe_for_threads, one_at_a_time
 
 LIMIT_S = 20
 THREADS = 8

@@ -12,8 +12,7 @@ import pytest
 
 from sweeper.errors import UsageError
 from sweeper.telemetry import LoadTelemetry, MetricsPage
-from sweeper.telemetry.metrics_page import NoMetricsError, Reported, parse
-from sweeper.telemetry.metrics_reader import MetricsReader
+from sweeper.telemetry.metrics_page import MetricsReader, NoMetricsError, Reported, parse
 from tests.support.deployment import deployment
 from tests.support.truth.metrics import Metrics
 

@@ -12,8 +12,7 @@ import pytest
 from sweeper.processes import spawn
 from sweeper.processes.resource_limits import ResourceLimits, limited_groups
 from sweeper.records.observations import QuotaPeriods
-from sweeper.telemetry.cgroup import CpuBudget
-from sweeper.telemetry.quota_periods import watch_quota_periods
+from sweeper.telemetry.cgroup import CpuBudget, watch_quota_periods
 
 PROC = Path("/proc")
 BURNING = [sys.executable, "-c", "while True: pass"]

@@ -41,7 +41,7 @@ from sweeper.training import (
 )
 from sweeper.training import output_folder as publish
 from sweeper.training import output_folder as target
-from sweeper.training.dataset import make_dataset
+from sweeper.training.estimators import make_dataset
 
 SMALL = {
     ModelKind.XGBOOST: ModelSpec(ModelKind.XGBOOST, seed=3, trees=30, depth=3, rows=80, features=6),

@@ -1,4 +1,9 @@
-"""Signs of oversubscription and of lock hand-offs, for findings and for the sentences of the cause."""
+"""Signs of oversubscription, of lock hand-offs, of a model's own threads, and of a CPU quota that is used up.
+
+How many threads a server has besides its pool nobody knows, but each further worker should bring as many as
+it is given for the model, and no more. The more workers run at once, the sooner a quota is used up, and the
+longer everybody waits for its next period.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,7 @@ from dataclasses import dataclass
 from sweeper.analysis.causes.differences import Cores, Differences, Shown
 from sweeper.checks.thresholds import Limits
 from sweeper.records import wording as say
+from sweeper.records.answer import CauseClause
 from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Finding, FindingCode, Severity
 from sweeper.records.wording import Names
@@ -162,3 +168,101 @@ class Viewpoint:
     def held_ms(self, configuration: Configuration) -> float:
         """How long a request keeps its worker, where every worker is taken: threads ÷ throughput."""
         return self.at(configuration).threads * 1000.0 / self.mean("rps", configuration)
+
+
+OWN_THREADS = "own-threads"
+
+
+def own_threads(seen: Differences, centre: Configuration, limits: Limits) -> CauseClause | None:
+    """Among the configurations that differ from `centre` in their workers alone; None where nothing shows."""
+    alike = [
+        shown
+        for c, shown in seen.shown.items()
+        if (c.model_threads, c.processes, c.parameters)
+        == (centre.model_threads, centre.processes, centre.parameters)
+    ]
+    if len(alike) < 2:
+        return None
+    few, many = min(alike, key=_busy), max(alike, key=_busy)
+    more = _busy(many) - _busy(few)
+    # A server that forks has other threads in each process.
+    if more < limits.workers_to_count_by or few.server_processes != many.server_processes:
+        return None
+    if few.counted_threads is None or many.counted_threads is None:
+        return None
+    each = (many.counted_threads - few.counted_threads) / more
+    if each < centre.model_threads + limits.threads_beyond_model:
+        return None
+    return CauseClause(
+        OWN_THREADS,
+        (few.configuration.workers, many.configuration.workers),
+        f"The model starts threads of its own: from {_counted(few)} to {_counted(many)} each further worker "
+        f"added {each:.1f} threads, although native threads are set to {centre.model_threads}. "
+        "--model-threads sets "
+        "OMP_NUM_THREADS and similar variables; they limit only the threads of OpenMP and BLAS, and "
+        "sweeper cannot limit others. Set n_jobs=1 in a model that uses joblib, or set the size of "
+        "the model's own pool.",
+    )
+
+
+def _busy(shown: Shown) -> int:
+    """Workers that had work at once, of all processes."""
+    at_once = shown.configuration.workers if shown.max_concurrency is None else shown.max_concurrency
+    return shown.configuration.processes * min(at_once, shown.configuration.workers)
+
+
+def _counted(shown: Shown) -> str:
+    return f"{say.workers(shown.configuration.workers)} ({say.counted(shown.counted_threads or 0, 'thread')})"
+
+
+THROTTLED_MS = "throttled_ms_per_request"
+THROTTLED_SHARE = "throttled_share"
+
+
+def quota_clauses(view: Viewpoint, compared: Sequence[Configuration]) -> list[CauseClause]:
+    """One, where the quota often ran out: of the answer, and of the most workers beside it."""
+    out = [c for c in compared if _quota_runs_out(view, view.at(c))]
+    if not out:
+        return []
+    most = out[-1]
+    text = _used_up(view, most)
+    if most != view.centre:
+        text += f"; {_instead(view, view.centre)}"
+    return [CauseClause("quota-used-up", tuple(c.workers for c in out), f"{text}.")]
+
+
+def _quota_runs_out(view: Viewpoint, shown: Shown) -> bool:
+    return shown.quota is not None and shown.means.get(THROTTLED_SHARE, 0.0) >= view.limits.quota_runs_out
+
+
+def _used_up(view: Viewpoint, many: Configuration) -> str:
+    shown = view.at(many)
+    assert shown.quota is not None
+    budget_ms = shown.quota.cores * shown.quota.period_ms
+    often = shown.means[THROTTLED_SHARE]
+    body = (
+        f"{view.names.full(many)} {view.names.verb(many, 'needs', 'need')} {shown.quota.lasts_ms:.0f} ms to "
+        f"use up the {budget_ms:.0f} ms of CPU that the quota of {say.core_count(shown.quota.cores)} gives "
+        f"in a period of {shown.quota.period_ms:.0f} ms, then the server stands still until the next period "
+        f"(in {often:.0%} of the periods"
+    )
+    if THROTTLED_MS in shown.means:
+        body += f", {say.milliseconds(shown.means[THROTTLED_MS])} per request, summed over the cores"
+    return f"{body})"
+
+
+def _instead(view: Viewpoint, few: Configuration) -> str:
+    shown = view.at(few)
+    if not _quota_runs_out(view, shown):
+        return f"{view.names.full(few)} rarely {view.names.verb(few, 'uses', 'use')} up the quota"
+    assert shown.quota is not None
+    return (
+        f"{view.names.full(few)} {view.names.verb(few, 'needs', 'need')} "
+        f"{shown.quota.lasts_ms:.0f} ms (in {shown.means[THROTTLED_SHARE]:.0%} of the periods"
+        + (
+            f", {say.milliseconds(shown.means[THROTTLED_MS])} per request"
+            if THROTTLED_MS in shown.means
+            else ""
+        )
+        + ")"
+    )

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-from sweeper.analysis.causes import quota, why_not_fewer, why_not_more
+from sweeper.analysis.causes import why_not_fewer, why_not_more
 from sweeper.analysis.causes.differences import LEAST, Differences, Shown
-from sweeper.analysis.causes.own_threads import own_threads
-from sweeper.analysis.causes.signs import Viewpoint, gains_throughput
+from sweeper.analysis.causes.signs import Viewpoint, gains_throughput, own_threads, quota_clauses
 from sweeper.checks.thresholds import Limits
 from sweeper.records import wording as say
 from sweeper.records.answer import Cause, CauseClause, CauseFigures
@@ -40,7 +39,7 @@ def cause(
         return _nothing_to_read(seen, failing)
     view = Viewpoint(seen, centre, answered=centre == answer, limits=limits, names=say.Names(seen.shown))
     own = own_threads(seen, centre, limits)
-    clauses = [_threads(view), *([] if own is None else [own]), *quota.clauses(view, compared)]
+    clauses = [_threads(view), *([] if own is None else [own]), *quota_clauses(view, compared)]
     others = [c for c in compared if c != centre]
     if not others:
         clauses.append(_alone(view))

@@ -1,4 +1,4 @@
-"""How grid, optimize and scenarios get their options: one for each of their settings, and those of any study.
+"""`sweeper grid`, `sweeper optimize` and `sweeper scenarios`, with an option for each of their settings.
 
 All values arrive as text: `sweeper.settings` reads and checks them, so that a flag, an environment variable
 and a line of a file are judged alike and complained of in one manner.
@@ -16,9 +16,79 @@ import typer
 from typer.core import TyperCommand
 
 from sweeper.cli.options import OF_A_STUDY
+from sweeper.errors import UsageError
 
 if TYPE_CHECKING:
     from sweeper.settings.command_line_option import Option
+
+
+def register(app: typer.Typer) -> None:
+    add_study_command(
+        app,
+        grid,
+        epilog="Examples:  sweeper grid --workers 1,4,8,16,32   |   sweeper grid --quick   |   "
+        "sweeper grid --slo-p99 500 --study checkout",
+    )
+    add_study_command(
+        app,
+        optimize,
+        epilog="Examples:  sweeper optimize --trials 20   |   sweeper optimize --workers 1..64 "
+        "--model-threads 1..4 --processes 1..2   |   sweeper optimize --tune "
+        "DRUM_FASTAPI_EXECUTOR_QUEUE_DEPTH=8,32,128",
+    )
+    add_study_command(
+        app,
+        scenarios,
+        epilog="Examples:  sweeper scenarios   |   sweeper scenarios concurrent --workload io   |   "
+        "sweeper scenarios stress --slo-p99 500 --max-users 800   |   "
+        "sweeper scenarios tuning (the worker grid: sweeper grid has all its options)",
+        without=frozenset({"host_name"}),
+        refuse=_refuse_remote,
+    )
+
+
+def grid(typed: dict[str, Any]) -> int:
+    """Compare worker counts in randomised blocks and recommend the smallest that is as good as any."""
+    from sweeper.cli.start_or_resume import start_or_resume
+
+    return start_or_resume("grid", typed)
+
+
+def optimize(typed: dict[str, Any]) -> int:
+    """Search worker counts, native threads, processes and more by Optuna; compare the best in blocks."""
+    from sweeper.cli.start_or_resume import start_or_resume
+
+    return start_or_resume("optimize", typed)
+
+
+def _refuse_remote(option: str) -> None:
+    """Raises UsageError for one that only a server elsewhere has."""
+    from sweeper.settings.combine import flag
+    from sweeper.settings.remote_settings import OF_A_REMOTE_SERVER
+
+    if option in {flag(name) for name in ("launcher", *OF_A_REMOTE_SERVER)}:
+        raise UsageError(
+            f"{option} is not for sweeper scenarios, which starts both of its --servers itself, and a "
+            "remote server has an address and a restart command of its own: run sweeper grid for each of "
+            "the two, then sweeper compare with both studies"
+        )
+
+
+def scenarios(typed: dict[str, Any]) -> int:
+    """Compare the FastAPI server with DRUM's Flask server: one user, many, as many as each takes."""
+    from sweeper.cli.start_or_resume import start_or_resume
+    from sweeper.settings.combine import flag
+    from sweeper.settings.command_settings import setting_names
+
+    if typed["scenarios"] != "tuning":
+        named = None if typed["scenarios"] == "all" else typed["scenarios"]
+        return start_or_resume("scenarios", {**typed, "scenarios": named})
+    own = set(setting_names("scenarios")) - set(setting_names("grid")) - {"scenarios"}
+    given = sorted(flag(name) for name in own if typed[name] is not None)
+    if given:
+        raise UsageError(f"{given[0]} is not for tuning, which is the worker grid: leave it out")
+    return start_or_resume("grid", typed)
+
 
 Run = Callable[[dict[str, Any]], int]
 

@@ -1,13 +1,13 @@
-"""Does the server go by a clock that goes on while it is stopped for the others' turns? Idle connections that
-it closes, or workers that its supervisor misses, are then requests that fail as a turn begins."""
+"""What a run shows of its server: the clock it goes by, what it reports of itself, how it ended."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy import stats
 
-from sweeper.checks.thresholds import Limits
+from sweeper.checks.thresholds import Limits, RunContext
 from sweeper.records.finding import Finding, FindingCode, Severity
+from sweeper.records.run import RunFigures
 from sweeper.statistics.figures import Measurement
 
 
@@ -44,4 +44,38 @@ def server_clock(measurement: Measurement, limits: Limits) -> Finding | None:
         "of a block or two runs of one value show this, sweeper makes the next runs one after another, as "
         "with --no-interleave",
         {"failed": failures, "as_a_turn_began": seen, "expected": expected, "share": share},
+    )
+
+
+TOO_SELDOM = "the page with its CPU time was answered too seldom within the window"
+
+
+def metrics_unavailable(measurement: Measurement, figures: RunFigures) -> Finding | None:
+    why = measurement.unreported
+    reported = any(sample.server_reported_cpu_s is not None for sample in measurement.samples)
+    if why is None and reported and figures.cpu_cores is None:
+        why = TOO_SELDOM
+    if why is None:
+        return None
+    return Finding(
+        FindingCode.METRICS_UNAVAILABLE,
+        Severity.WARNING,
+        f"the server did not report the CPU time or the memory of its process for the whole window, so they "
+        f"are unavailable: {why}; have one process answer there, with process_cpu_seconds_total and "
+        "process_resident_memory_bytes, or leave out --metrics-path",
+        {"why": why, "cpu_cores": figures.cpu_cores, "rss_bytes": figures.rss_bytes},
+    )
+
+
+def killed(context: RunContext) -> Finding | None:
+    """Its figures are worth as much: they were taken before."""
+    seconds = context.killed_after_s
+    if seconds is None:
+        return None
+    return Finding(
+        FindingCode.SERVER_KILLED,
+        Severity.WARNING,
+        f"the server, or a process that it started, did not end within {seconds:.0f} s of SIGTERM, so "
+        "sweeper killed it: in a deployment, too, the server may lose unfinished work; let it end sooner",
+        {"waited_s": seconds},
     )
