@@ -9,9 +9,10 @@ import pytest
 from rich.console import Console
 
 from sweeper.records.answer import HostSpeedUse, Interval, Recommendation, Status
+from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Severity, Verdict
 from sweeper.records.run import Objective
-from sweeper.report.text.candidates import candidates_table, half_width
+from sweeper.report.text.candidates import candidates_table, half_width, word_in_answer
 from sweeper.report.text.live import run_line
 from sweeper.report.text.recommendation import basis, findings_lines, headline, outlook
 from sweeper.statistics.criteria import Rule
@@ -160,6 +161,10 @@ def test_the_outlook_passes_over_what_is_open_beyond_an_answer() -> None:
     rec = answer(study({4: around(100), 8: around(98, loud), 16: around(92, loud)}), Rule(looks=(4,)))
     larger = [c for c in rec.candidates if c.state == "unsettled"]
     assert larger and rec.workers == 4
+    assert {word_in_answer(c, rec) for c in larger} == {"not needed"}
+    assert {word_in_answer(c, dataclasses.replace(rec, complete=False)) for c in larger} == {"unsettled"}
+    smaller_open = dataclasses.replace(rec, configuration=Configuration(32))
+    assert {word_in_answer(c, smaller_open) for c in larger} == {"unsettled"}
     assert outlook(rec) == "All that matters is settled."
 
 

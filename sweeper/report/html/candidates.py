@@ -26,7 +26,7 @@ from sweeper.report.html.elements import (
 )
 from sweeper.report.html.page_data import RecommendationData
 from sweeper.report.text import economics
-from sweeper.report.text.candidates import behind_means, state_word, was_throttled
+from sweeper.report.text.candidates import behind_means, was_throttled, word_in_answer
 from sweeper.report.text.recommendation import basis as sentence
 from sweeper.report.text.tables import FEWEST_BLOCKS, run_counts, varied
 
@@ -133,7 +133,7 @@ def behind(interval: Interval | None) -> str | None:
 
 
 def state(candidate: Candidate, data: RecommendationData) -> str:
-    return "the answer" if candidate.configuration == data.answer else state_word(candidate)
+    return word_in_answer(candidate, data.recommendation)
 
 
 KINDS = {
@@ -200,7 +200,8 @@ def gaps(data: RecommendationData) -> Figure | None:
         + f". Within {tolerance:.0%} counts as equally good.",
         caption="Each line is the range in which the gap to the best lies, for all comparisons at once. "
         "A line left of the tolerance: as good as the best. A line right of it: worse. A line across it: not "
-        "settled. The answer is the smallest that is as good and keeps the limits for errors and p99.",
+        "settled, which does not matter for values larger than the answer. The answer is the smallest that "
+        "is as good and keeps the limits for errors and p99.",
         table=Table(
             "gaps-figures",
             (positions.heading, "behind the best (limits)", "state"),

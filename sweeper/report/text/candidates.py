@@ -51,14 +51,10 @@ def _columns(recommendation: Recommendation) -> dict[str, Callable[[Candidate], 
     rps = "capacity" if recommendation.objective is Objective.CAPACITY else "requests/s"
     unknown = "unavailable" if recommendation.remote else "-"
 
-    def chosen(candidate: Candidate) -> bool:
-        # Before the end none is: what looks best after a block nobody planned to look at is no answer.
-        return recommendation.complete and candidate.configuration == recommendation.configuration
-
     parts = varied(candidate.configuration for candidate in recommendation.candidates)
     columns: dict[str, Callable[[Candidate], str]] = {
         **{name: partial(_part, part) for name, part in parts.items()},
-        "workers": lambda c: ("→ " if chosen(c) else "") + str(c.configuration.workers),
+        "workers": lambda c: ("→ " if is_answer(c, recommendation) else "") + str(c.configuration.workers),
         "runs": lambda c: run_counts(c.runs, c.suspect_runs, c.failed_runs),
         rps: lambda c: half_width(c.most_rps(recommendation.objective), c.blocks),
         "behind": lambda c: behind(c.relative_to_best),
@@ -73,7 +69,7 @@ def _columns(recommendation: Recommendation) -> dict[str, Callable[[Candidate], 
         columns["throttled ms/req"] = lambda c: _number(c.throttled_ms_per_request)
     for place, name in enumerate(economics.columns(recommendation)):
         columns[name] = partial(_priced, recommendation, place)
-    columns[""] = lambda c: "the answer" if chosen(c) else state_word(c)
+    columns[""] = lambda c: word_in_answer(c, recommendation)
     return columns
 
 
@@ -103,6 +99,21 @@ def _number(value: float | None, unknown: str = "-") -> str:
 def was_throttled(candidates: Iterable[Candidate]) -> bool:
     """Whether a CPU quota ran out in any of their runs: without that, nobody wants to read of it."""
     return any(candidate.throttled_share for candidate in candidates)
+
+
+def is_answer(candidate: Candidate, recommendation: Recommendation) -> bool:
+    """Before the end none is: what looks best after a block nobody planned to look at is no answer."""
+    return recommendation.complete and candidate.configuration == recommendation.configuration
+
+
+def word_in_answer(candidate: Candidate, recommendation: Recommendation) -> str:
+    """What the answer says of it: a value above the answer need not be settled, since it is larger anyway."""
+    if is_answer(candidate, recommendation):
+        return "the answer"
+    answered = recommendation.complete and recommendation.configuration is not None
+    if answered and candidate.state == "unsettled" and candidate not in recommendation.open_candidates:
+        return "not needed"
+    return state_word(candidate)
 
 
 def state_word(candidate: Candidate) -> str:

@@ -8,7 +8,7 @@ from sweeper.records.answer import Candidate, Interval, Recommendation, SeveralL
 from sweeper.records.configuration import Configuration
 from sweeper.records.run import Objective
 from sweeper.records.wording import counted, load_in_words, three_digits
-from sweeper.report.text.candidates import state_word
+from sweeper.report.text.candidates import is_answer, word_in_answer
 from sweeper.report.text.tables import varied
 
 MARKS = {"acceptable": "=", "excluded": "x", "unmeasured": "x", "unsettled": "?"}
@@ -31,13 +31,12 @@ def loads_table(recommendation: Recommendation) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     for candidate in recommendation.candidates:
-        chosen = recommendation.complete and candidate.configuration == recommendation.configuration
         first, *rest = (str(part(candidate.configuration)) for part in parts.values())
         table.add_row(
-            ("→ " if chosen else "") + first,
+            ("→ " if is_answer(candidate, recommendation) else "") + first,
             *rest,
             *(cell(one, candidate.configuration, recommendation) for one in loads.under),
-            "the answer" if chosen else state_word(candidate),
+            word_in_answer(candidate, recommendation),
         )
     return table
 
