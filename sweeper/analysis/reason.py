@@ -17,8 +17,8 @@ from sweeper.statistics.standing import OUT, Standing
 
 
 def no_valid_run(records: Sequence[RunRecord]) -> str:
-    """Why there is none. Values whose runs all failed, and others, are told apart: the first will never have
-    one."""
+    """Why no run is valid. Values whose runs all failed are named apart from the others: they will never have
+    a valid run."""
     if not records:
         return "no run has been made yet."
     runs: dict[Configuration, list[RunRecord]] = {}
@@ -41,18 +41,27 @@ def no_valid_run(records: Sequence[RunRecord]) -> str:
 def _every_run(records: Sequence[RunRecord]) -> str:
     failed = [record for record in records if record.verdict is Verdict.FAILED]
     said = [f for record in (failed or records) for f in record.findings if f.severity is not Severity.INFO]
-    # Errors are the first to look into; what made them so comes before what is only worth a warning.
+    # Failed requests come first, then findings that made a run suspect or failed, then the others.
     remarks = sorted(said, key=lambda f: (f.code is not FindingCode.ERRORS, f.effect is Effect.INFORMATION))
     kind = "failed" if len(failed) == len(records) else "failed or is suspect" if failed else "is suspect"
     return f"every run {kind}" + (f": {remarks[0].message.rstrip('.')}" if remarks else "")
 
 
-def grounds(decision: Decision, answer: Configuration, rule: Rule, arrivals_per_s: float | None) -> list[str]:
-    """What is shown, then what that means for the smaller and for the larger counts."""
+def grounds(
+    decision: Decision,
+    answer: Configuration,
+    rule: Rule,
+    arrivals_per_s: float | None,
+    *,
+    of_a_search: bool = False,
+) -> list[str]:
+    """What is shown, then what that means for the smaller and for the larger counts. A search has also tried
+    counts that are not among its finalists."""
     names = _names(decision)
     smaller = [s for s in decision.standings if s.configuration < answer]
     larger = [s for s in decision.standings if s.configuration > answer]
-    who = names.full(answer) + ("" if smaller else f", the smallest {names.kind} tried,")
+    least = f"the smallest {names.kind} {'in the final blocks' if of_a_search else 'tried'}"
+    who = names.full(answer) + ("" if smaller else f", {least},")
     slo = "" if rule.limit_p99_ms is None else f" with p99 within {limit_ms(rule.limit_p99_ms)}"
     load = "" if arrivals_per_s is None else f" with {arrivals_per_s:g} requests/s at random"
     clauses = [
@@ -76,7 +85,8 @@ def grounds(decision: Decision, answer: Configuration, rule: Rule, arrivals_per_
     if worse:
         clauses.append(f"{names.all(worse)} {names.verb_of_all(worse, 'is', 'are')} worse")
     clauses += _ruled_out(larger, names)
-    if not larger and smaller and not decision.smaller_unsettled and names.kind == "count":
+    largest = not larger and smaller and not decision.smaller_unsettled and names.kind == "count"
+    if largest and not of_a_search:
         clauses.append(f"{answer.workers} is the largest count tried, so more workers may do better")
     return clauses
 
@@ -139,12 +149,12 @@ def undecided(decision: Decision, rule: Rule, complete: bool) -> str:
 
 
 def _price(deviation: float, blocks: int | None) -> str:
-    noise = f"one run varies by {deviation:.1%} around its block"
+    noise = f"the noise of one run is {deviation:.1%}"
     if blocks is None:
         return (
-            f"{noise}, too much for any sensible number of blocks: quieten the machine or raise --tolerance"
+            f"{noise}, too much for any sensible number of blocks: use a quieter machine or raise --tolerance"
         )
-    return f"{noise}, so that it takes about {blocks} blocks (a new study with --max-blocks {blocks})"
+    return f"{noise}, so this takes about {blocks} blocks: start a new study with --max-blocks {blocks}"
 
 
 def _given_up(decision: Decision) -> list[str]:

@@ -26,7 +26,7 @@ from sweeper.statistics.interim_looks import MIN_VALID_BLOCKS, valid_blocks
 from sweeper.statistics.several_loads import Eliminated
 from sweeper.statistics.standing import OUT
 
-Verdict = tuple[Status, Configuration | None, str]
+Conclusion = tuple[Status, Configuration | None, str]
 """Status, answer and reason."""
 
 
@@ -51,16 +51,17 @@ class StudyFacts:
     cost_per_hour: float | None = None  # of one server; None: not known
     plan_for_rps: float | None = None  # requests/s that are wanted in all; None: none
     loads: tuple[float, ...] = ()  # several, in order (several_loads.py)
+    of_a_search: bool = False  # the configurations are the finalists of a search, which tried others, too
     eliminated_under: Eliminated = field(default_factory=dict)  # of several loads
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What a study of several loads has decided by more than the runs that it shows."""
+    """What a study of several loads has decided from all its runs. It shows those of the largest load."""
 
     decision: Decision
     blocks: int  # valid ones
-    verdict: Verdict
+    verdict: Conclusion
     every_run: Sequence[RunRecord]  # under all loads
 
 
@@ -198,7 +199,7 @@ def _said_ignored(records: Sequence[RunRecord]) -> Finding | None:
     return next(said, None)
 
 
-def _verdict(decision: Decision, facts: StudyFacts, blocks: int, records: Sequence[RunRecord]) -> Verdict:
+def _verdict(decision: Decision, facts: StudyFacts, blocks: int, records: Sequence[RunRecord]) -> Conclusion:
     measured = any(record.figures is not None for record in records)
     if measured and all(standing.feasible in OUT for standing in decision.standings):
         return Status.INFEASIBLE, None, nearest_miss(decision, records, facts.rule)
@@ -206,11 +207,13 @@ def _verdict(decision: Decision, facts: StudyFacts, blocks: int, records: Sequen
         return Status.INCONCLUSIVE, None, no_valid_run(records)
     if decision.answer is None:
         return Status.INCONCLUSIVE, None, undecided(decision, facts.rule, facts.complete)
-    clauses = grounds(decision, decision.answer, facts.rule, facts.arrivals_per_s)
+    clauses = grounds(
+        decision, decision.answer, facts.rule, facts.arrivals_per_s, of_a_search=facts.of_a_search
+    )
     return answered(facts, blocks, decision.answer, clauses)
 
 
-def answered(facts: StudyFacts, blocks: int, answer: Configuration, clauses: Sequence[str]) -> Verdict:
+def answered(facts: StudyFacts, blocks: int, answer: Configuration, clauses: Sequence[str]) -> Conclusion:
     """With an answer, for the reasons in `clauses`: how firm it is."""
     if facts.complete and blocks >= MIN_VALID_BLOCKS:
         return Status.RECOMMENDED, answer, f"{'; '.join(clauses)}."

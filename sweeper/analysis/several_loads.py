@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sweeper.analysis.reason import aim, nearest_miss, no_valid_run
-from sweeper.analysis.recommendation import Judged, StudyFacts, Verdict, answered, recommend
+from sweeper.analysis.recommendation import Conclusion, Judged, StudyFacts, answered, recommend
 from sweeper.records.answer import Recommendation, SeveralLoads, Status, UnderLoad
 from sweeper.records.configuration import Configuration
 from sweeper.records.run import RunRecord, valid_runs
@@ -96,7 +96,7 @@ def _verdict(
     own: Mapping[float, Sequence[RunRecord]],
     blocks: int,
     words: _Words,
-) -> Verdict:
+) -> Conclusion:
     records = [record for runs in own.values() for record in runs]
     for load, decision in found.by_load.items():
         measured = any(record.figures is not None for record in own[load])

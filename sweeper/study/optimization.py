@@ -1,9 +1,9 @@
 """`optimize`: search in rounds, then let the finalists prove themselves in fresh blocks like those of a grid.
 
-The best of many noisy values looks better than it is, so that no value seen in the search is ever the answer.
+The best of many noisy figures looks better than it is, so that no figure of the search ever decides.
 
-Where hosts share a search, two may make rounds at once. Whoever plans a further one counts the runs of those
-as made, so that none is planned twice; what they say of their configurations is only known to later rounds.
+If hosts share a search, two of them may make rounds at once. A host that plans a further round counts the
+runs of those rounds as made, so that no run is planned twice. Only later rounds know the results.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ class OptimizePlan:
 
     search: SearchSpace
     search_run: RunSettings  # how the runs of the search are made: as those of the blocks, but shorter
-    blocks: StudyPlan  # the final ones; whose they are, the search says
+    blocks: StudyPlan  # the final blocks; the search decides their configurations
 
     def final(self, configurations: Sequence[Configuration]) -> StudyPlan:
-        return replace(self.blocks, configurations=tuple(configurations))
+        return replace(self.blocks, configurations=tuple(configurations), of_a_search=True)
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ class SearchState:
 
     @cached_property
     def complete(self) -> bool:
-        """Every trial there is to be has had its runs, and no round is being made: from then on nobody claims
-        another one, and the finalists are the same for all."""
+        """Every wanted trial has had its runs, and no host is making a round. From then on no host claims
+        another round, and the finalists are the same on all hosts."""
         search, found = self.plan.search, self._found
         tried = len(found) >= search.wanted and not any(is_due(trial, search.reference) for trial in found)
         return tried and not self.coming and not self.pointless
@@ -140,7 +140,7 @@ def search_state_of(plan: OptimizePlan, seen: Shared) -> SearchState:
 
 
 def _recorded_by_one_host(plan: OptimizePlan, records: Sequence[RunRecord]) -> SearchState:
-    """The same where no claims are kept. It does not ask what the rounds were to hold: that takes long."""
+    """The state of a search without claims. It does not plan the rounds again, because that takes long."""
     own = [record for record in records if record.plan.kind is RunKind.SEARCH]
     own.sort(key=lambda record: (record.plan.block, record.plan.position))
     return SearchState(plan, own, whole=own)

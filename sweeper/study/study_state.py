@@ -48,6 +48,7 @@ class StudyPlan:
     plan_for_rps: float | None = None  # requests/s that are wanted in all; None: none
     # several, in order: users or, with `arrivals_per_s`, requests/s; the largest is in those fields
     loads: tuple[float, ...] = ()
+    of_a_search: bool = False  # the configurations are the finalists of a search, which tried others, too
 
     @property
     def max_blocks(self) -> int:
@@ -100,8 +101,8 @@ class StudyState:
         return frozenset.intersection(*(given.get(load, EVERY_ONE).resting for load in self.plan.each_load))
 
     def planned(self, block: int, attempt: int = 0, records: Sequence[RunRecord] = ()) -> tuple[RunPlan, ...]:
-        """The runs of a block, by what was known before it. A study of an earlier version in `records`, in
-        which nothing rested, stays as it was made."""
+        """The runs of a block, planned from what was known before it. If `records` are of an earlier version,
+        in which no configuration rested, the block stays as that version planned it."""
         known = [number for number in self.allotments if number <= block]
         allotments = self.allotments[max(known)] if known else {}
         wanted = self._expecting(block, self.plan.block(block, self.eliminated, attempt, allotments), records)
@@ -206,12 +207,13 @@ def study_facts(plan: StudyPlan, eliminated: Mapping[Configuration, int], comple
         cost_per_hour=plan.cost_per_hour,
         plan_for_rps=plan.plan_for_rps,
         loads=plan.loads,
+        of_a_search=plan.of_a_search,
     )
 
 
 def study_state_of(plan: StudyPlan, records: Sequence[RunRecord], claims: Sequence[Claim] = ()) -> StudyState:
-    """Where a study stands. Claims say what each block was to hold; where there are none, because one host
-    makes it all, that follows from the records before, too.
+    """Where a study stands. `claims` say which runs each block has. If one host makes the study, there are
+    no claims, and the records before a block decide that.
 
     A look after a block uses the blocks up to that one, whoever made them, in whichever order: a decision
     never depends on how much more there is by the time it is made.

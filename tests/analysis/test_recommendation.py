@@ -129,17 +129,16 @@ def test_noise() -> None:
     assert (seen.status, seen.workers, seen.tied) == (Status.INCONCLUSIVE, None, (1, 4, 8))
     assert seen.reason == (
         "the runs do not settle at 95% confidence which of 1, 4 and 8 give throughput within 5% of the best; "
-        "the smallest count still possible is 1; one run varies by 5.0% around its block, so that "
-        "it takes about "
-        "22 blocks (a new study with --max-blocks 22)."
+        "the smallest count still possible is 1; the noise of one run is 5.0%, so this takes about "
+        "22 blocks: start a new study with --max-blocks 22."
     )
     assert seen.smaller_unsettled == ()
 
 
 def test_too_much_noise() -> None:
     assert answer(exact({1: 139.0, 4: 140.0, 8: 141.0}, 0.2, 10)).reason.endswith(
-        "one run varies by 20.0% around its block, too much for any sensible number of blocks: quieten the "
-        "machine or raise --tolerance."
+        "the noise of one run is 20.0%, too much for any sensible number of blocks: use a quieter machine or "
+        "raise --tolerance."
     )
 
 

@@ -43,8 +43,17 @@ def test_a_peak_is_found_and_confirmed_in_fresh_blocks() -> None:
     assert sum(candidate.runs for candidate in answer.candidates) == len(fresh)
     assert answer.elapsed_s == pytest.approx(sum(record.elapsed_s for record in store.saved))
     assert [number for number, _ in watching.rounds] == list(range(1, len(watching.rounds) + 1))
+    assert "largest count tried" not in answer.reason
     assert kept.calls[-1][2] is True
     assert [finished for _, _, finished in kept.calls[:-1]] == [False] * (len(kept.calls) - 1)
+
+
+def test_the_smallest_finalist_is_not_called_the_smallest_tried() -> None:
+    answer, _, _, _ = optimized(peak(best=3))
+    assert answer.search is not None and answer.workers is not None
+    assert any(trial.configuration.workers < answer.workers for trial in answer.search.trials)
+    assert answer.configuration == min(answer.search.finalists)
+    assert answer.reason.startswith(f"{answer.workers} workers, the smallest count in the final blocks, give")
 
 
 def test_every_round_has_the_reference_and_short_windows() -> None:
