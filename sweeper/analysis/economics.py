@@ -14,7 +14,8 @@ SECONDS_OF_AN_HOUR = 3600.0
 def with_economics(
     rec: Recommendation, cost_per_hour: float | None, plan_for: float | None
 ) -> Recommendation:
-    """`rec` with what follows from throughput or capacity of its candidates; without both figures, none."""
+    """`rec` with costs and replicas from its candidates' throughput or capacity; without them if both other
+    arguments are None."""
     if cost_per_hour is None and plan_for is None:
         return replace(rec, economics=None)
     rows = rec.environment.get("data_rows")

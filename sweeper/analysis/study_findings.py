@@ -54,8 +54,8 @@ def study_findings(
 
 
 def of_runs(records: Sequence[RunRecord]) -> list[Finding]:
-    """What single runs have, each code once, with how many of these runs have it and which. What the trial
-    before the first block found says the answer itself, as `blocks_made`."""
+    """The findings of single runs, each code once, with the number of runs that have it and their labels.
+    The trial before the first block is left out, because the answer reports it as `blocks_made`."""
     by_code: dict[FindingCode | UnknownCode, list[tuple[RunRecord, Finding]]] = {}
     for record in records:
         for code, finding in {finding.code: finding for finding in record.findings}.items():

@@ -46,8 +46,8 @@ def log_cut(file: str, left_out_bytes: int) -> Finding:
 
 
 def accounting(log: RequestLog, context: RunContext) -> Finding | None:
-    """Do both sides count the same? A refusal (413, 422) may come from before the server's pool, so
-    that only successes must be in its count; a request without an answer may or may not be."""
+    """Do the server and the load generator count the same? The server's count must include all successes.
+    It need not include refusals (413, 422), which may not reach the pool, nor requests without an answer."""
     started = len(log.started_s)
     censored = int(np.isnan(log.latency_ms).sum())
     answered = log.status > 0

@@ -18,8 +18,8 @@ LONGER = (
 
 
 def no_predictions(answer: FirstAnswer | None, drums_contract: bool) -> Finding | None:
-    """Before the load: is there anything to measure? Of a server that follows DRUM's contract the answer's
-    form is known; of any other one only that a refusal is none."""
+    """Before the load: does the server predict at all? If it follows DRUM's contract, the form of its answer
+    is known. For any other server, it is only known that a refusal is no prediction."""
     if answer is None or (_accepted(answer) and (_as_drum(answer) or not drums_contract)):
         return None
     asked = "" if answer.rows is None else f" ({counted(answer.rows, 'row')})"

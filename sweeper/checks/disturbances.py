@@ -74,7 +74,7 @@ def _quota(cores: float | None) -> str:
 
 
 def quota_shared(figures: RunFigures, limits: Limits) -> Finding | None:
-    """What strangers use of a quota that never runs out, nobody misses."""
+    """Other processes in the quota cost the server nothing if it never ran out."""
     quota, others = figures.quota_cores, figures.others_in_quota_cores
     if quota is None or others is None or not figures.throttled_periods:
         return None
@@ -107,8 +107,8 @@ def load_in_quota(figures: RunFigures) -> Finding | None:
 
 
 def steal(figures: RunFigures, context: RunContext, limits: Limits) -> Finding | None:
-    """Where cores are idle, a server loses little to others: what it asked of a core that is away, it gets
-    from another one, or a moment later."""
+    """If cores are idle, the server loses little to other guests: its threads run on another core, or a
+    moment later."""
     share = figures.host_steal_share
     if share is None:
         return None
@@ -128,7 +128,7 @@ def steal(figures: RunFigures, context: RunContext, limits: Limits) -> Finding |
 
 
 def pressure(figures: RunFigures, context: RunContext, limits: Limits) -> Finding | None:
-    """Others' CPU only matters where it is not spent on cores that would be idle."""
+    """The CPU of other processes matters only if they leave hardly any core idle."""
     others, idle = figures.other_cpu_cores, _idle_cores(figures, context)
     if others is None or idle is None:
         return None

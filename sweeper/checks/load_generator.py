@@ -111,12 +111,12 @@ def _idle_cores(figures: RunFigures, context: RunContext) -> float:
 
 
 def littles_law(figures: RunFigures, context: RunContext, limits: Limits) -> Finding | None:
-    """Every user has a request in flight or waits: together they must be the users that were asked for.
+    """Each user has a request in flight or waits between requests: the two numbers must add up to all users.
 
-    The number in flight is Little's throughput x latency; where the log gives it, it is taken as it was
-    (sample path), because throughput is of the requests that completed in the window and latency of those
-    that started in it, which are not the same while a slow server changes its pace. Waits are drawn at
-    random, and of few requests their sum is not their mean times their number.
+    By Little's law, the number in flight is throughput x latency. If the log gives the number itself (sample
+    path), the check uses that: throughput counts requests that completed in the window, latency counts
+    requests that started in it, and the two differ while a slow server changes its pace. Waits are random, so
+    the sum of a few waits can differ from their mean times their number.
     """
     if context.mean_think_s is None or context.open_loop:
         return None
@@ -146,9 +146,9 @@ def littles_law(figures: RunFigures, context: RunContext, limits: Limits) -> Fin
 
 
 def left_waiting(measurement: Measurement, context: RunContext, limits: Limits) -> Finding | None:
-    """Requests that began before the window and were still waiting at its end, while users sent and were
-    answered again and again: no latency of the window knows of them. A server that is only slow, or has a
-    queue, answers first what came first."""
+    """Requests that started before the window and still waited at its end, while the server answered many
+    later ones. No latency of the window includes them. A server that is only slow, or that has a queue,
+    answers the oldest request first."""
     log, window = measurement.requests, measurement.window
     ends_s = np.nan_to_num(log.finished_s, nan=np.inf)
     waiting = int(np.count_nonzero((log.started_s < window.start_s) & (ends_s > window.end_s)))

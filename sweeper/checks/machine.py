@@ -1,6 +1,7 @@
-"""One judgement on each fact of a machine: the quick ones, which are made before every study, too.
+"""The quick checks of a machine, one for each fact. sweeper also makes them before every study.
 
-What a study refuses by itself (preflight.py) or says in a finding is marked `told_by_study`: not said twice.
+`told_by_study` marks a problem that a study refuses (preflight.py) or reports in a finding, so that sweeper
+reports it only once.
 """
 
 from __future__ import annotations
@@ -222,10 +223,10 @@ def noise_check(noise: Noise) -> Check:
         f"±{host.overall_deviation:.1%} over {host.seconds:g} s; "
         f"fastest half second ÷ slowest {host.range:.2f}"
     )
-    leaves = f"with turns, this noise gives runs a deviation of {noise.deviation:.1%}"
-    apart = f"to tell {noise.tolerance:.0%} apart among {noise.values} values"
+    leaves = f"with turns, the host alone gives one run a noise of {noise.deviation:.1%}"
+    apart = f"to detect a difference of {noise.tolerance:.0%} among {noise.values} values"
     if noise.blocks is not None:
-        why = f"{leaves}: expect {noise.blocks} blocks or more {apart}; the server adds noise of its own"
+        why = f"{leaves}: a study takes at least {noise.blocks} blocks {apart}, because the server adds noise"
         return Check("noise", CheckState.OK, seen, why)
     remedy = f"sweeper grid --max-blocks {noise.enough}" if noise.enough is not None else ""
     return Check(

@@ -27,8 +27,8 @@ def gate_limits(figures: RunFigures, context: RunContext, limits: Limits) -> boo
 
 
 def gated(figures: RunFigures, context: RunContext, limits: Limits) -> Finding | None:
-    """Fewer requests than there are workers may pass the gate before the pool: it never fills. A search over
-    the gate asks for that, and its run is as good as any; so is one whose gate is just the workers."""
+    """The gate lets fewer requests through than there are workers, so the pool never fills. There is no
+    finding if a search varies the gate, or if the gate is at least the worker count."""
     workers, gate, seen = context.configuration.workers, context.gate, figures.max_concurrency
     if gate is None or gate >= workers or GATE in dict(context.configuration.parameters):
         return None
@@ -54,9 +54,9 @@ def size_not_applied(figures: RunFigures, context: RunContext, limits: Limits) -
         return not_applied(
             workers, f"{seen} requests were in its handlers at once", {"max_concurrency": seen}
         )
-    # Little: requests in the server = throughput x latency. If that exceeds the pool, the pool was full.
-    # Where not all of them are predictions, it says nothing: the others wait elsewhere. Nor does it where the
-    # server says the right size and may be too busy to take its requests to the pool.
+    # Little's law: requests in the server = throughput x latency. If they exceed the pool, the pool was full.
+    # This is not certain if some requests are no predictions, because they wait elsewhere, or if the server
+    # reports the right size and may be too busy to pass its requests to the pool.
     stuffed = context.pooled_share == 1.0 and _fuller_than_seen(figures, context, limits)
     if stuffed and not _may_be_too_busy(figures, context, limits):
         inside = _in_one_process(figures, context)
@@ -76,8 +76,8 @@ def _fuller_than_seen(figures: RunFigures, context: RunContext, limits: Limits) 
 
 
 def _may_be_too_busy(figures: RunFigures, context: RunContext, limits: Limits) -> bool:
-    """Of a server that says the right size: whether the thread that takes requests to the pool may wait for a
-    core, or for Python's interpreter lock; what is not known may be."""
+    """For a server that reports the right size: may the thread that passes requests to the pool wait for a
+    core, or for Python's interpreter lock? True if the figures for that are unknown."""
     cpu_cores, delay_ms = figures.cpu_cores, figures.run_delay_ms_per_request
     if figures.pool_workers != context.configuration.workers:
         return False
@@ -194,11 +194,11 @@ def not_applied(workers: int, seen: str, evidence: Evidence) -> Finding:
 
 
 def pool_ignored(records: Sequence[RunRecord], limits: Limits | None = None) -> Finding | None:
-    """For servers without a pool figure: a thread count that does not follow the worker count.
+    """For servers that report nothing about a pool: a thread count that does not follow the worker count.
 
-    A pool has a thread for every request it works on, so from the fewest to the most workers the count
-    must grow by about as many as Little's law puts into the server. A server whose throughput follows
-    the worker count all the same (coroutines behind a semaphore, say) evidently does use it.
+    A pool has a thread for every request it works on. From the fewest to the most workers, the thread count
+    must therefore grow about as the requests in the server do (Little's law), up to the worker count. If the
+    throughput follows the worker count (coroutines behind a semaphore, for example), the server does use it.
     """
     alike: dict[Configuration, dict[int, list[RunFigures]]] = {}
     for record in records:

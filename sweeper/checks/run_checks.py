@@ -36,7 +36,7 @@ def run_findings(
     log = measurement.requests
     damage = accounting.damaged_log(log, context)
     if damage is not None:
-        return (damage,)  # whatever else it looks like may be for want of what was lost
+        return (damage,)  # the missing records may be the cause of any other finding
     checks = (
         answers.errors(log, figures, context),  # first: all else may be for that
         accounting.accounting(log, context),

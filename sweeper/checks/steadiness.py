@@ -51,8 +51,8 @@ def drifting(measurement: Measurement, limits: Limits) -> Finding | None:
 
 
 def beside_others(finding: Finding, changes: Sequence[float], limits: Limits | None = None) -> Finding:
-    """A `drift`, held against how throughput changed in the other runs of the block, which took turns in the
-    same seconds. What changes in all of them is the host's doing, and spoils no comparison between them."""
+    """A `drift`, compared with the change of throughput in the other runs of the block, which took turns in
+    the same seconds. If all runs changed alike, the host caused it, and they can still be compared."""
     change, limits = finding.evidence["change"], limits or Limits()
     assert isinstance(change, float)
     if len(changes) < limits.others_to_tell_the_host:
@@ -100,9 +100,9 @@ def stalled(measurement: Measurement, figures: RunFigures, limits: Limits) -> Fi
 def falling_behind(measurement: Measurement, context: RunContext, limits: Limits) -> Finding | None:
     """Under open-loop load: does the queue grow all through the window?
 
-    Where arrivals exceed what is served by a share e, latency grows by e seconds every second; where they
-    do not, it stays. So it grows where nearly all of the window's last third waited longer than nearly all
-    of its first; a burst passes sooner.
+    If arrivals exceed what the server answers by a share e, latency grows by e seconds per second; else it
+    does not grow. So the queue grows if nearly all requests of the window's last third waited longer than
+    nearly all of its first third. A burst ends sooner.
     """
     log, window = measurement.requests, measurement.window
     if not context.open_loop or measurement.climb:

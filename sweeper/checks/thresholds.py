@@ -99,8 +99,8 @@ class Limits:
         return self.client_cpu_cores / 2
 
     def all_busy(self, at_once: int, workers: int) -> bool:
-        """Whether a pool that had at most `at_once` requests in its handlers was full. A worker that is done
-        with one request waits for a core before it takes the next; where many wait, one of them always does.
+        """Whether a pool that had at most `at_once` requests in its handlers was full. Between two requests,
+        a worker may have to wait for a core; of many workers, some always wait.
         """
         return at_once >= workers - workers // self.workers_for_one_between
 

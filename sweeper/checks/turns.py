@@ -1,5 +1,5 @@
-"""Does a run that takes turns with others notice it? Where its server waits for something outside, or its
-users go by a clock that sweeper does not stop."""
+"""Do turns change the figures of a run? They do if its server waits for something outside, or if its server
+or its users follow a clock that sweeper does not stop."""
 
 from __future__ import annotations
 
@@ -68,10 +68,10 @@ def says_turns(tried: Finding) -> bool:
 
 
 def outside_waits(measurement: Measurement, figures: RunFigures, limits: Limits) -> Finding | None:
-    """While the server is stopped, whatever it waits for goes on: a timer, a database, another service. Their
-    answers are there at once when its turn begins, and a burst of completions follows, of requests that were
-    under way before. A server that computes, or whose threads wait for each other, has none. What it had sent
-    when it was stopped, and the client, which is stopped first, only read afterwards, it did not wait for.
+    """While sweeper stops the server, a timer, a database or another service continues. Its answers are ready
+    when the server's turn begins, so that requests from before the pause complete in a burst. A server that
+    computes, or whose threads wait for each other, shows no burst. Answers that the server sent before the
+    pause do not count: sweeper stops the client first, and the client reads them only after the pause.
     """
     turns = _turns(measurement, limits)
     if not turns:
@@ -118,12 +118,12 @@ def outside_waits(measurement: Measurement, figures: RunFigures, limits: Limits)
 def outside_clock(
     measurement: Measurement, figures: RunFigures, context: RunContext, limits: Limits
 ) -> Finding | None:
-    """Users who go by a clock that went on while they were stopped make good what they have missed: many
-    requests start as a turn begins, or the more of them in a turn the longer the pause before it was.
+    """If users follow a clock that runs while they are stopped, they catch up after a pause: many requests
+    start as a turn begins, or a turn has more requests after a longer pause.
 
-    Answers that were ready by then let their users go on, and what a server does that waits for something
-    outside is none of theirs: starts that follow such answers are not counted.
-    Of our own users we know that their waits stand still.
+    A user also continues at once if its answer was ready when the turn began. That is due to a server that
+    waits for something outside, so starts that follow such answers are not counted.
+    sweeper's own users are not checked, because their waits stop with them.
     """
     turns = _turns(measurement, limits)
     if not turns or context.mean_think_s is not None or context.open_loop:
@@ -164,7 +164,7 @@ def outside_clock(
 
 
 def _turns(measurement: Measurement, limits: Limits) -> list[float]:
-    """When those that begin in the window began; of a turn that ends with it, there is enough to tell."""
+    """The starts of all turns that begin in the window, early enough that `burst_s` still fits into it."""
     window = measurement.window
     return [at_s for at_s in measurement.resumed_s if window.start_s <= at_s < window.end_s - limits.burst_s]
 
@@ -180,8 +180,8 @@ def _answered_at(at_s: float, measurement: Measurement, limits: Limits) -> NDArr
 
 
 def _beyond_chance(seen: NDArray[np.int_], expected: FloatArray, limits: Limits) -> bool:
-    """Of each turn: threads that compute side by side finish together, so that a turn now and then has many
-    answers at its start, and far more than a Poisson count would. What goes on in pauses shows in most turns.
+    """By turns: threads that compute side by side finish together, so that a few turns have far more answers
+    at their start than a Poisson count explains. Waits that continue in pauses show in most turns.
     """
     beyond = seen - expected
     poisson = math.sqrt(max(expected.sum(), 1.0))
@@ -190,9 +190,9 @@ def _beyond_chance(seen: NDArray[np.int_], expected: FloatArray, limits: Limits)
 
 
 def _share_after_pauses(measurement: Measurement, limits: Limits) -> float | None:
-    """The share of the requests that pauses brought about, by how the requests of a turn go with the pause
-    before it; None where they do not, beyond chance. Pauses differ, for the order of turns is drawn anew each
-    time."""
+    """The share of the requests that pauses cause, by a regression of a turn's requests on the pause before
+    it; None if that is not beyond chance. Pauses differ, because each round has another random order of
+    turns."""
     begins, ends, pauses = _whole_turns(measurement)
     if len(begins) < limits.fewest_turns_to_tell:
         return None

@@ -61,12 +61,12 @@ def _compare(a: Place, b: Place, tolerance: str | None, *, judge_all: bool, as_j
     from sweeper.analysis.comparison.compare import compare
     from sweeper.cli.console import write_json
     from sweeper.report.json.comparison import comparison_object
-    from sweeper.study.find_study import nothing_lost
+    from sweeper.study.find_study import store_errors_as_wrong_use
     from sweeper.study.read_study import recorded
     from sweeper.study.recorded import stored_settings
 
     wanted = None if tolerance is None else _tolerance(tolerance)
-    with nothing_lost():
+    with store_errors_as_wrong_use():
         found = [recorded(where) for where in (a, b)]
         chosen = [stored_settings(one.study) for one in found]
     if found[0].study.name == found[1].study.name and found[0].records == found[1].records:
@@ -146,7 +146,7 @@ def _side(where: Place, found: Recorded, chosen: StudySettings) -> Side:
         host_speed=speed is not None and speed.used,
     )
     if not any(side.runs(record.configuration) for record in side.blocks):
-        why = shell_command("recommend", *where.naming(name))
+        why = shell_command("recommend", *where.arguments_to_find(name))
         raise UsageError(f"study '{name}' has no valid run to compare; {why}{where.password_note} says why")
     return side
 

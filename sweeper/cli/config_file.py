@@ -45,7 +45,7 @@ def _text(file: Path) -> str:
 
 def _of_a_packed_study(file: Path) -> Mapping[str, object]:
     from sweeper.store.packed_study import read
-    from sweeper.study.find_study import nothing_lost
+    from sweeper.study.find_study import store_errors_as_wrong_use
 
-    with nothing_lost():
+    with store_errors_as_wrong_use():
         return read(file).study.settings

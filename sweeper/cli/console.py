@@ -1,8 +1,8 @@
-"""Where text goes, and how wide it is: tables and prose, on a terminal and elsewhere.
+"""Prints tables and prose, on a terminal and elsewhere, and decides how wide they are.
 
-All of it passes here, so that no text of others (a server's answer, a folder's name) acts on the terminal,
-and stdout cannot crash: whoever reads it may leave (`| head`), its disk may be full, its encoding may lack a
-character. None of that is a bug of what is printed, and each ends a command in its own way.
+All output passes through this module, for two reasons. Text from elsewhere (a server's answer, a folder's
+name) must not control the terminal. And a command must not crash if the reader of stdout ends (`| head`),
+if the disk is full, or if the encoding lacks a character: this module handles each of these.
 """
 
 from __future__ import annotations

@@ -165,8 +165,8 @@ def _how(plan: StudyPlan, settings: StudySettings) -> list[str]:
         + (", under every load" if plan.loads else ""),
         *(
             [
-                "dropped      what one load excludes; under the others it has runs only while other "
-                "values must be compared with it"
+                "dropped      each value that one load excludes; it has runs under the other loads only "
+                "while other values must be compared with it"
             ]
             if plan.loads
             else []

@@ -70,7 +70,7 @@ def register(app: typer.Typer) -> None:
 def _export(where: Place, what: str | None, output: str | None, out: str | None) -> int:
     """Raises UsageError before anything is read where the words do not fit together."""
     from sweeper.store import durable_files
-    from sweeper.study.find_study import nothing_lost
+    from sweeper.study.find_study import store_errors_as_wrong_use
     from sweeper.study.read_study import recorded
 
     file = None if out == "-" else o.out_file(out, "runs.csv")
@@ -82,7 +82,7 @@ def _export(where: Place, what: str | None, output: str | None, out: str | None)
         raise UsageError(f"--what '{what}': must be one of {', '.join(TABLES)}")
     if output == "parquet" and file is None:
         raise UsageError("--format parquet cannot go to the terminal: name a file with --out FILE.parquet")
-    with nothing_lost():
+    with store_errors_as_wrong_use():
         frame = TABLES[what](recorded(where))
     if output == "parquet":
         assert file is not None

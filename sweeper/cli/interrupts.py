@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 INTERRUPTED = 130
 SAME_S = 0.5
-"""Within it a second signal is the first one again: a wrapper passes on the Ctrl-C that the terminal has sent
-to all, the end of a terminal sends two HUPs."""
+"""A second signal within this time counts as the first one: a wrapper may pass on the Ctrl-C that the
+terminal sent to all processes, and a terminal that closes sends two HUPs."""
 SENTENCE = "interrupted: the same command begins again"
 
 _last_s: float | None = None  # None: there was none

@@ -49,10 +49,10 @@ def _pack(where: Place, out: str | None, *, raw: bool) -> int:
     """Raises UsageError where there is nothing to pack, or where it cannot be written."""
     from sweeper.cli.console import tell, write
     from sweeper.store import durable_files, pack_writing
-    from sweeper.study.find_study import nothing_lost
+    from sweeper.study.find_study import store_errors_as_wrong_use
 
     file = o.out_file(out, "checkout.zip")
-    with nothing_lost():
+    with store_errors_as_wrong_use():
         packed, absent = _packed(where)
         if file is None:
             file = where.pack_of(packed.study.name)

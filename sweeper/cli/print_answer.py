@@ -45,7 +45,7 @@ def print_recommendation(recommendation: Recommendation, where: Place, *, verbos
         _print_everything(out, recommendation)
     else:
         _print_one_screen(out, recommendation)
-    name = where.naming(recommendation.study)
+    name = where.arguments_to_find(recommendation.study)
     first, *others = ("kubernetes", "docker", "env") if recommendation.remote else FORMS
     if recommendation.workers is not None and (recommendation.remote or not recommendation.own_server):
         paste = shell_command("recommend", *name, "--format", first)

@@ -54,14 +54,14 @@ def _recommend(
     from sweeper.report.json.recommendation import recommendation_object
     from sweeper.settings.economics_settings import economics as read_economics
     from sweeper.study.find_packed_study import place
-    from sweeper.study.find_study import nothing_lost
+    from sweeper.study.find_study import store_errors_as_wrong_use
     from sweeper.study.recorded import answer
 
     where = place(study, studies_dir, storage)
     if output not in FORMATS:
         raise UsageError(f"--format '{output}': must be one of {', '.join(FORMATS)}")
     asked = read_economics(*economics)
-    with nothing_lost():
+    with store_errors_as_wrong_use():
         found = priced(answer(where), asked.cost_per_hour, asked.plan_for)
     if output == "text":
         print_recommendation(found, where, verbose=verbose)

@@ -57,11 +57,11 @@ def _write(where: Place, out: str | None, economics: tuple[str | None, str | Non
     from sweeper.report.html.page import page
     from sweeper.settings.economics_settings import economics as read_economics
     from sweeper.store import durable_files
-    from sweeper.study.find_study import nothing_lost
+    from sweeper.study.find_study import store_errors_as_wrong_use
     from sweeper.study.read_study import recorded
 
     file, asked = o.out_file(out, "report.html"), read_economics(*economics)
-    with nothing_lost():
+    with store_errors_as_wrong_use():
         found = recorded(where)
         made = page(_priced(material(found, where), asked))
         if file is None:
@@ -100,7 +100,7 @@ def material(found: Recorded, where: Place) -> RecommendationData | ScenarioData
         "environments": _environments(found, where),
         "created_at": study.created_at,
         "made_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "repeat": shell_command(settings.COMMAND, *where.repeating(study.name)),
+        "repeat": shell_command(settings.COMMAND, *where.arguments_to_repeat(study.name)),
         "version": __version__,
     }
     if found.outcome is not None:
@@ -111,11 +111,11 @@ def material(found: Recorded, where: Place) -> RecommendationData | ScenarioData
         recommendation=found.recommendation,
         traces=traces,
         absent=absent,
-        bringing=where.bringing,
+        how_to_bring_files=where.how_to_bring_files,
         slo_p99_ms=settings.slo_p99,
         reference=settings.reference,
         importances=_importances(found, settings),
-        paste=shell_command("recommend", *where.naming(study.name)),
+        paste=shell_command("recommend", *where.arguments_to_find(study.name)),
     )
 
 

@@ -23,7 +23,7 @@ from sweeper.run.timing import RunSettings
 from sweeper.settings.study_settings import StudySettings
 from sweeper.store.database import Database, StoredStudy
 from sweeper.store.study_store import OUTCOME_FILE, RECOMMENDATION_FILE, SharedStudyStore, StudyStore
-from sweeper.study.find_study import Where, nothing_lost
+from sweeper.study.find_study import Where, store_errors_as_wrong_use
 from sweeper.study.optimization import OptimizePlan, run_optimization, run_shared_optimization
 from sweeper.study.optuna_log import OptunaLog
 from sweeper.study.planning import plan_of
@@ -79,7 +79,7 @@ class MadeMeanwhile(Exception):
 def run(prepared: Prepared, where: Where, show: Show) -> Answer:
     """Raises UsageError for whatever is found before anything is started, MadeMeanwhile likewise."""
     with measuring_lock(), ExitStack() as held:
-        with nothing_lost():
+        with store_errors_as_wrong_use():
             database = Database(where.storage)
         held.callback(database.close)
         store = (
@@ -88,7 +88,7 @@ def run(prepared: Prepared, where: Where, show: Show) -> Answer:
             else StudyStore(database, where.studies_dir, prepared.name)
         )
         held.callback(store.close)
-        with nothing_lost():
+        with store_errors_as_wrong_use():
             store.lock()
             _check_locustfile(prepared, store.folder)
             _check_model(prepared, store.folder)
@@ -173,22 +173,22 @@ def _studied(prepared: Prepared, store: StudyStore, live: Live, storage: str) ->
         return run_scenarios(plan, parts, store, live)
     if isinstance(plan, StudyPlan):
         return run_study(plan, parts, store, live)
-    with nothing_lost():
+    with store_errors_as_wrong_use():
         log = OptunaLog(storage, plan.blocks.name, plan.search.space, plan.search.objectives)
     with closing(log):
         return run_optimization(plan, parts, store, live, log)
 
 
 def _shared(prepared: Prepared, store: SharedStudyStore, live: Live, storage: str) -> Recommendation:
-    """The plan that all hosts share goes by the environment of the one that began; how runs are made here, by
-    this one's."""
+    """All hosts share one plan, made for the environment of the host that began the study. How this host
+    makes its runs depends on its own environment."""
     parts = prepared.parts
     begun: Mapping[str, object] = prepared.existing.environment if prepared.existing else prepared.environment
     plan = plan_of(prepared.name, prepared.settings, begun)
     host = Host(store.host, prepared.run, prepared.fingerprint)
     if isinstance(plan, StudyPlan):
         return run_shared_study(plan, host, parts, store, live)
-    with nothing_lost(), store.alone():  # Optuna's tables are made once
+    with store_errors_as_wrong_use(), store.alone():  # Optuna's tables are made once
         log = OptunaLog(storage, plan.blocks.name, plan.search.space, plan.search.objectives)
     with closing(log):
         return run_shared_optimization(plan, host, parts, store, live, log)

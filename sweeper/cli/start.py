@@ -23,8 +23,8 @@ def run() -> NoReturn:
     code = main(sys.argv[1:])
     interrupts.leave_with(code)
     if interrupts.seen():
-        # On its way out the interpreter forgets the handlers, so that a further signal would kill it. And it
-        # ends by SIGINT itself where one has interrupted source text that it ran (dataclasses have some).
+        # When the interpreter exits, it drops the handlers, so that a further signal would kill it. It also
+        # ends by SIGINT if a SIGINT has interrupted source text that it ran (dataclasses run some).
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

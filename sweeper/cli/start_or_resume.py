@@ -1,5 +1,5 @@
-"""What happens when `sweeper grid` or one of its kin is typed: settings are put together and checked, the
-study is started or gone on with, and its answer is printed."""
+"""Runs `sweeper grid`, `optimize` and `scenarios`: combines and checks the settings, starts or resumes the
+study, and prints its answer."""
 
 from __future__ import annotations
 

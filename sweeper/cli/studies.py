@@ -40,9 +40,9 @@ def _print(where: Where, *, as_json: bool) -> int:
     from sweeper.cli.console import console, say, write_json
     from sweeper.report.json.studies import studies_object
     from sweeper.report.text.studies import packed_lines, studies_table, troubles
-    from sweeper.study.find_study import nothing_lost
+    from sweeper.study.find_study import store_errors_as_wrong_use
 
-    with nothing_lost():
+    with store_errors_as_wrong_use():
         listed = _all(where)
     if as_json:
         write_json(studies_object(listed))

@@ -68,9 +68,8 @@ def _refuse_remote(option: str) -> None:
 
     if option in {flag(name) for name in ("launcher", *OF_A_REMOTE_SERVER)}:
         raise UsageError(
-            f"{option} is not for sweeper scenarios, which starts both of its --servers itself, and a "
-            "remote server has an address and a restart command of its own: run sweeper grid for each of "
-            "the two, then sweeper compare with both studies"
+            f"{option} is no option of sweeper scenarios, which starts both of its --servers itself: to "
+            "compare remote servers, run sweeper grid for each, then sweeper compare with the two studies"
         )
 
 

@@ -45,8 +45,8 @@ class ContainerCommand:
         return next(os.path.basename(word) for word in self.engine if os.path.basename(word) in ENGINES)  # noqa: PTH119
 
     def check(self, environ: Mapping[str, str], limits: ResourceLimits) -> None:
-        """Raises UsageError for what no study can be made with: where the engine does not answer, a limit is
-        set twice, or a run would not be one of many that end with their command."""
+        """Raises UsageError if no study is possible with it: the engine does not answer, a limit is set
+        twice, the container would outlive its command, or its name is the same for every run."""
         options = self._options()
         if "--detach" in options:
             raise UsageError(

@@ -62,10 +62,11 @@ def server_environment(
 
 
 def inherited_settings(base: Mapping[str, str]) -> dict[str, str]:
-    """What of `base` changes every server of a study: `OF_THE_SERVER`, but for what a configuration sets.
+    """The variables of `base` that change every server of a study: `OF_THE_SERVER` without those that a
+    configuration sets.
 
-    Numbers and short words as they are; of all else, which may be an address or a path, a hash that tells
-    whether it is the same. Of parameters that are not DRUM's, which may be passwords, only that they are set.
+    Numbers and short words stay as they are. Other values may be addresses or paths: a hash shows whether
+    two are the same. Parameters that are not DRUM's may be passwords: the value is only "set".
     """
     set_anyway = {POOL_SIZE, SERVER_PROCESSES, *NATIVE_THREADS}
     found: dict[str, str] = {}

@@ -155,8 +155,8 @@ def _seen(container_id: str) -> Container:
 
 
 def _may_answer(container: Container, port: int, process: ManagedProcess) -> bool:
-    """In our network, a process of its own must listen. From a network of its own the port is published:
-    then an engine's proxy listens here, or nobody does whom we may see."""
+    """Whether the container may be what answers. In our network, one of its processes must listen. If it has
+    a network of its own, the port is published: then the engine's proxy listens, or no process we can see."""
     if _network(container.pid) == _network("self"):
         return any(_listens(pid, port) for pid in members(container.id))
     owners = listeners(port) or set()

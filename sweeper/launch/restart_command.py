@@ -62,9 +62,9 @@ class RestartTemplate:
 
 
 def parse_restart(text: str, varied: Collection[str]) -> RestartTemplate:
-    """`varied` are the names of what the study sets beside the workers: other than as the server has it
-    anyway, or to several values. Raises UsageError for a placeholder that nobody knows, and for one that
-    is missing."""
+    """`varied` are the names of the settings that the study sets beside the workers: to several values, or to
+    one that is not the server's default. Raises UsageError for a placeholder that is unknown, and for one
+    that is missing."""
     try:
         fields = [parsed[1:] for parsed in Formatter().parse(text) if parsed[1] is not None]
     except ValueError as error:

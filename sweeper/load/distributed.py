@@ -27,11 +27,11 @@ GATHER_TIMEOUT_S = 120.0
 
 @contextmanager
 def reserved_port() -> Iterator[int]:
-    """A port that nobody else is given within the block, and that locust can listen on all the same.
+    """Reserve a free port within the block. locust can still listen on it.
 
-    It is bound, and not listened on: Linux lets a second socket have it where both say SO_REUSEADDR, as
-    ZeroMQ's do, and gives it to none that asks for any port (socket(7), ip(7)). Raises OSError when there is
-    none left.
+    The port is bound but not listened on. Linux does not give it to a socket that asks for any port, but a
+    second socket may bind it when both set SO_REUSEADDR, as ZeroMQ does (socket(7), ip(7)). Raises OSError
+    when no port is left.
     """
     with socket.socket() as bound:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -52,9 +52,9 @@ def options(processes: int, port: int) -> list[str]:
 
 
 def variables(start_timeout_s: float) -> dict[str, str]:
-    """The master says that all users run once every process has said so, however late one of them is.
+    """Variables that make locust's master wait, up to `start_timeout_s`, for each process's users.
 
-    locust by itself says so after a second.
+    By default locust waits only one second.
     """
     return {"LOCUST_WAIT_FOR_WORKERS_REPORT_AFTER_RAMP_UP": str(start_timeout_s)}
 

@@ -20,7 +20,7 @@ from sweeper.settings.notation import size_text
 from sweeper.settings.upload import Upload
 
 ATTEMPTS = 3
-"""A refusal that may be chance (too busy, an error of the server's, no answer) is given so many."""
+"""Attempts in all while the failure may be chance (overload, a server error, no answer)."""
 CHANCE = frozenset({None, 408, 429, *range(500, 600)})
 MOST_KEPT_BYTES = 1 << 26
 """Of a longer answer the length is known, and not whether it is predictions."""
@@ -45,11 +45,11 @@ def first_answer(
     max_answer_bytes: int = MOST_KEPT_BYTES,
     ca_file: Path | None = None,
 ) -> FirstAnswer:
-    """Send the file as the default users do; redirects are answers, not orders. `ca_file`: the CAs to trust;
-    None: those of the system.
+    """Send the file as the default users do. Redirects are not followed. `ca_file`: the CAs to trust; None:
+    those of the system.
 
-    Never raises for what a server may do. An attempt that is not answered whole within `timeout_s` is the
-    last one: the server may still be at work on it. OSError where the data cannot be read.
+    Errors of the server are returned, not raised. An attempt without a whole answer within `timeout_s` is
+    not repeated: the server may still be working on it. OSError when the data cannot be read.
     """
     upload = upload or Upload()
     failures: list[FirstAnswer] = []

@@ -38,8 +38,8 @@ LEAST_MEMORY_BYTES = 1 << 28
 """That each process of locust may use at least; it begins with a third of it."""
 ALMOST_NO_WAIT_S = (0.02, 0.03)
 OWN_OUTPUT = ("--logfile=", "--loglevel=INFO", "--csv=", "--html=", "--json-file=")
-"""What a locust.conf or LOCUST_* variables may say of locust's output would keep its words from load.log, and
-have all runs write the same files. The same options in `locust_options` hold."""
+"""These override locust.conf and LOCUST_* variables, which could send output past load.log, or make all runs
+write the same files. The same options in `locust_options` override these."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,8 @@ class LocustGenerator:
         return sum(self.wait_s) / 2.0
 
     def with_users(self, users: int) -> LocustGenerator:
-        """The same load by so many users (interfaces.LoadGenerator). With a locustfile its own waits stay."""
+        """The same load by so many users (interfaces.LoadGenerator). A single user hardly waits
+        between requests. With a locustfile its own waits stay."""
         wait_s = ALMOST_NO_WAIT_S if users == 1 else self.wait_s
         processes = min(self.processes, users)
         return replace(self, users=users, processes=processes, wait_s=wait_s, arrivals_per_s=None)
@@ -147,7 +148,7 @@ class LocustGenerator:
         return replace(opened, climb=tuple(steps))
 
     def among(self, runs: int) -> LocustGenerator:
-        """The same load for one of `runs` that take turns: locust's own limits count by the wall clock."""
+        """For one of `runs` runs in turns: 1/`runs` of the memory, `runs` times the (wall-clock) limits."""
         return replace(
             self,
             request_timeout_s=self.request_timeout_s * runs,

@@ -19,7 +19,8 @@ _HINTS = {
 
 
 def check_input_files(data_path: Path | None, locustfile: Path | None) -> None:
-    """A locustfile decides itself what it sends."""
+    """Raises UsageError for files that cannot be used. With a locustfile, no data is needed: the file decides
+    what it sends."""
     if locustfile is not None:
         _check_locustfile(locustfile)
     elif data_path is None:

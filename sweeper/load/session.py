@@ -35,7 +35,7 @@ _ERROR = re.compile(
     r"|(?=([A-Za-z_]\w*\.)*\w*(Error|Exception)\b)"
     r")(?P<what>.+)"
 )
-"""What locust logs as an error, what our locustfile says, or the end of a traceback."""
+"""Errors that locust logs, messages of our code inside locust, or the last line of a traceback."""
 
 
 class LocustSession:

@@ -4,6 +4,8 @@ __main__.py              `python -m sweeper.locust_side`: locust, with all of th
 wire.py                  what both sides must agree on: settings, the raw log, messages, exit codes
 recorder.py              hooks into locust: sees every request start and finish, drains
 raw_log.py               numbers the requests, writes the records
+answer_size.py           gives up answers that are too long
+memory_watch.py          ends locust before it fills the memory
 receive_times.py         when the kernel received an answer, so that reading it late is known
 certificates.py          users verify the certificate of an https server
 locustfile.py            the default users: they upload a CSV, wait, upload again

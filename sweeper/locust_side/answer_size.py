@@ -44,8 +44,8 @@ class Answer:
 
 
 class Answers:
-    """All that this process reads at the moment, and how much it may be: one answer, and those kept in memory
-    together. `None`: no limit."""
+    """The answers that this process reads now. `most_bytes` limits one answer, `most_kept_bytes` the total
+    of those kept in memory; None: no limit."""
 
     def __init__(self, most_bytes: int | None = None, most_kept_bytes: int | None = None) -> None:
         self._most_bytes = most_bytes
@@ -86,7 +86,7 @@ class Answers:
         if self._most_bytes is not None and answer.size_bytes > self._most_bytes:
             answer.too_long = True
             raise AnswerTooLong(f"the answer is longer than {self._most_bytes} bytes")
-        # Of many that are too much together, those that are longer than the others have to go.
+        # Together the answers are too long: give this one up if it is not shorter than the average.
         if (
             self._most_kept_bytes is not None
             and self._kept_bytes > self._most_kept_bytes

@@ -1,9 +1,9 @@
 """The open-loop locustfile: uploads arrive at random moments, whatever became of those before.
 
-Borrows the upload from locustfile.py; told how many arrive a second by `Arrivals`. Users who wait for their
-answer send less to a slow server and so hide how long others would have waited ("coordinated omission");
-here the arrivals are drawn beforehand, each has a greenlet of its own, and its latency counts from the moment
-it was to arrive, so that a late client and a queue for a connection are part of it.
+This file reuses the upload of locustfile.py; `Arrivals` sets the rate. Users who wait for an answer send
+fewer requests to a slow server, and so hide how long others would have waited ("coordinated omission"). Here
+the arrival moments are drawn in advance, and each arrival has its own greenlet. Its latency counts from its
+intended arrival, so it includes the delay of a late client and the wait for a connection.
 
 Several processes share the arrivals of one: all draw the same ones, and each arrival is given to one process
 at random. Such thinning leaves every process with Poisson arrivals of its own, and all of them together with

@@ -92,7 +92,7 @@ class Recorder:
         return self._begin(user, now, now, elsewhere)
 
     def goes_elsewhere(self, url: object, session_url: str) -> bool:
-        """Whether a request for `url` leaves the server under test; the port tells, for it is drawn anew."""
+        """Whether `url` is on another server. Only ports are compared: a started server gets a new port."""
         whole = str(url)
         if not whole.lower().startswith(("http://", "https://")):
             whole = f"{session_url}{whole}"
@@ -146,7 +146,7 @@ class Recorder:
             self._buffer.append(RECORD.pack(TOO_LONG, 0, 0, count, ticket.request, 0.0))
         arrived = arrived_s()
         if arrived is not None and arrived >= sent:
-            # Sent later than it was to arrive, and read later than the kernel had the answer.
+            # The client's delay: from intended arrival to sending, and from receipt to reading.
             late_s = sent - ticket.started + max(0.0, sent + response_ms / 1000.0 - arrived)
             late_us = min(COUNT_LIMIT, round(1e6 * late_s))
             self._buffer.append(RECORD.pack(LATE, 0, 0, late_us, ticket.request, 0.0))

@@ -30,8 +30,8 @@ ARRIVED = "sweeper_arrived_s"
 
 
 def install() -> None:
-    """Make every TCP socket of gevent's note the stamps, in the greenlet that reads. An encrypted one has
-    none to note: its bytes are not the answer's. What they receive is counted (answer_size.py)."""
+    """Make gevent's TCP sockets store each stamp in the greenlet that reads, and count the bytes that they
+    receive (answer_size.py). Encrypted connections get no stamps: they read by other methods."""
     _HELD.append(socket.socket())
     _HELD[-1].setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
     kind: Any = _socket3.socket
@@ -69,8 +69,8 @@ def _note(ancillary: list[tuple[int, int, bytes]]) -> None:
 
 
 def arrived_s() -> float | None:
-    """When the last bytes that this greenlet has read arrived, in seconds of CLOCK_MONOTONIC; told once.
-    None where the kernel did not say."""
+    """When the last bytes that this greenlet read reached the kernel, in seconds of CLOCK_MONOTONIC. Each
+    stamp is returned once; None without one."""
     greenlet = gevent.getcurrent()
     at_s: float | None = getattr(greenlet, ARRIVED, None)
     if at_s is None:

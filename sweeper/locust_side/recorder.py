@@ -41,7 +41,7 @@ from sweeper.locust_side.wire import RecorderSettings
 HAND_MADE = "requests that do not go through HttpUser's or FastHttpUser's client are not recorded"
 TICKET = "sweeper_ticket"
 KEPT_OF_MEMORY = 8
-"""The answers under way may take one part in so many of the memory; a client has each up to four times."""
+"""The answers under way may take 1/KEPT_OF_MEMORY of the memory: a client holds up to four copies of each."""
 LOOK_PERIOD_S = 0.05
 """How often is looked whether the users have been made."""
 
@@ -215,8 +215,8 @@ def control(recorder: Recorder, settings: RecorderSettings) -> None:
         gc.freeze()  # a full collection of all that was imported stalls the loop for tens of ms
 
     def keep_path(environment: Environment) -> None:
-        """--host takes the place of a host in the locustfile, and with it of the path that all requests are
-        below. On another host's worker there is none yet: the master's comes with the users."""
+        """--host replaces the locustfile's host and would drop its path, so append that path again. A load
+        worker on another host has no host yet: the master sends it with the users."""
         paths = {urlsplit(kind.host or "").path.rstrip("/") for kind in environment.user_classes}
         if len(paths) > 1:
             raise RuntimeError(

@@ -1,6 +1,7 @@
 """The master of a load that other hosts make; each of their locusts has remote_worker.py in it. It
 
-- tells whoever asks (load_worker.py, before locust starts there) what to do, but no more than are expected;
+- sends the job to each load worker that asks (load_worker.py, before it starts locust), up to the expected
+  number;
 - measures how far each worker's CLOCK_MONOTONIC is ahead of its own, before the load and after it: of many
   round trips the quickest one counts, and half of it is the error (Cristian, 1989). A clock that is not known
   to `clock_limit_s`, or has moved by more meanwhile, ends the load;
@@ -73,7 +74,7 @@ class Worker:
         self._write = into_file(log_path)
 
     def record(self, data: bytes) -> None:
-        """The log's header, which comes first, is as long as a record and of none of the kinds: it stays."""
+        """Write the records with moments on our clock. The header, as long as a record, is not changed."""
         records = np.frombuffer(data, RECORD).copy()
         records["value"][np.isin(records["kind"], (START, SPAWNED))] -= self.ahead_s
         self._write(records.tobytes())
@@ -165,7 +166,7 @@ class Crowd:
                 )
 
     def _watch(self) -> None:
-        """One that is silent for some seconds is missing to locust, one that quits is no client any more."""
+        """End the load when a worker is gone: locust marks a silent one missing and drops one that quits."""
         while not self._may_end:
             clients = self._runner.clients
             for name in self._workers:

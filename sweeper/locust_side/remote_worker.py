@@ -35,7 +35,7 @@ def on_init(environment: Environment, runner: Runner, **_: Any) -> None:
     quitting = False
 
     def send(records: bytes) -> None:
-        # What is still logged when all is over nobody wants any more.
+        # When locust is quitting, the load is over: nobody needs further records.
         if not quitting:
             runner.send_message(RECORDS, {"records": records})
 

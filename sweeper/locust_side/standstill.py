@@ -1,11 +1,12 @@
 """Makes time stand still in locust's process while locust is stopped.
 
-While another run has its turn, sweeper stops locust (SIGSTOP). The kernel's clocks go on all the same: when
-locust goes on, a user that waits, or keeps a pace by the clock, would send at once, or make good what it has
-missed. A file tells for how many seconds, in all, locust has stood still (STOOD_STILL); sweeper writes it
-before locust goes on. These seconds are left out
+While another run has its turn, sweeper stops locust (SIGSTOP). The kernel's clocks go on: when locust
+resumes, a waiting user would send at once, and a user with a fixed pace would catch up on missed requests. A
+file holds the total number of stopped seconds (STOOD_STILL); sweeper writes it before locust resumes. These
+seconds are left out
 
-- of every timer of gevent's loop, and so of all waits: of gevent, threading, queues, sockets, `time.sleep`;
+- of every one-shot timer of gevent's loop, and so of all waits: of gevent, threading, queues, sockets,
+  `time.sleep`;
 - of the clocks of modules that are imported from now on: `time` and `datetime` are stand-ins for them;
 - of the clock of locust's constant_pacing and constant_throughput.
 
@@ -32,7 +33,7 @@ from sweeper.locust_side.wire import STOOD_STILL
 
 READ = ("time", "monotonic", "perf_counter")
 OF_THE_MOMENT = {"localtime": 0, "gmtime": 0, "ctime": 0, "strftime": 1}
-"""Functions of `time` that mean now where they are given no moment, and at which place it would be."""
+"""Functions of `time` that use the current time by default, and the position of their time argument."""
 Clock = Callable[[], float]
 _memory: mmap.mmap | None = None  # of the file; None where locust is never stopped
 
@@ -150,8 +151,8 @@ def own_time(stood_still_s: Clock) -> ModuleType:
 
 
 def own_datetime(stood_still_s: Clock) -> ModuleType:
-    """`datetime` whose classes say what time it is by the clock that stands still. What they make are plain
-    dates and moments, and those are instances of them."""
+    """A `datetime` module whose now() and today() use locust's own clock. Its classes create plain `date`
+    and `datetime` objects, which pass isinstance() checks against them."""
     own = ModuleType("datetime", datetime.__doc__)
     vars(own).update(vars(datetime))
 

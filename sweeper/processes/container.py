@@ -119,8 +119,8 @@ class Freezer:
 
 
 def freezers(container_id: str, pid: int) -> Iterator[Freezer]:
-    """Of the container that `pid` is in, those that may be written: version 2 of control groups first, where
-    a process can be killed while it stands still."""
+    """The writable freezers of the container that `pid` is in. Version 2 of control groups comes first: there
+    a frozen process can be killed."""
     paths = group_paths(pid)
     mounts = _read("/proc/self/mountinfo").splitlines()
     for line in sorted(mounts, key=lambda line: " - cgroup2 " not in line):

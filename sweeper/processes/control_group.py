@@ -85,8 +85,8 @@ def _text(path: Path) -> str:
 
 
 class MemoryKills:
-    """How many processes of a server's own group the kernel has killed for want of memory: those that the
-    group's limit killed, and those that the machine's memory did. `look` at it while it lives."""
+    """Counts the processes of a server's own group that the kernel killed for lack of memory, whether the
+    group's limit or the machine's memory ran out. Call `look` while the server lives."""
 
     def __init__(self, proc: Path = PROC) -> None:
         self._proc = proc

@@ -15,8 +15,8 @@ stdout what it reports, its stderr the program's log. It
 A parent-death signal alone would not do: it fires when the *thread* that started the program ends, and it
 reaches the program but not its children. It is set as well, for the case that the guard itself is killed.
 
-Where the program starts a container, its engine may have made that a child of somebody else. The guard then
-has container.py end it, before it turns to KILL for what is below itself.
+When the program starts a container, the engine may start it outside of the guard's process tree. So the guard
+lets container.py end the container before it kills its own descendants.
 
 Input: a line with a number of bytes, these bytes, marshalled {"argv", "env", "cwd", "cpus", "groups",
 "parent", "container"}, and later "container ID", "stop SECONDS" or "kill". "container" is {"label", "engine"}

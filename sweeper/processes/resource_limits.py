@@ -1,8 +1,8 @@
 """A CPU and a memory limit for a program: it runs in a control group of its own that has them.
 
-Of three ways the first that this machine allows is taken: a group below sweeper's own in version 1; one
-beside or above it in version 2, where a group with processes in it cannot hand controllers down; systemd-run,
-which asks systemd for such a group and needs no rights for that.
+There are three ways, and the first that works here is used: in version 1, a group below sweeper's own; in
+version 2, one below the nearest level that hands the controllers down (a level that has processes cannot); or
+systemd-run, which asks systemd for such a group and needs no extra rights.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class LimitedGroups:
 def limited_groups(limits: ResourceLimits, proc: Path = PROC) -> LimitedGroups:
     """The way to set `limits` on this machine; tried once. Raises UsageError where there is none."""
     reasons = []
-    for find in (_below_own, _systemd_run):
+    for find in (_cgroup_directly, _systemd_run):
         found = find(limits, proc)
         if isinstance(found, LimitedGroups):
             return found
@@ -122,7 +122,7 @@ def limited_groups(limits: ResourceLimits, proc: Path = PROC) -> LimitedGroups:
     )
 
 
-def _below_own(limits: ResourceLimits, proc: Path) -> LimitedGroups | str:
+def _cgroup_directly(limits: ResourceLimits, proc: Path) -> LimitedGroups | str:
     found = {controller: group_levels(proc, "self", controller) for controller in limits.controllers}
     parents = {controller: levels[0] for controller, (version, levels) in found.items() if version == 1}
     unified = tuple(controller for controller in found if controller not in parents)

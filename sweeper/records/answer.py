@@ -85,8 +85,8 @@ class CauseFigures:
     max_concurrency: int | None  # the most requests in the handlers of one process
     throttled_share: float | None  # of the CPU quota's periods, in which it ran out; None: no quota
     throttled_ms_per_request: float | None  # threads stood still for that, summed over the cores
-    # by name of a figure: its ratio to `Cause.compared_with`, blocks taken out, with limits that hold at the
-    # study's confidence over all pairs: beyond noise where they leave out 1
+    # By name of the figure: its ratio to that of `Cause.compared_with`, with block effects removed. The
+    # limits hold at the study's confidence for all pairs. A ratio is beyond noise if they exclude 1.
     relative: dict[str, Interval]
     # of the server's processes, whoever started them; the most of any run; None: they cannot be counted
     counted_threads: int | None = None
@@ -125,8 +125,7 @@ class BlocksMade:
 
 @dataclass(frozen=True, slots=True)
 class HostSpeedUse:
-    """Whether the host's speed was taken out of the comparison. A figure is None where it was not got as
-    far as that."""
+    """Whether the comparison was corrected for the host's speed. A figure is None if it was not computed."""
 
     used: bool
     why: str = ""  # why not
@@ -247,18 +246,18 @@ class Recommendation:
     arrivals_per_s: float | None = None  # requests/s at random (--rate); None: users who wait for each answer
     blocks_made: BlocksMade | None = None  # which way, and why; None: not known
     economics: Economics | None = None  # None: neither a price nor a wanted load is known
-    # None: the study has one load. Then figures, candidates and cause are of the largest load, states and
-    # status of all loads together
+    # None: the study has one load. With several, figures, candidates and cause describe the largest load;
+    # states and status hold for all loads together
     loads: SeveralLoads | None = None
 
     @property
     def own_server(self) -> bool:
-        """Whether somebody's own command started the server: what it reads is known to nobody else."""
+        """Whether the user's own command starts the server; sweeper cannot know which settings it reads."""
         return self.launcher == "command" or self.remote
 
     @property
     def remote(self) -> bool:
-        """Whether a command of somebody's restarts it, and nobody here knows its processes."""
+        """Whether the user's command restarts the server, whose processes sweeper cannot see."""
         return self.launcher == "remote"
 
     @property
@@ -270,8 +269,8 @@ class Recommendation:
 
     @property
     def sets_model_threads(self) -> bool:
-        """Whether the server was given the model threads of its configuration: of a remote one that is known
-        only where its command names them."""
+        """Whether the server got the model threads of its configuration. For a remote server this is known
+        only if its restart command names them."""
         return not self.remote or "model_threads" in self.restart_sets
 
     @property
@@ -281,7 +280,7 @@ class Recommendation:
 
     @property
     def open_candidates(self) -> tuple[Candidate, ...]:
-        """Not settled, and worth knowing: of those larger than the answer nobody needs to know more."""
+        """Unsettled candidates that could change the answer: the smaller ones, or all without an answer."""
         answer = self.configuration
         return tuple(
             c

@@ -1,7 +1,7 @@
-"""The nouns of a study that several hosts share: what a host has undertaken to make, and what there is of it.
+"""Records of a study that several hosts share: the claims of the hosts, and the runs made so far.
 
-A claim is a whole block (or round of the search, or confirmation): its runs are compared with each other, and
-so one host makes all of them. When that host is lost, another one makes the whole again in a further attempt.
+A claim covers a whole block, a round of the search, or the confirmation. One host makes all its runs, because
+they are compared with each other. If that host is lost, another host repeats the claim as a new attempt.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sweeper.records.run import RunKind, RunPlan, RunRecord
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A whole that one host has undertaken to make, as planned by what was known at that moment."""
+    """A block, round or confirmation that one host makes, planned from the records known at that moment."""
 
     kind: RunKind
     block: int  # from 1, and counted for each kind by itself; the confirmation is one whole, number 1

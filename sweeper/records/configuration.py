@@ -14,7 +14,7 @@ from functools import total_ordering
 class Configuration:
     """One point of the search space.
 
-    In order of what they take: each process holds the model once more, and then threads count.
+    Sorted by cost: first by processes, since each holds a copy of the model, then by threads.
     """
 
     workers: int  # threads for predictions, of each process
@@ -73,7 +73,7 @@ class Choices:
         return ",".join(str(value) for value in self.values)
 
     def nearest(self, value: Value) -> Value:
-        """The value that is the fewest times larger or smaller; of words that one, or the first."""
+        """The number closest to `value` by ratio; among words, `value` itself or else the first one."""
         if value in self.values:
             return value
         numbers = [own for own in self.values if isinstance(own, int)]
@@ -126,7 +126,8 @@ class Space:
         return {dimension.name: values[dimension.name] for dimension in self.open}
 
     def nearest(self, configuration: Configuration) -> Configuration:
-        """What in this space comes closest; runtime parameters it does not name have their first value."""
+        """The closest configuration of this space. A parameter that the argument lacks gets its first
+        value."""
         values = values_of(configuration)
         return configuration_of(
             {d.name: d.choices.nearest(values.get(d.name, d.choices.values[0])) for d in self.dimensions}

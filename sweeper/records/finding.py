@@ -127,7 +127,7 @@ class Finding:
 
     @property
     def effect(self) -> Effect:
-        """On its run's verdict. What is only said for information has none, nor has an unknown code."""
+        """The effect on the run's verdict. Findings of severity info and unknown codes have none."""
         if self.severity is Severity.INFO or not isinstance(self.code, FindingCode):
             return Effect.INFORMATION
         return self.code.effect

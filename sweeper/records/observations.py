@@ -103,9 +103,9 @@ class RequestLog:
 class TelemetrySample:
     """Counters of the server's process tree, the client's and the host at one moment.
 
-    All counters grow from the start of the process (or the boot): subtract two samples. Those of the server
-    are sums over all tasks of its tree, tasks that ended in between included as last seen; they and the
-    host's are None where the server is on another machine, but for the memory that it reports itself.
+    Counters grow from the start of the process or the boot, so subtract two samples. The server's counters
+    sum all tasks of its tree; a task that has ended counts as last seen. If the server is on another machine,
+    its counters and the host's are None, except the memory that the server reports itself.
     """
 
     at_s: float
@@ -141,8 +141,8 @@ class TelemetrySample:
 
 @dataclass(frozen=True, slots=True)
 class QuotaPeriods:
-    """When the CPU quota of a group is there again in full: at `start_s` and every `length_s` from then on,
-    by CLOCK_MONOTONIC. The kernel keeps to these moments also while nothing in the group runs."""
+    """When the kernel refills a group's CPU quota: at `start_s` and every `length_s` after it (seconds of
+    CLOCK_MONOTONIC). The kernel keeps to these moments even while nothing in the group runs."""
 
     start_s: float
     length_s: float

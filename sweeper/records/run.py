@@ -69,8 +69,8 @@ class RunPlan:
     search: bool = False  # it is one of a search
     attempt: int = 0  # how many hosts were lost while they made its block
     case: Case | None = None  # server and users of a scenario; None for a run of anything else
-    # requests/s around which a run climbs that looks for the capacity; None: it finds out by itself, or looks
-    # for something else
+    # requests/s around which a run climbs to find the capacity; None: the run finds this rate itself, or it
+    # measures something else
     expected_rps: float | None = None
     # users, or requests/s at random; None: the study has one load, or the run is none of a block
     load: float | None = None
@@ -95,7 +95,7 @@ class RunPlan:
 
     @property
     def block_key(self) -> BlockKey:
-        """What shares a host and a time, and is one block to the statistics: each attempt by itself."""
+        """Key of a statistical block: runs that share a host and a time. Each attempt is its own block."""
         return self.block, self.attempt
 
 
@@ -139,7 +139,7 @@ class StepSeen:
     arrivals_per_s: float
     requests: int  # that count
     p99_ms: float | None  # from the intended arrival; None: more than 1% failed or never finished
-    broken_share: float  # of the requests, that took longer than the SLO, failed or never finished
+    broken_share: float  # share of requests that took longer than the SLO, failed or never finished
 
 
 class Bound(StrEnum):
@@ -159,7 +159,7 @@ class Capacity:
     rps: float  # requests/s
     bound: Bound
     steps: tuple[StepSeen, ...]  # in order of their rates
-    luck: float = 1.0  # by what factor this run's arrivals made the capacity look larger; taken out of `rps`
+    luck: float = 1.0  # factor by which the random arrivals raised the capacity; `rps` is corrected for it
     rps_without_client: float | None = None  # if the load generator had taken nothing; None: not known
 
 
@@ -179,7 +179,7 @@ class RunFigures:
     rps: float  # requests/s answered without failure
     error_rate: float  # failed ÷ completed
     latency: LatencyFigures  # of the requests started in the window
-    # these ten are None where the server is on another machine
+    # None for a server on another machine, unless it reports the figure itself
     cpu_cores: float | None  # cores that the server's process tree kept busy
     cpu_user_s: float | None  # of the server
     cpu_system_s: float | None  # of the server

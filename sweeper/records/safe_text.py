@@ -23,7 +23,7 @@ _UNSEEN = re.compile(
 
 
 def visible(text: str) -> str:
-    """With what acts on a terminal instead of being shown as `\\x1b`, `\\u202e`."""
+    """`text` with characters that would control a terminal escaped, as `\\x1b` or `\\u202e`."""
     return _UNSEEN.sub(lambda found: _escape(found[0]), text)
 
 
@@ -60,7 +60,7 @@ def _escaped(character: str) -> str:
 
 
 def _bytes(character: str) -> bytes:
-    """Those that a file's name has of it."""
+    """The bytes of a character in a file name."""
     try:
         return character.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

@@ -61,8 +61,8 @@ class ActiveRun:
         self._switching_s += self._look_s
 
     def end_turn(self, planned_s: float) -> None:
-        """Put it aside as close as can be to a moment of its own clock. Only with a CPU quota: a turn that
-        reaches into the next period has a quota more."""
+        """Put the run aside as close as possible to `planned_s` on its own clock. Does so only with a CPU
+        quota, because a turn that reaches into the next period gets a further quota."""
         if self.quota is not None:
             self.put_aside()
             self._overrun_s = max(0.0, self.now_s() - planned_s)

@@ -1,7 +1,7 @@
-"""Around which rate a run is to climb that looks for the capacity.
+"""The rate around which a run climbs if it looks for the capacity.
 
-In a study's first block nobody knows. Then the run loads its server with what is hardly a load, and with half
-as much again each time, until it is clear that p99 no longer keeps the SLO.
+In a study's first block this rate is unknown. Then the run begins with a very small load and raises it by
+half each time, until p99 is clearly above the SLO.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LOOK_S = 0.25
 IDLE_UPLOADS = 3
 
 
-def expected_rps(
+def rate_of_first_climb(
     settings: RunSettings, parts: Parts, server: RunningServer, directory: Path, slo_p99_ms: float, seed: int
 ) -> float:
     """About how many requests/s the server answers within the SLO. Raises LoadError and RunFailed."""

@@ -185,8 +185,8 @@ class TelemetryProbe(Protocol):
         without a quota, or where none began meanwhile."""
 
     def why_unknown(self) -> str | None:
-        """Why the CPU time or memory is not known that the server itself was asked for; None: both are, or
-        nobody asked."""
+        """Why the server did not report its CPU time or memory; None: it reported both, or sweeper did not
+        ask."""
 
 
 class Telemetry(Protocol):
@@ -234,8 +234,8 @@ class SharedStore(RunStore, Protocol):
         """What there is of the study now."""
 
     def take(self, choose: Callable[[Shared], Claim | None]) -> Claim | None:
-        """Claim what `choose` names (None: nothing) of what there is, while no other host claims or records
-        anything. One that is in there already is taken up again."""
+        """Claim what `choose` names (None: nothing), given what there is of the study. Meanwhile no other
+        host claims or records anything. A claim that exists already is taken up again."""
 
     def holding(self, claim: Claim) -> AbstractContextManager[None]:
         """Meanwhile the others know that this host is alive."""

@@ -19,7 +19,7 @@ from sweeper.records.run import RateStep, RunFigures, RunKind, RunPlan, RunRecor
 from sweeper.records.scenarios import ServerKind
 from sweeper.records.wording import last_line
 from sweeper.run.active_run import ActiveRun
-from sweeper.run.climb import expected_rps
+from sweeper.run.climb import rate_of_first_climb
 from sweeper.run.interfaces import Parts, RunningServer, SpeedProbe
 from sweeper.run.timing import SAMPLING_PERIOD_S, RunSettings
 from sweeper.run.turns_trial import try_server
@@ -52,12 +52,12 @@ def run_in_steps(
     speed: SpeedProbe | None,
     on_state: Callable[[RunPlan, RunState, float], None],
 ) -> Generator[bool, bool, RunResult]:
-    """Make one run; its logs go to `directory`. Yields wherever it can be put aside (`active` does that),
-    each time whether it has a window; sent True, it takes the last one.
+    """Make one run; its logs go to `directory`. The generator yields wherever `active` can put the run aside.
+    It yields whether the run has a window by now. If the caller sends True, the run takes its last window.
 
-    A run that goes wrong is a record with verdict `failed` and the finding that says why, never an
-    exception; only an interrupt passes through, after the load generator was ended and the server told to
-    stop. So it is when the generator is closed: whoever does that waits for the servers, all at once.
+    A run that goes wrong gives a record with verdict `failed` and a finding that says why, never an
+    exception. Only an interrupt passes through, after sweeper has ended the load generator and told the
+    server to stop. Closing the generator does the same; the caller then waits for all servers at once.
     """
     parts = parts.of(plan)
     began_s, started_at = active.spent_s(), parts.clock.utc_now()
@@ -189,7 +189,7 @@ def _measure(
         expected, ratio = plan.expected_rps, RATIO
         if expected is None:
             state(RunState.EXPECTING)
-            expected = expected_rps(settings, parts, server, directory, within_ms, plan.block)
+            expected = rate_of_first_climb(settings, parts, server, directory, within_ms, plan.block)
             ratio = WIDE_RATIO
         climb = climb_around(expected, settings.window_s, ratio)
         parts = replace(parts, load=parts.load.climbing(climb, plan.block))

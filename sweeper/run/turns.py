@@ -1,8 +1,8 @@
 """The runs of a block side by side: each has a fresh server and users of its own, and they take turns.
 
 A host changes its speed within seconds, so that runs made one after another differ by what the host did
-meanwhile. In turns of half a second (timing.py), all of them see the same host. Whoever is not in turn is
-stopped, server and users alike, and uses nothing but memory; where that would run short, a block is made in
+meanwhile. In turns of half a second (timing.py), all of them see the same host. Between its turns, a run's
+server and users are stopped and use nothing but memory. If memory would run short, sweeper makes a block in
 parts.
 """
 

@@ -1,7 +1,8 @@
 """A trial before the first block: may its runs take turns, or does the server wait for something outside?
 
-What a server waits for outside goes on while the server is stopped for the others' turns, and flatters it.
-One user for a second shows it: while a request is under way, any other server works or waits for a core.
+If a server waits for something outside, that wait goes on while sweeper stops the server, and the figures
+come out too good. One user for a second shows this: any other server works, or waits for a core, while a
+request is under way.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ FIRST_ANSWER_WITHIN_S = 5.0  # of its user; it may be the one for which the mode
 def try_server(
     settings: RunSettings, parts: Parts, server: RunningServer, directory: Path
 ) -> OutsideWaits | None:
-    """One user at an idle server; None where nothing can be said of it. What is wrong with server or load the
-    run that follows says."""
+    """Measure an idle server with one user; None if the trial shows nothing. If the server or the load
+    fails here, the run that follows reports it."""
     try:
         session = parts.load.with_users(1).start(server.base_url, directory)
     except LoadError:

@@ -1,9 +1,9 @@
 """The loaded part of a run: all users on, warm-up, window, drain, with /proc sampled all the way.
 
-It goes in steps of half a second (timing.py). Between two of them the run can be put aside, and does not
-notice: all its moments are on its own clock (statistics/own_clock.py), which stands still meanwhile. With
-each step it yields whether it has a window by now, and is sent whether to take it, so that runs side by side
-have theirs in the same seconds.
+It goes in steps of half a second (timing.py). sweeper can put the run aside between two steps without effect
+on its figures: all its moments are on its own clock (statistics/own_clock.py), which stands still meanwhile.
+At each step the generator yields whether the run has a window by now, and the caller sends whether to take
+it, so that runs side by side have their windows in the same seconds.
 """
 
 from __future__ import annotations

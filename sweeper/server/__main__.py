@@ -18,7 +18,7 @@ from sweeper.server.listening import bind
 from sweeper.server.parameters import read_parameters
 from sweeper.server.start_errors import StartError, Stopped
 
-OWN = ("--address", "--max-workers", "--production")
+REPLACED_OPTIONS = ("--address", "--max-workers", "--production")
 """Options of `drum server` that ours stand for."""
 
 
@@ -46,7 +46,7 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     options, drums = parser.parse_known_args(arguments)
     if not 0 <= options.port <= 65535:
         raise StartError(f"--port is {options.port}; it must be a whole number from 0 to 65535.")
-    for option in OWN:
+    for option in REPLACED_OPTIONS:
         if any(given.partition("=")[0] == option for given in drums):
             raise StartError(f"{option} is decided by --host, --port and --workers; leave it out.")
     return options, drums

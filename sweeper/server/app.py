@@ -56,7 +56,7 @@ class RequestHeaders(BaseHTTPMiddleware):
 
 
 async def to_its_end(chunks: AsyncIterable[Any], request: Request) -> AsyncIterator[Any]:
-    """Raises what a stream failed of (see stream.py), instead of ending as if it were whole."""
+    """Re-raises the error that broke a stream (see stream.py), so that it does not end as if whole."""
     async for chunk in chunks:
         yield chunk
     failure = getattr(request.state, "failure", None)
@@ -65,9 +65,9 @@ async def to_its_end(chunks: AsyncIterable[Any], request: Request) -> AsyncItera
 
 
 class Backpressure(BaseHTTPMiddleware):
-    """The first gate, before everything that may need a thread; what tells about the server has no gate.
+    """The first gate, for every request that may need a thread. Information pages bypass it.
 
-    A request leaves it when its answer begins: a stream keeps its thread in the pool, and no place here.
+    A request leaves the gate when its answer begins. A stream then holds a pool thread but no place here.
     """
 
     def __init__(self, app: ASGIApp, gate: Gate, free: frozenset[str]) -> None:

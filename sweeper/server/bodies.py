@@ -53,7 +53,7 @@ class Bodies:
 
 
 def room_bytes(processes: int, max_upload_bytes: int) -> int:
-    """For the bodies of each of so many processes; two of the largest have room in any case."""
+    """Bytes that each of `processes` may hold in bodies; always enough for two of the largest."""
     return max(memory_bytes() // SHARE_OF_MEMORY // processes, 2 * max_upload_bytes)
 
 

@@ -6,7 +6,7 @@
 - A line in the log, once in a while, when the file descriptors run out: then no client can come in.
 - A client that went away is one line in the log.
 
-Time counts while this process runs: it may be stopped for a while, and nobody is late by that.
+Only time in which this process runs counts: sweeper may freeze it, and clients must not time out then.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class Connection(HttpToolsProtocol):
 
 
 class ForOne:
-    """The application for one request. What it raises for want of its client is no error of it."""
+    """The application for one request. An error that it raises because its client left is only logged."""
 
     def __init__(self, app: ASGIApp, cycle: RequestResponseCycle) -> None:
         self._app = app

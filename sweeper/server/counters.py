@@ -23,7 +23,7 @@ CELL_BYTES = 8
 
 
 class Counters:
-    """One row of 64-bit cells for each process; a row is written by its process only."""
+    """One row of 64-bit cells for each process. Only that process writes it; `clear` resets a dead one's."""
 
     def __init__(self, processes: int = 1) -> None:
         self.processes = processes

@@ -2,9 +2,9 @@
 
 Released DRUM is a Flask application that gunicorn serves. Here the same application is built by the same
 functions and called from the threads of our pool, so that what a request costs is DRUM's. Its predictor was
-written for one request at a time: what its requests share is kept apart. What only a model's author can mend
-is in docs/reference/drum.md: hooks that change what they share, and what belongs to the thread that loaded
-the model (a database connection, `sklearn.set_config`, signals).
+written for one request at a time, so the state that its requests share is kept per thread or behind a lock.
+Only the model's author can fix the rest (see sweeper/docs/reference/drum.md): hooks that change shared state,
+and what belongs to the thread that loaded the model (a database connection, `sklearn.set_config`, signals).
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def drum_version() -> str:
 
 
 def check_options(arguments: Sequence[str]) -> dict[str, str]:
-    """Let DRUM's own parser judge `arguments` (those of `drum server`), and set what its files set: the
-    variables of the environment that are new by that, or others.
+    """Check `arguments` (those of `drum server`) with DRUM's own parser. The parser sets environment
+    variables from files; returns those that it added or changed.
 
     Raises StartError with DRUM's reason in one sentence. Nothing of the model is loaded or run.
     """
@@ -187,7 +187,7 @@ def command_line(arguments: Sequence[str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def without_tracebacks() -> Iterator[None]:
-    """DRUM logs the traceback of what it then raises; what is raised is told in a sentence."""
+    """Hide the tracebacks that DRUM logs: it also raises the error, and we report that in one sentence."""
 
     def told_otherwise(record: logging.LogRecord) -> bool:
         return not record.exc_info

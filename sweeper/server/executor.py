@@ -1,7 +1,8 @@
 """The pool that predicts: threads `drum-predict-N`, a bounded queue before them, and admission to both.
 
 Up to workers + queue_depth requests are admitted; the next ones wait for at most queue_timeout_s, in
-order of arrival, and are then refused. All but `_work` runs on the event loop's thread, and never blocks.
+order of arrival, and are then refused. `_work` and `_hand_over` run in a pool thread; the rest runs on the
+event loop and never blocks.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ class PredictionExecutor:
     ) -> Result:
         """`function()` in a pool thread. Raises QueueTimeout, or what the function raises.
 
-        `then(result)` may give what the same thread does once the result has been handed over, such as the
-        rest of a stream; until that has ended the request keeps its thread and its place.
+        `then(result)` may return a second function, such as one that sends the rest of a stream. The same
+        thread runs it after it has handed the result over. The request keeps its place until it ends.
 
         When the caller is cancelled, the function is not started any more; one that has been started
         runs to its end and keeps its place until then.

@@ -1,6 +1,6 @@
-"""The plan's first gate, and the places that both of its gates are made of, with the line of those that wait.
+"""The plan's first gate, and `Places`, the limit with a waiting line that both gates use.
 
-The first gate is how many requests may be in the server at once, before any of them sees the pool. At its
+The first gate limits how many requests are in the server at once, before they reach the pool. At its
 default of 10 a pool of 16 threads never fills: the gate, not the pool, is then what limits.
 """
 
@@ -26,14 +26,14 @@ class Places:
         return len(self._line)
 
     def take(self) -> bool:
-        """A place at once, where one is free. There is none while others wait: theirs never comes free."""
+        """Take a place; False when none is free. A place given back goes to a waiting request first."""
         if self.taken >= self.most:
             return False
         self.taken += 1
         return True
 
     async def wait(self) -> bool:
-        """Stand in line for at most `timeout_s`: whether a place came. Whoever has one must `give_back`."""
+        """Wait at most `timeout_s` for a place; True when one came. The caller must then call `give_back`."""
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[bool] = loop.create_future()
         self._line.append(turn)

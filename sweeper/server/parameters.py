@@ -6,8 +6,8 @@ For a parameter X, in this order of precedence:
 2. `MLOPS_RUNTIME_PARAM_X=4`, as many guides write it;
 3. `X=4`.
 
-Whatever is none of these, or out of range, stops the start: a study must never run on a default it
-believes to have overridden. Nothing but the standard library is imported, so that this fails fast.
+Any other form, or a value out of range, stops the start: a study must never run on a default that its user
+meant to override. This module imports no third-party package, so that it fails fast.
 """
 
 from __future__ import annotations
@@ -180,7 +180,8 @@ class Parameters:
 
 
 def read_parameters(environ: Mapping[str, str], workers: int | None = None) -> Parameters:
-    """All parameters from `environ`; `workers` is the command line's `--workers`, which beats them.
+    """All parameters from `environ`; `workers` is the command line's `--workers`, which overrides
+    `DRUM_FASTAPI_EXECUTOR_WORKERS`.
 
     Raises StartError for the first parameter that is unknown, malformed or out of range.
     """
@@ -229,8 +230,8 @@ def read_parameters(environ: Mapping[str, str], workers: int | None = None) -> P
 
 
 def refuse_unknown(environ: Mapping[str, str]) -> None:
-    """A misspelt parameter of the families only this server reads would silently do nothing; so would one
-    that the plan has and this server has not."""
+    """Raises StartError for a misspelt parameter of this server's own families, and for one that switches on
+    a feature that it lacks. Both would silently do nothing."""
     for variable, text in environ.items():
         name = variable.removeprefix(PREFIX)
         if name in KINDS:

@@ -63,7 +63,7 @@ def serve(service: Service, bound: socket.socket) -> int:
     service.executor.shut_down()
     sys.stderr.flush()
     if service.counters.of_process(service.process_index).get("running"):
-        # Nothing can stop a thread in the middle of a model; what it would still do, nobody waits for.
+        # Nothing can interrupt a thread inside a model, and no client waits for its result any more.
         os._exit(0)
     service.drum.close()
     return 0

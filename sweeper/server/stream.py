@@ -1,7 +1,7 @@
 """The rest of a streamed answer, on its way from a pool thread to the event loop that sends it.
 
-The thread is never far ahead of the client, and comes back when the client goes away: with its next chunk,
-since nothing can stop a thread in the middle of a model.
+The thread is at most CHUNKS_AHEAD chunks ahead of the client. When the client goes away, the thread stops
+after its next chunk: nothing can interrupt a thread inside a model.
 """
 
 from __future__ import annotations
@@ -67,9 +67,10 @@ class Stream:
 
 
 class CutOffWithItsSource(StreamingResponse):
-    """A stream that fails is cut off, so that nobody takes what came for the whole.
+    """Cuts the connection when a stream fails, so that no client takes the part for the whole.
 
-    Starlette's BaseHTTPMiddleware would end it properly: what failed is noted for ours, which does not.
+    Starlette's BaseHTTPMiddleware would end the stream normally, so app.py's `to_its_end` raises the error
+    that is stored here.
     """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

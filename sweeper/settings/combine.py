@@ -46,8 +46,8 @@ def combine(
 ) -> Given:
     """Flags beat the environment, the environment beats the file. Raises UsageError on unknown names.
 
-    `other_variables` are names after the prefix that are known but are no setting of a study. A variable that
-    only another command knows is passed over; in a file it is a mistake.
+    `other_variables` are further known names of variables (without the prefix) that are no settings. If a
+    name is a setting of another command only, its variable is ignored, but in a file it is an error.
     """
     own = setting_names(command)
     variables = {

@@ -46,7 +46,7 @@ def _words(value: str) -> str:
 class ModelSettings(BaseModel):
     """The model, what `drum server` is told of it, and what its users send.
 
-    Of what is None, the model's model-metadata.yaml may tell.
+    The model's model-metadata.yaml may give what is None here.
     """
 
     model: Annotated[  # None: what the command measures where nothing is named

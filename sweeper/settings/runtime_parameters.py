@@ -11,8 +11,8 @@ GATE, GATE_DEPTH = "DRUM_MAX_CONCURRENT_REQUESTS", "DRUM_MAX_QUEUE_DEPTH"
 GATE_DEFAULT, GATE_DEPTH_DEFAULT = 10, 100
 """The gate before the pool: at its default, a pool of more than 10 threads never fills."""
 GATE_PER_WORKER = 2
-"""A request has its place at the gate also while its body is read and its answer sent, so that a gate of just
-the workers leaves threads without work."""
+"""A request also occupies the gate while the server reads its body and sends its answer. A gate of exactly
+the worker count would therefore leave threads without work."""
 PREFIX = "MLOPS_RUNTIME_PARAM_"
 """Of the variable that carries a runtime parameter."""
 NATIVE_THREADS = (
@@ -44,8 +44,8 @@ TUNABLE: Mapping[str, tuple[int, int] | tuple[str, ...]] = {
 
 
 def gate_for(workers: int, users: int = 0) -> dict[str, int]:
-    """What the gate must be so that so many threads can work at once, and none of so many users is refused at
-    once; nothing where its defaults will do."""
+    """The gate with which all `workers` can work at once, and its queue with which no request of `users` is
+    refused at once; empty if the defaults suffice."""
     places = GATE_PER_WORKER * workers
     gate = {GATE: places} if places > GATE_DEFAULT else {}
     depth = max(places, users)

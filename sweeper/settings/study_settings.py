@@ -214,7 +214,7 @@ class StudySettings(LoadSettings, ModelSettings, RemoteSettings, EconomicsSettin
 
     @property
     def varied(self) -> tuple[str, ...]:
-        """What is set beside the workers, by name: other than a server has it by itself, or searched."""
+        """Names of the settings beside the workers that the study searches or sets off their default."""
         return ()
 
     @property
@@ -231,7 +231,7 @@ class StudySettings(LoadSettings, ModelSettings, RemoteSettings, EconomicsSettin
 
     @property
     def restart_s(self) -> float:
-        """Foreseen of each run, beside what any server takes."""
+        """Extra seconds per run that the plan allows for a remote restart."""
         if self.launcher != "remote":
             return 0.0
         return RESTART_S if self.restart_time is None else self.restart_time

@@ -82,7 +82,7 @@ def _check_quick(given: Given) -> None:
 
 
 def _is_text(value: object) -> bool:
-    """Not a half of a character, as which Python takes a byte of the command line that is no UTF-8."""
+    """False for lone surrogates: Python stores bytes of the command line that are not UTF-8 as such."""
     try:
         "".join(map(str, value if isinstance(value, list | tuple) else (value,))).encode()
     except UnicodeEncodeError:
@@ -171,7 +171,7 @@ def _check_rate(result: StudySettings, given: Given) -> None:
 
 
 def _check_random_arrivals(asked_for: str, result: StudySettings, given: Given) -> None:
-    """`asked_for` has requests arrive at random: then nobody else decides when they are sent."""
+    """Refuse settings that also decide when requests are sent: `asked_for` makes them arrive at random."""
     if result.locustfile is not None:
         raise UsageError(
             f"{asked_for} and {given.shown('locustfile')} '{result.locustfile}' exclude each other: the file "

@@ -64,11 +64,11 @@ def futile(
     *,
     answered: bool,
 ) -> bool:
-    """Whether what is left open will hardly be settled by the last look: with an answer, each of the smaller
-    values; without one, whether any value can be accepted. `unsettled` are these values. Judged by the
-    estimates and their noise as they are. To stop then makes no wrong answer more likely, because it only
-    takes looks away. Nothing is given up before half of the blocks are made: one bad block may be all of the
-    noise."""
+    """Whether the last look will hardly settle the `unsettled` values. With an answer, these are the smaller
+    values, and all of them must be settled. Without one, a single value must be accepted. The chances follow
+    from today's estimates and their noise. Stopping early makes no wrong answer more likely, because it only
+    takes looks away. sweeper gives up nothing before half of the blocks are made, because one bad block may
+    cause all of the noise."""
     share_made = after / rule.looks[-1]
     if not NOT_BEFORE <= share_made < 1 or not unsettled or any(s.why or s.gap is None for s in unsettled):
         return False

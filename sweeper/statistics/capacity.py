@@ -26,9 +26,9 @@ REMEMBERED = 3
 """Climbs that say where the next one is to be."""
 BEYOND = {Bound.AT_LEAST: 1.3, Bound.AT_MOST: 1 / 1.3}
 FEWEST_REQUESTS = 100
-"""At one rate: of fewer, p99 is the longest."""
+"""At one rate: of fewer, p99 is the longest latency."""
 LONGEST = 3.0
-"""As long as a rate may last for that, in usual times."""
+"""To get so many, a rate may last this many times as long as usual."""
 SETTLING = 0.25
 """Of the requests of each rate, which do not count: they meet the queue of the rate before."""
 STEADIER = 16
@@ -37,7 +37,7 @@ FIRST_RATE = 0.25
 """Of what one server that takes as long as an idle one would answer."""
 FIRST_RATIO, FIRST_STEP_S, FIRST_REQUESTS, FIRST_STEPS = 1.5, 1.5, 20, 24
 MOST_STRETCH, HALVINGS, EQUAL = 0.4, 8, 1e-6
-"""Of the ideal queue's time, as a log; how closely it is found; what rounding does to a rate."""
+"""The ideal queue's largest stretch (log), how often its range is halved, what counts as rounding (log)."""
 BROKEN_SHARE = 0.1
 """Of a rate's requests beyond the SLO: after two such rates no higher one is tried."""
 
@@ -141,10 +141,11 @@ def capacity(
 def _luck(
     log: RequestLog, steps: Sequence[RateStep], slo_p99_ms: float, most_servers: int, crossing_rps: float
 ) -> float:
-    """By what factor arrivals like these make an ideal queue's capacity look larger than it is.
+    """The factor by which these arrivals make an ideal queue's capacity look larger than it is.
 
-    The queue's time is stretched, as little as may be, until it crosses among the rates where the run does.
-    One that is a little too fast or too slow would else meet other arrivals, or cross nowhere."""
+    sweeper stretches the queue's time, as little as possible, until its p99 crosses the SLO at the same rate
+    as the run's. Otherwise a queue that is slightly too fast or too slow would meet other arrivals, or would
+    not cross at all."""
     arrived_s = log.started_s[: sum(step.requests for step in steps)]
     # Beyond the rate above the crossing the server is overloaded and may refuse requests: no queue fits both.
     below = sum(step.arrivals_per_s < crossing_rps for step in steps)

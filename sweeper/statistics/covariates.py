@@ -22,8 +22,8 @@ from sweeper.statistics.blocks import BlockModel, Observation, fit
 
 SIGNIFICANCE = 0.05  # of the slope
 FELT_SIGNIFICANCE = 0.01
-"""Of the probe's feeling the configuration. A host whose speed varies by several percent makes that test a
-weak one at any level; what it must catch are cores that idle with few workers, which is plain to see."""
+"""Of the test whether the configuration changes the probe's speed. If the host's speed varies by several
+percent, that test is weak at any level. It must catch cores that idle with few workers: a large effect."""
 LEAST_FREEDOM = 4  # degrees of freedom left with the covariate: fewer, and the slope is a guess
 ALIKE_BUSY_CORES = 0.2
 """How far apart the cores kept busy may lie: the probe feels a core that idles, by about 10%, because it

@@ -103,11 +103,12 @@ def error_rate(valid: Sequence[RunFigures]) -> float:
 
 
 def could_not_be_measured(records: Sequence[RunRecord], configuration: Configuration) -> Feasibility | None:
-    """Whether it is given up, and why: in three blocks none of its runs counts, while in each of them another
-    configuration's does, and most runs of those that can be measured do. (Where the host disturbs all alike,
-    more blocks may help.) None where it is not.
+    """Why sweeper gives the configuration up; None if it does not. It does so if the configuration ran in
+    three or more blocks and has no valid run, if other configurations have valid runs in three of these
+    blocks, and if at least half of those configurations' runs there are valid. (If the host disturbs all
+    alike, more blocks may help.)
 
-    Only the blocks that it ran in matter, so that later ones do not take it back.
+    Only the blocks in which it ran count, so that later blocks do not change this.
     """
     own = [record for record in records if record.configuration == configuration]
     blocks = {record.plan.block_key for record in own}

@@ -107,8 +107,8 @@ def shares_in(log: RequestLog, window: Window, longest_s: float) -> FloatArray:
     in it: threads that compute side by side finish together, so that the edges of the window decide over as
     many requests as there are threads. On average the two are equal where answers come steadily.
 
-    Of a latency, its end counts, `longest_s` at most, which is the length of the warm-up: all users send
-    their first request at once, and its latency says no more than its place in the queue.
+    Only the last `longest_s` of a latency count, which is the length of the warm-up: all users send their
+    first request at once, and its latency shows only its place in the queue.
     """
     finished_s = log.finished_s
     counted_s = np.minimum(log.latency_ms / 1000.0, longest_s)

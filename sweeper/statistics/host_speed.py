@@ -29,7 +29,7 @@ TRIMMED = 0.1  # share of the slowest visits left out: pieces that were interrup
 def host_speed(log: SpeedLog | None, window: Window) -> float | None:
     """Pieces of probe work per second of CPU over the window, the geometric mean of the three kinds.
 
-    Alike, because which of them the host slows differs from hour to hour, and with it which explains most
+    The kinds count alike, because the kind that the host slows, and that explains most, differs by the hour
     (docs/method/host-speed.md). More is faster; only ratios between runs on one host mean anything. The
     cores count alike, however often each was visited. None without a probe, or with too few visits to a core.
     """

@@ -1,4 +1,4 @@
-"""Looks at a study under way: when the rule may be applied, whom it drops, and when it stops."""
+"""Looks at a running study: when sweeper applies the rule, what it drops, and when it stops."""
 
 from __future__ import annotations
 
@@ -67,16 +67,16 @@ def look(
 
 
 def allotment(decision: Decision, eliminated: Collection[Configuration]) -> Allotment:
-    """A live configuration rests if its runs would not help to settle what is open: each open one is already
-    shown to be within the tolerance of it, by the limit that accepts it. That may only be premature where
-    that limit errs, which its share of the error pays for (docs/method/error-budget.md). Its run goes to one
-    that is open, or to one of those that it is compared with."""
+    """A live configuration rests if its runs would not help to settle an open one: the limit that accepts
+    already shows each open one to be within the tolerance of it. That is premature only if this limit errs,
+    and the error budget allows for that (docs/method/error-budget.md). The saved run goes to an open
+    configuration, or to one that the open ones are compared with."""
     standings, first = decision.standings, decision.smaller_unsettled  # empty without an answer
     open_ones = [s for s in standings if s.configuration in first]
     if not open_ones or any(s.why for s in open_ones):
         return EVERY_ONE
     live = {s.configuration for s in standings if s.configuration not in eliminated and s.state not in OUT}
-    shown = frozenset.intersection(*(s.beside for s in open_ones))
+    shown = frozenset.intersection(*(s.within_margin_of for s in open_ones))
     resting = shown & live - set(first)
     if len(live) - len(resting) < FEWEST_IN_A_BLOCK:
         return EVERY_ONE
@@ -91,8 +91,8 @@ def _look_between(
     eliminated: Mapping[Configuration, int],
     block: int,
 ) -> Look:
-    """Whoever cannot work is dropped after any block: that its server does not serve, or that no run of it
-    counts, is no estimate, and costs nothing of what looks may err."""
+    """Drop a configuration that cannot work, after any block. That its server does not serve, or that none
+    of its runs counts, is no estimate, and so spends nothing of the error budget."""
     gone = {
         configuration
         for configuration in configurations

@@ -1,4 +1,4 @@
-"""What the runs of a search say of each configuration, whom it gives up, and who goes on to the final blocks.
+"""What a search's runs show of each configuration, which ones it gives up, and which ones are finalists.
 
 Every round of a search is a block with the reference in it, so that the two-way model of blocks.py takes the
 host's changes out and early and late trials can be compared. What it says serves to propose and to choose the
@@ -119,8 +119,8 @@ class _Seen:
         return math.exp(SIGN[objective] * log)
 
     def given_up(self) -> dict[Configuration, str]:
-        """Who is hopeless, and why: it broke a limit, or it is further behind than the tolerance and noise
-        explain, in each of the objectives.
+        """The hopeless configurations, and why: each broke a limit, or is further behind in every objective
+        than tolerance and noise explain.
 
         The limits of one trial's gaps hold over all others at once (Bonferroni). That it is looked at after
         every round, and in every trial, is what `_GAP_ERROR` has room for (tests/simulation/test_search.py).

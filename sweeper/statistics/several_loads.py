@@ -171,10 +171,10 @@ def _nothing_left(decision: Decision, configurations: Sequence[Configuration]) -
 
 
 def _allotment(found: LoadsDecision, load: float, eliminated: Collection[Configuration]) -> Allotment:
-    """A live value rests under a load if its runs there would not help to settle what is open, as in
-    `looks.allotment`. A value that another load excludes is no answer, but it may be the best under this one:
-    it rests once each open value is shown to be within the tolerance of it. Where a load keeps nothing open,
-    all of its values rest."""
+    """A live value rests under a load if its runs there would not help to settle an open value, as in
+    `interim_looks.allotment`. A value that another load excludes is no answer, but it may be the best under
+    this load. It rests once each open value is shown to be within the tolerance of it. If a load keeps
+    nothing open, all of its values rest."""
     decision = found.by_load[load]
     live = {
         s.configuration
@@ -190,7 +190,7 @@ def _allotment(found: LoadsDecision, load: float, eliminated: Collection[Configu
     open_ones = [found.standing(load, value) for value in first]
     if any(s.why for s in open_ones):
         return EVERY_ONE
-    resting = frozenset.intersection(*(s.beside for s in open_ones)) & live - set(first)
+    resting = frozenset.intersection(*(s.within_margin_of for s in open_ones)) & live - set(first)
     if len(live) - len(resting) < FEWEST_IN_A_BLOCK:
         return EVERY_ONE
     # The runs of a value that can still be the answer go to what is open; those of others are saved.
@@ -200,9 +200,9 @@ def _allotment(found: LoadsDecision, load: float, eliminated: Collection[Configu
 
 
 def hardly_settled(found: LoadsDecision, rule: Rule, block: int) -> bool:
-    """Whether what is open will hardly be settled by the last look, as `foresight.futile` has it for one
-    load. A value is accepted under all loads or excluded under one, so the least chance of acceptance and the
-    largest of exclusion count."""
+    """Whether the last look will hardly settle what is open, as `blocks_needed.futile` says for one load. A
+    value must be accepted under all loads, or excluded under one. So the least chance of acceptance and the
+    largest chance of exclusion count."""
     if not NOT_BEFORE <= block / rule.looks[-1] < 1 or not found.open_values:
         return False
     chances = [_chances(found, value, rule, block) for value in found.open_values]

@@ -36,11 +36,11 @@ class Standing:
     feasible: CandidateState = CandidateState.ACCEPTABLE  # by errors and the SLO alone
     why: str = ""  # what besides the gap speaks against it
     exact: bool = True  # no p99 of its is a lower bound
-    client: float = 0.0  # by how much more it may be better, for what the load generator took of its figures
-    at_least: float = 0.0  # the gap, by the limit that excludes it where that is above the margin
-    at_most: float = math.inf  # the same by the limit that accepts it where that is within the margin
-    # the others, of each of which it is within the margin by that limit
-    beside: frozenset[Configuration] = frozenset()
+    client: float = 0.0  # how much better its figures may be (log) without the load generator's part
+    at_least: float = 0.0  # lower limit of the gap; above the margin, it excludes the configuration
+    at_most: float = math.inf  # upper limit of the gap; within the margin, it accepts the configuration
+    # the others of which the accepting limit shows it to be within the margin
+    within_margin_of: frozenset[Configuration] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Gauge:
             for other in model.configurations
             if other != configuration
         }
-        rivals = [other for other in live if other in contrasts and self._sets_the_bar(other)]
+        rivals = [other for other in live if other in contrasts and self._surely_feasible(other)]
         unseen = any(other not in model.configurations for other in self.competing)
 
         def reached(quantile: float) -> dict[Configuration, float]:
@@ -103,11 +103,11 @@ class Gauge:
         why = own.why
         if low > self.rule.margin:
             state = CandidateState.EXCLUDED
-        elif high <= self.rule.margin and self._sets_the_bar(configuration):
+        elif high <= self.rule.margin and self._surely_feasible(configuration):
             state = CandidateState.ACCEPTABLE
         else:
             state = CandidateState.UNSETTLED
-            if not why and not self._sets_the_bar(configuration):
+            if not why and not self._surely_feasible(configuration):
                 why = "its p99 is a lower bound, because requests never finished"
         return Standing(
             configuration,
@@ -128,7 +128,7 @@ class Gauge:
         level = self.rule.level(share, self.after, elimination=self.elimination)
         return contrast_quantile(level, 1, self.model.degrees_of_freedom if self.model else 0)
 
-    def _sets_the_bar(self, configuration: Configuration) -> bool:
+    def _surely_feasible(self, configuration: Configuration) -> bool:
         """Within the limits for sure, and with a metric that is no more flattering than the truth."""
         own = self.feasible[configuration]
         exact = own.exact or self.rule.objective is not Objective.P99

@@ -1,7 +1,7 @@
-"""What was worked out of recorded studies, kept for this user: with many of them that takes long.
+"""The answers of recorded studies, kept for this user, because to compute many of them takes long.
 
-An entry is found by the content of all rows it was made of, so that one that no longer holds is never found.
-Whatever goes wrong here only costs the time to work it out again.
+The key of an entry is a digest of all rows that it was made from, so that an outdated entry is never found.
+An error here only costs the time to compute the answer again.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def digests(database: Database) -> dict[object, str]:
 
 
 def digest_of(file: Path) -> str | None:
-    """Of a packed study; None where it is not one that is read quickly."""
+    """Digest of a packed study's file; None if it is missing, unreadable or large."""
     try:
         if not file.is_file() or file.stat().st_size > MOST_BYTES:
             return None

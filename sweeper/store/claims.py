@@ -1,8 +1,8 @@
 """The claims of a study that several hosts share, in PostgreSQL.
 
-Whatever depends on what the others do, a claim as well as the record of a run, is one transaction under the
-study's lock, so that it sees all that was before it and nobody else's comes in between. How long a host was
-silent is measured by the database's clock alone.
+A claim, and the record of a run, depend on what other hosts do. So each is one transaction under the study's
+lock: it sees all that came before, and no other transaction comes in between. The database's clock alone
+measures how long a host was silent.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class ClaimTable:
             raise self._database.failure("lock the study in", error) from error
 
     def hold_name_again(self) -> None:
-        """Where the database was away, the name was given back with the connection. Raises StoreError where
-        somebody else has taken it since."""
+        """Take the name again: the lost connection to the database released it. Raises StoreError if another
+        sweeper has taken it since."""
         try:
             self.close()
             self.hold_name()
@@ -119,7 +119,7 @@ class ClaimTable:
             return claim
 
     def add_run(self, record: RunRecord) -> None:
-        """Raises ClaimLostError where another host has taken the run's claim over: what was decided since
+        """Record a run. Raises ClaimLostError if another host has taken over its claim: decisions made since
         without the run must not change."""
         kind, block, attempt = claim_key(record.plan)
         with self.alone() as connection:
@@ -140,7 +140,7 @@ class ClaimTable:
                 runs.c.host == record.host,
                 runs.c.started_at == record.started_at,
             )
-            if connection.execute(same).first() is None:  # else only the answer that it is there was lost
+            if connection.execute(same).first() is None:  # else it was stored, and only the reply was lost
                 connection.execute(runs.insert().values(study=self._study, **row))
 
     def still_here(self, claim: Claim) -> None:

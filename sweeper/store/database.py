@@ -55,8 +55,8 @@ class Database:
     StoreErrors."""
 
     def __init__(self, url: str, *, create: bool = True) -> None:
-        """With `create` it is opened for writing: tables are made, and it is tried whether they can be
-        written. Else nothing is changed, and tables that are missing are empty."""
+        """With `create`, open it for writing: make the tables and test that they can be written. Otherwise
+        change nothing, and treat missing tables as empty. Raises StoreError."""
         self._postgres = is_postgres(url)
         try:
             self._url = sa.make_url(url)
@@ -75,7 +75,7 @@ class Database:
             event.listen(self._engine, "connect", _make_durable)
             event.listen(self._engine, "begin", lambda connection: connection.exec_driver_sql(self._begin))
         elif self._postgres:
-            event.listen(self._engine, "connect", database_waits.let_nobody_wait_for_the_dead)
+            event.listen(self._engine, "connect", database_waits.release_locks_of_vanished_hosts)
         try:
             self._set_up(create)
             if create:
@@ -135,15 +135,15 @@ class Database:
             raise self.failure(doing, error) from error
 
     def failure(self, doing: str, error: SQLAlchemyError) -> StoreError:
-        """An AwayError where that is what it comes from."""
+        """AwayError if the server is unreachable, else StoreError."""
         cause = str(error.orig) if isinstance(error, DBAPIError) else str(error)
         kind = AwayError if self._postgres and is_away(error) else StoreError
         return kind(f"cannot {doing} {self.where}: {' '.join(cause.split())}")
 
     @contextmanager
     def exclusive(self, doing: str, what: str = "") -> Iterator[sa.Connection]:
-        """A transaction beside which no other exclusive one on the same `what` runs, on whichever host. (On
-        SQLite none at all that writes.)"""
+        """A transaction that excludes every other exclusive one on the same `what`, on any host. (On SQLite
+        it excludes every other writer.)"""
         self._begin = "BEGIN IMMEDIATE"
         try:
             with self.transaction(doing) as connection:

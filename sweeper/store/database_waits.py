@@ -1,5 +1,5 @@
-"""How long a database is waited for that is locked, does not answer, or is away: restarted at night, with
-nobody there to type a command again."""
+"""How long sweeper waits if a database is locked, does not answer, or is away: it may restart at night, when
+no user can type a command again."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def of_postgres() -> dict[str, Any]:
     }
 
 
-def let_nobody_wait_for_the_dead(connection: Any, _record: Any) -> None:
+def release_locks_of_vanished_hosts(connection: Any, _record: Any) -> None:
     """The server gives up on a host that vanished, and frees its locks, as soon as we would on the server (on
     its own it asks after two hours)."""
     third_s = LOST_CONNECTION_AFTER_S // 3

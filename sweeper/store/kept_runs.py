@@ -26,7 +26,7 @@ def drop(directory: Path) -> None:
 
 
 def kept(runs: Path, study: str) -> list[RunRecord]:
-    """Of all folders in `runs`. What cannot be read is as if it had not been made."""
+    """The kept records of all folders in `runs`. An unreadable record counts as a run not made."""
     found = []
     for file in sorted(runs.glob(f"*/{FILE}")):
         try:

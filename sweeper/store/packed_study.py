@@ -201,7 +201,7 @@ def _read(archive: zipfile.ZipFile) -> PackedStudy:
 def _study(row: object) -> StoredStudy:
     if not isinstance(row, dict):
         raise ValueError(f"{STUDY} has no study")
-    # As they are in a database: texts, of which the rules for those hold.
+    # Turn both into JSON texts, as in a database, so that the same checks apply.
     texts = {name: values.json_text(row.get(name)) for name in ("settings", "environment")}
     try:
         return checked_study(SimpleNamespace(**{**row, **texts}))

@@ -154,7 +154,7 @@ def read_traces(folder: Path, records: Iterable[RunRecord]) -> tuple[dict[str, R
 
 @contextmanager
 def _cancelled_on_the_way(pool: ThreadPoolExecutor) -> Iterator[None]:
-    """Whoever is interrupted does not wait for what was not begun."""
+    """On an interrupt, cancel the reads that have not begun."""
     try:
         yield
     except BaseException:

@@ -147,7 +147,7 @@ def _parameters_from_json(text: str | None) -> tuple[tuple[str, int | str], ...]
 
 def plan_of(row: Any) -> RunPlan:
     """The plan of a stored row with the columns of `sweeper_runs`; older tables lack the last ones. Raises
-    ValueError for a value that can be none."""
+    ValueError for an impossible value."""
     parameters = _parameters_from_json(getattr(row, "parameters", None))
     late = ("arrivals_per_s", "expected_rps", "load")
     arrivals, expected, load = (getattr(row, name, None) for name in late)

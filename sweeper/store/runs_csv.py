@@ -12,7 +12,7 @@ from sweeper.records.run import LatencyFigures, RunFigures, RunRecord
 from sweeper.store.run_rows import case_columns, plan_columns
 
 OTHERWISE = {"processes": "server_processes"}
-"""Figures whose name a setting of the configuration has, and what they are called beside it."""
+"""New names of figures whose own name is already that of a configuration setting."""
 LATENCIES = ("latency", "latency_without_client")
 """Figures that have figures of their own, as `capacity`."""
 

@@ -211,8 +211,8 @@ class SharedStudyStore(StudyStore):
 
     @contextmanager
     def holding(self, claim: Claim) -> Iterator[None]:
-        """By a thread: a server that starts, or answers its last requests, may take a minute without any
-        occasion for a sign of life. Whoever leaves without having made the claim gives it up."""
+        """A thread reports that this host is alive, because a server may take a minute to start or to
+        answer its last requests. An exception inside the block gives up the claim."""
         ended = threading.Event()
 
         def say_so() -> None:

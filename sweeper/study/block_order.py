@@ -57,8 +57,8 @@ def block_under_loads(
     attempt: int = 0,
     twice: Mapping[float | None, Collection[Configuration]] | None = None,
 ) -> tuple[RunPlan, ...]:
-    """As `block_plan`, once for each load of `gone` (by load, in order, what has no run under it), one load
-    after another in random order: values are compared under the same load only."""
+    """The runs of `block_plan` for each load, one load after another in seeded random order. sweeper compares
+    values under the same load only. `gone` says for each load, in order, what has no run under it."""
     loads = list(gone)
     order = loads.copy()
     random.Random(f"{seed}:{block}:loads" + (f":{attempt}" if attempt else "")).shuffle(order)
@@ -94,8 +94,8 @@ ROUNDS = 2
 def confirmation_plan(
     answer: Configuration, default: Configuration, arrivals_per_s: float, attempt: int = 0
 ) -> tuple[RunPlan, ...]:
-    """Each once a round, the order turned round from one round to the next: a host that gets slower or
-    faster all the while does so for both alike. Only one where they are the same."""
+    """Each configuration runs once a round, in reversed order every second round. So a host that steadily
+    gets slower or faster affects both alike. If `answer` is `default`, a round has one run."""
     once = [answer] if answer == default else [answer, default]
     plans: list[RunPlan] = []
     for number in range(1, ROUNDS + 1):

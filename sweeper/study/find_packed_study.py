@@ -18,7 +18,7 @@ from sweeper.records.safe_text import is_name, shell_command
 from sweeper.store.database import StoredStudy
 from sweeper.store.database_url import sqlite_url
 from sweeper.store.packed_study import IN_A_FOLDER, PackedFiles, PackedStudy, read
-from sweeper.study.find_study import Where, nothing_lost
+from sweeper.study.find_study import Where, store_errors_as_wrong_use
 from sweeper.study.recorded import stored_settings
 
 
@@ -46,7 +46,7 @@ class PackedPlace:
     def environments(self, study: str) -> dict[str, dict[str, Any]]:
         return self.pack.hosts
 
-    def naming(self, study: str) -> tuple[str, ...]:
+    def arguments_to_find(self, study: str) -> tuple[str, ...]:
         return self.words
 
     def files_of(self, study: str) -> Path | PackedFiles:
@@ -59,7 +59,7 @@ class PackedPlace:
     def pack_of(self, study: str) -> Path:
         return Path(f"{study}.zip")
 
-    def repeating(self, study: str) -> tuple[str, ...]:
+    def arguments_to_repeat(self, study: str) -> tuple[str, ...]:
         return ("--config", str(self.file))
 
     def finishing(self, command: str, study: str) -> str:
@@ -69,7 +69,7 @@ class PackedPlace:
         return shell_command("export", *self.words)
 
     @property
-    def bringing(self) -> str:
+    def how_to_bring_files(self) -> str:
         return "pack the study again on the host that has them"
 
     def traces(self, study: str, records: Sequence[RunRecord]) -> tuple[dict[str, RunTrace], dict[str, str]]:
@@ -94,7 +94,7 @@ def place(study: str | None, studies_dir: str | None, storage: str | None) -> Pl
     where = Where.from_flags(study, studies_dir, storage)
     if where.study is None:
         return where
-    return _packed_unless_recorded(where, where.files_of(where.study), where.naming(where.study))
+    return _packed_unless_recorded(where, where.files_of(where.study), where.arguments_to_find(where.study))
 
 
 def packed_in(studies_dir: Path) -> dict[str, Path]:
@@ -130,7 +130,7 @@ def place_at(typed: str, storage: str | None = None) -> Place:
     beside = sqlite_url(folder.parent / "studies.db")
     where = Where.from_flags(folder.name, str(folder.parent), storage or beside)
     where = dataclasses.replace(where, folder_as_typed=typed)
-    return _packed_unless_recorded(where, path, where.naming(folder.name))
+    return _packed_unless_recorded(where, path, where.arguments_to_find(folder.name))
 
 
 def _packed_unless_recorded(where: Where, folder: Path, words: tuple[str, ...]) -> Place:
@@ -148,8 +148,8 @@ def _is_there(path: Path) -> bool:
 
 
 def packed_place(file: Path, words: tuple[str, ...]) -> PackedPlace:
-    """Raises UsageError for what is none, or is damaged."""
-    with nothing_lost():
+    """Raises UsageError if `file` is no packed study or is damaged."""
+    with store_errors_as_wrong_use():
         pack = read(file)
         try:
             stored_settings(pack.study)

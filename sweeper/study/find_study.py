@@ -68,7 +68,7 @@ class Where:
             found += ("--storage", self._address)
         return found
 
-    def naming(self, study: str) -> tuple[str, ...]:
+    def arguments_to_find(self, study: str) -> tuple[str, ...]:
         """The words by which another command that reads finds the same study."""
         if self.folder_as_typed is None:
             return (study, *self.words)
@@ -87,7 +87,7 @@ class Where:
         """Where `sweeper pack` writes, likewise."""
         return self.files_of(study) / IN_A_FOLDER
 
-    def repeating(self, study: str) -> tuple[str, ...]:
+    def arguments_to_repeat(self, study: str) -> tuple[str, ...]:
         """The words by which a command that measures makes such a study again."""
         return ("--config", str(self.files_of(study) / "study.toml"), *self.words)
 
@@ -101,12 +101,12 @@ class Where:
         return str(self.files_of(study) / "runs.csv")
 
     @property
-    def bringing(self) -> str:
+    def how_to_bring_files(self) -> str:
         """What to do about files of runs that are not there."""
         return "copy those runs' folders to runs/ in this study's folder and make the report again"
 
     def traces(self, study: str, records: Sequence[RunRecord]) -> tuple[dict[str, RunTrace], dict[str, str]]:
-        """What is drawn of runs, by their id; and of those of which nothing can be drawn, why."""
+        """By run id: what is to be drawn of each run; and, where nothing can be drawn, the reason."""
         from sweeper.store.parquet import read_traces  # with pandas, which takes long to import
 
         return read_traces(self.files_of(study), records)
@@ -247,7 +247,7 @@ def _readable(rows: Iterable[StoredStudy | UnreadableStudy]) -> tuple[StoredStud
 
 
 @contextmanager
-def nothing_lost() -> Iterator[None]:
+def store_errors_as_wrong_use() -> Iterator[None]:
     """A failure in here comes before anything is measured: it is wrong use (exit code 2)."""
     try:
         yield
@@ -258,7 +258,7 @@ def nothing_lost() -> Iterator[None]:
 @contextmanager
 def opened(where: Where) -> Iterator[Database]:
     """The database of a place for reading, closed on leaving. Raises UsageError where it cannot be read."""
-    with nothing_lost():
+    with store_errors_as_wrong_use():
         database = Database(where.storage, create=False)
         try:
             yield database

@@ -1,4 +1,4 @@
-"""What whoever watches a study is shown of it, as it happens."""
+"""What sweeper reports to an observer while a study runs."""
 
 from __future__ import annotations
 

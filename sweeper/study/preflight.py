@@ -94,8 +94,8 @@ def find_target(settings: StudySettings, models_dir: Path) -> Target:
 
 
 def _target_type(settings: StudySettings, code_dir: Path | None) -> str | None:
-    """As DRUM finds it: the option, its variable, model-metadata.yaml. What `sweeper train` made we know.
-    Raises UsageError where a server that runs DRUM needs it and nobody says."""
+    """The target type, found as DRUM finds it: the option, its variable, model-metadata.yaml. Models of
+    `sweeper train` have a known one. Raises UsageError if a server that runs DRUM needs it and has none."""
     declared = _metadata(code_dir).get("targetType")
     found = settings.target_type or os.environ.get("TARGET_TYPE") or declared
     if isinstance(found, str):
@@ -182,7 +182,8 @@ def _shown(path: Path | None) -> str:
 
 
 def check_tuned(settings: OptimizeSettings, target: Target) -> None:
-    """Each tuned parameter is one that the server reads. Raises UsageError: to sweep a no-op helps nobody."""
+    """Raises UsageError for a tuned parameter that the server does not read (it would change nothing), or
+    that has wrong values."""
     declared = _declared(target.code_dir)
     for name, choices in settings.tune.items():
         given = f"--tune {name}={choices.text}"

@@ -56,8 +56,8 @@ def load_study(path: str | os.PathLike[str], *, storage: str | None = None) -> S
     """A recorded study from its folder, `studies/NAME`, or from a file that `sweeper pack` made; nothing is
     measured and nothing written.
 
-    Of a folder, the runs are in `studies.db` beside it, or in `storage` (a URL such as
-    `sqlite:///studies/studies.db`), or packed in it. For what comes back see `StudyData`.
+    For a folder, the runs are in `storage` (a URL such as `sqlite:///studies/studies.db`), by default in
+    `studies.db` beside the folder, or else packed in the folder. `StudyData` describes the result.
 
         study = sweeper.load_study("studies/checkout")
         study.runs.query("verdict == 'valid'").groupby("workers")["rps"].median()

@@ -80,7 +80,7 @@ def outcome_of(study: StoredStudy, seen: Shared) -> Outcome:
 
 
 def answer_of(study: StoredStudy, seen: Shared) -> Recommendation:
-    """The answer that what is recorded of a study gives. Raises UsageError where it is none that could."""
+    """The answer that a study's records give. Raises UsageError for a study of `sweeper scenarios`."""
     if is_of_scenarios(study):
         raise UsageError(
             f"study '{study.name}' compares two servers and recommends no worker count: sweeper report shows "

@@ -28,9 +28,11 @@ class NotRestoredError(SweeperError):
 def putting_back(
     launcher: RemoteLauncher, folder: Path, again: str, tell: Callable[[str], None]
 ) -> Iterator[None]:
-    """What happens within may restart the server. `again` is the command that shows the study's answer.
+    """Put the old setting back at the end: what happens within may restart the server. `again` is the
+    command that shows the study's answer.
 
-    Raises UsageError before that where nobody could say what to put back, and NotRestoredError at the end.
+    Raises UsageError at once if the old setting is unknown, and NotRestoredError if it is not back at the
+    end.
     """
     launcher.check()
     before = _before(launcher, folder)
@@ -55,8 +57,8 @@ def putting_back(
 
 
 def _before(launcher: RemoteLauncher, folder: Path) -> int | None:
-    """The workers before the study began: as kept by a start of it that could not put them back, else as the
-    server says. None where a command of its own restores whatever there was."""
+    """The worker count before the study: from the file of an earlier start that did not put it back, else
+    from the server. None if the user's own command restores the setting."""
     if launcher.restores_itself:
         return None
     kept = _kept(folder / FILE, launcher.url)

@@ -41,9 +41,9 @@ class ScenarioObserver(Observer, Protocol):
 
 
 def settings_of(plan: ScenarioPlan, scenario: Scenario) -> RunSettings:
-    """Side by side only for many users on a model that computes. One user would wait for a server that has
-    just been woken up in each turn; a server under stress has the kernel's own clocks against it; and one
-    that waits for others would be waited for while it stands still."""
+    """The runs take turns only with concurrent users on a model that computes. A single user would meet a
+    server that has just woken up in each turn. Under stress, the kernel's own clocks go on while sweeper
+    stops a server. And a server that waits for another one goes on waiting while it is stopped."""
     unnoticed = scenario is Scenario.CONCURRENT and plan.terms.workload is Workload.CPU
     return replace(plan.run, interleave=plan.run.interleave and unnoticed)
 

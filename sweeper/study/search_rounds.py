@@ -72,7 +72,7 @@ def is_due(trial: Trial, reference: Configuration) -> bool:
 
 
 def rounds_left(search: SearchSpace, found: Sequence[Trial]) -> int:
-    """About how many, this one included, if nobody is given up."""
+    """About how many rounds, including this one, if no trial is given up."""
     to_start = -(-(search.wanted - len(found)) // NEW)
     return to_start + 1 if to_start or any(is_due(t, search.reference) for t in found) else 0
 

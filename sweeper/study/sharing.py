@@ -1,8 +1,8 @@
 """How hosts share a study: which of them makes what. A study on one host is the case of one.
 
-Nobody leads. Each host claims whole blocks (or rounds of a search); what a lost one had, another makes again.
-What is to be made next, and what the answer is, follows from the records and claims alone, so that each host
-finds it by itself.
+No host leads. Each host claims whole blocks (or rounds of a search). If a host is lost, another host makes
+its block again. The records and claims alone decide what comes next, and the answer, so that each host finds
+both by itself.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class OneHost:
         return Shared(tuple(self._claims), self._store.records())
 
     def take(self, choose: Callable[[Shared], Claim | None]) -> Claim | None:
-        """Whatever is recorded whole was claimed once, and is claimed again until there is something new."""
+        """Claim what `choose` names. If all its runs are recorded, ask again until some are missing."""
         records = self._store.records()
         while True:
             seen = Shared(tuple(self._claims), records)

@@ -1,7 +1,7 @@
 """The loop that makes a study, on one host or many: claim a block, make its runs, look, go on.
 
-Where it stands and what is next say study_state.py and, for a search, optimization.py; who makes it,
-sharing.py.
+study_state.py says where a study stands and what is next; for a search, optimization.py does. sharing.py
+says which host makes it.
 """
 
 from __future__ import annotations
@@ -117,9 +117,9 @@ def make_runs(
     store: RunStore,
     observer: Observer,
 ) -> Generator[RunRecord, None, None]:
-    """Make runs side by side, unless what is recorded shows that they would notice; where there are no
-    `earlier` ones, the first tries that. Each is durable before the next one's record comes. Ends after a run
-    that shows that the worker count does nothing."""
+    """Make runs side by side, unless the recorded runs show that turns change their figures. If there are no
+    `earlier` runs and no trial yet, the first run tries that. Each record is durable before it is yielded.
+    Ends after a run whose server ignores the worker count."""
     if not runs:
         return
     observer.runs_started(runs, progress)

@@ -3,11 +3,10 @@
 A limit may sit on any level above the process, so every level up to the mount is read. Formats: cgroups(7),
 Documentation/admin-guide/cgroup-v1 and cgroup-v2.rst.
 
-When the periods of a quota begin the kernel does not tell; watching it count them does. A group that has
-stood still for a while finds its whole quota there when it goes on, and has it once more when the next period
-begins. Stopped and continued at any moment, a server that uses its quota up gets more than its share:
-measured, 0.560 of a core under a quota of 0.5 in turns of half a second, and 0.516 where each turn begins
-with a period.
+The kernel does not report when a quota's periods begin, so `watch_quota_periods` watches their count. A group
+that resumes after a freeze has its whole quota at once, and again when the next period begins. So a server
+that uses up its quota gets more than its share when it resumes at arbitrary moments: we measured 0.560 cores
+under a quota of 0.5 in turns of 0.5 s, and 0.516 when each turn begins with a period.
 """
 
 from __future__ import annotations
@@ -204,7 +203,7 @@ def _cores(quota: str, period: str) -> float | None:
 
 
 WATCHED = 5  # periods that begin
-LONGEST_S = 1.0
+WATCHED_S = 1.0
 POLL_S = 0.0005
 
 
@@ -213,13 +212,14 @@ def watch_quota_periods(
     now_s: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> QuotaPeriods | None:
-    """Watches for `WATCHED` periods, or a second: None without a quota, or where fewer than two began."""
+    """Watch `WATCHED` periods begin, for max(WATCHED_S, 3 periods) at most. None without a quota, or when
+    fewer than two began."""
     length_s = budget.period_s()
     if length_s is None:
         return None
     begun: list[tuple[float, float]] = []  # after the first moment, until the second
     before_s, counted = now_s(), budget.elapsed_periods()
-    until_s = before_s + max(LONGEST_S, 3 * length_s)
+    until_s = before_s + max(WATCHED_S, 3 * length_s)
     while len(begun) < WATCHED and before_s < until_s:
         sleep(POLL_S)
         looked_s = now_s()

@@ -1,6 +1,6 @@
-"""Samples of a run whose server is on another machine (`Telemetry` of run/interfaces.py): of the load
-generator, and what the server itself reports, if it is asked. What this machine's cores do says nothing of
-that server, so that it is not read."""
+"""Samples of a run whose server is on another machine (`Telemetry` of run/interfaces.py): the load generator,
+and what the server reports about itself if it has a page of metrics. This machine's cores are not sampled:
+they say nothing about that server."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from sweeper.version import installed_version
 
 @dataclass(frozen=True, slots=True)
 class KernelSupport:
-    """Where one is False, its figures are None."""
+    """What this kernel can report. Without `schedstat` or `pressure`, these figures are None."""
 
     schedstat: bool
     """How long threads waited for a core."""

@@ -140,7 +140,7 @@ class MetricsReader:
         self._read()
 
     def latest(self) -> Reading | None:
-        """The last reading there is; the next one begins. None: there is none of one and the same process."""
+        """The last reading; starts the next one in a thread. None: no reading yet, or the process changed."""
         with self._lock:
             begin, self._under_way = not self._under_way, True
             found = None if self._changed else self._last

@@ -2,7 +2,7 @@
 
     python -P predict_cost.py FOLDER ARTIFACT
 
-Run with one native thread (OMP_NUM_THREADS=1 and kin), it writes one line of JSON: `predict_cpu_ms`, the
+Run with one native thread (OMP_NUM_THREADS=1 and the like), it writes one line of JSON: `predict_cpu_ms`, the
 median CPU time of the process, and `load_s`, the wall time of unpickling with its imports. A fresh
 process, because that is where a server's predictions happen, and because native libraries read their thread
 variables only once. It imports nothing from sweeper.

@@ -59,23 +59,23 @@ def test_nothing_worse(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert table[2][-2:] == ["not", "worse"]
     assert sum("p99 ms" in line for line in lines) == 5
     assert all(len(line) <= 130 for line in lines if "ms" in line or "requests/s" in line)
-    assert lines[-1].startswith("Not worse: 8 workers have in B ")
+    assert lines[-1].startswith("Not worse: B's throughput with 8 workers is ")
     assert "different hours" in out
 
 
 def test_worse(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert compare(folder, "before", "slower") == 1
-    assert capsys.readouterr().out.splitlines()[-1].startswith("Worse: 8 workers have in B 0.8")
+    assert capsys.readouterr().out.splitlines()[-1].startswith("Worse: B's throughput with 8 workers is 0.8")
     assert compare(folder, "before", "slower", "--tolerance", "0.3") == 0
     assert "tolerance of 30%" in capsys.readouterr().out
     assert compare(folder, "slower", "before") == 0
-    assert "Better: 8 workers have in B 1.2" in capsys.readouterr().out
+    assert "Better: B's throughput with 8 workers is 1.2" in capsys.readouterr().out
 
 
 def test_all_are_judged_where_that_is_asked_for(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert compare(folder, "before", "lost") == 0
     assert compare(folder, "before", "lost", "--all") == 1
-    assert capsys.readouterr().out.splitlines()[-1].startswith("Worse: 1 worker has in B 0.5")
+    assert capsys.readouterr().out.splitlines()[-1].startswith("Worse: B's throughput with 1 worker is 0.5")
     assert compare(folder, "before", "same", "--all") == 0
     assert "None is shown to be worse by more than the tolerance of 5%." in capsys.readouterr().out
 
@@ -95,15 +95,15 @@ def test_another_machine_is_compared_by_ratios(folder: Path, capsys: pytest.Capt
     head = next(line for line in out.splitlines() if line.startswith("workers"))
     assert "beside 4" in head and "B ÷ A" not in head
     assert "the reference" in out
-    assert "Not worse: beside 4 workers, 8 workers have in B" in out
+    assert "Not worse: relative to 4 workers, B's throughput with 8 workers is " in out
 
 
 def test_what_it_would_take_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert compare(folder, "restless", "before") == 0
     out = capsys.readouterr().out
-    assert "Undecided: 8 workers have" in out
+    assert "Undecided: B's throughput with 8 workers is " in out
     assert "a quieter host" in out
-    assert "With the host's changes taken out, beside 4 workers" in out
+    assert "Relative to 4 workers, which excludes changes of the host" in out
 
 
 def test_for_machines(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -115,7 +115,7 @@ def test_a_folder_of_any_name(elsewhere: Path, capsys: pytest.CaptureFixture[str
 def test_two_are_compared(made: Path, elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home = ("--studies-dir", made / "studies")
     wanted = said(capsys, "compare", "s", "slower", *home)
-    assert wanted[0] == 1 and "Worse: 8 workers" in wanted[1]
+    assert wanted[0] == 1 and "Worse: B's throughput with 8 workers" in wanted[1]
     assert said(capsys, "compare", "s", elsewhere / "slower.zip", *home) == wanted
     assert said(capsys, "compare", "s.zip", "studies/slower") == wanted
     code, _, err = said(capsys, "compare", "s.zip", "studies/s")

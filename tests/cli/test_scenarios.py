@@ -48,7 +48,7 @@ def test_a_recorded_one_is_printed_without_running_anything(
     out = capsys.readouterr().out
     assert "held: lower p99 under concurrency. fastapi ÷ gunicorn of p99: 0.50 (0.5" in out
     assert "held: similar latency when CPU-bound (within 10% either way)" in out
-    assert "stress: fastapi takes 50 users at 140.0 requests/s, p99 600 ms" in out
+    assert "stress: fastapi sustains 50 users at 140.0 requests/s, p99 600 ms" in out
     assert "that is all that --max-users allows, so its limit is higher." in out
     assert scenarios(tmp_path, "--study", "both", "--json") == 0
     seen = json.loads(capsys.readouterr().out)
@@ -162,7 +162,9 @@ def test_its_page_shows_what_held_and_both_servers(tmp_path: Path) -> None:
     assert list(page.sections) == ["answer", "loads", "stress", "runs", "environment"]
     assert page.column("hypotheses", "verdict") == ["held", "held", ""]
     assert page.column("p99-ms-table", "fastapi ÷ gunicorn")[0].startswith("0.50 (0.5")
-    assert set(page.column("steps", "users")) == {"50"} and set(page.column("steps", "taken")) == {"yes"}
+    assert set(page.column("steps", "users")) == {"50"} and set(page.column("steps", "within limits")) == {
+        "yes"
+    }
     assert set(page.column("runs-table", "server")) == {"fastapi", "gunicorn"}
     assert {"p50-ms", "p99-ms", "rps", "stress-rps"} <= page.drawings.keys()
     assert "under 10 users fastapi 302, gunicorn 600" in page.pictures["figure-p99-ms"]

@@ -421,20 +421,20 @@ def test_a_plan_says_to_what_the_gate_is_raised(
 ) -> None:
     gate, depth = "DRUM_MAX_CONCURRENT_REQUESTS", "DRUM_MAX_QUEUE_DEPTH"
     assert main([*GRID, "--workers", "1,4", "--dry-run"]) == 0
-    assert "raised" not in capsys.readouterr().out
+    assert "raises" not in capsys.readouterr().out
     assert main([*GRID, "--users", "250", "--dry-run"]) == 0
     said = capsys.readouterr().out
-    assert f"gate         {gate} is raised with the workers from 10, its default, to 16, 32 and 64" in said
-    assert f"{depth} is raised with the users from 100, its default, to 250" in said
+    assert f"gate         sweeper raises {gate} from its default of 10 to 16, 32 and 64" in said
+    assert f"sweeper raises {depth} from its default of 100 to 250" in said
     assert main([*OPTIMIZE, "--workers", "1..64", "--dry-run"]) == 0
     assert "to 128 at most" in capsys.readouterr().out
     assert main([*OPTIMIZE, "--workers", "8", "--tune", f"{gate}=4,8", "--dry-run"]) == 0
-    assert "raised" not in capsys.readouterr().out
+    assert "raises" not in capsys.readouterr().out
     assert main(["scenarios", "stress", "--code-dir", "model", "--dry-run"]) == 0
-    assert f"{depth} is raised" in capsys.readouterr().out
+    assert f"sweeper raises {depth}" in capsys.readouterr().out
     monkeypatch.setenv(gate, "12")
     assert main([*GRID, "--dry-run"]) == 0
-    assert f"{gate} is not raised, because the environment sets it to 12" in capsys.readouterr().out
+    assert f"sweeper does not raise {gate}, because the environment sets it to 12" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("metadata", ["name: 2024-13-45", "a: " + "[" * 5000], ids=["date", "deep"])

@@ -20,12 +20,27 @@ GATE, DEPTH = "DRUM_MAX_CONCURRENT_REQUESTS", "DRUM_MAX_QUEUE_DEPTH"
     ("counts", "users", "variables", "words"),
     [
         ((1, 4, 5), 100, {}, []),
-        ((1, 4, 16, 32), 100, {}, [f"{GATE} is raised with the workers from 10, its default, to 32 and 64"]),
+        (
+            (1, 4, 16, 32),
+            100,
+            {},
+            [f"sweeper raises {GATE} from its default of 10 to 32 and 64, to match the worker counts"],
+        ),
         (tuple(range(1, 65)), 100, {}, ["to 128 at most"]),
-        ((1, 4), 250, {}, [f"{DEPTH} is raised with the users from 100, its default, to 250"]),
-        ((1, 200), 20, {}, [f"{GATE} is raised", "to 400; ", f"{DEPTH} is raised"]),
-        ((1, 16), 20, {GATE: "12"}, [f"{GATE} is not raised, because the environment sets it to 12"]),
-        ((1, 4), 20, {f"MLOPS_RUNTIME_PARAM_{GATE}": "3"}, ["is not raised", "sets it to 3"]),
+        (
+            (1, 4),
+            250,
+            {},
+            [f"sweeper raises {DEPTH} from its default of 100 to 250, to match the number of users"],
+        ),
+        ((1, 200), 20, {}, [f"sweeper raises {GATE}", "to 400, to match", f"; sweeper raises {DEPTH}"]),
+        (
+            (1, 16),
+            20,
+            {GATE: "12"},
+            [f"sweeper does not raise {GATE}, because the environment sets it to 12"],
+        ),
+        ((1, 4), 20, {f"MLOPS_RUNTIME_PARAM_{GATE}": "3"}, ["does not raise", "sets it to 3"]),
     ],
 )
 def test_what_a_plan_says(
@@ -45,7 +60,8 @@ def test_the_answer_says_what_was_raised_and_what_is_pasted() -> None:
     few = replace(answer(levels(TEN)), users=100)
     many = replace(few, configuration=Configuration(workers=16))
     said = gate_line(few)
-    assert said is not None and said.startswith(f"Gate: {GATE} was raised") and "to 16, 32 and 64." in said
+    assert said is not None and said.startswith(f"Gate: sweeper raised {GATE} from")
+    assert "to 16, 32 and 64, to match" in said
     assert (gate_line(many) or "").endswith(f"; the lines to paste set {GATE}, too.")
     assert gate_line(replace(few, launcher="command")) is None
     assert gate_line(answer(levels({1: 100.0, 4: 140.0}))) is None
@@ -56,7 +72,7 @@ def test_a_gate_that_the_environment_set_is_the_one_to_paste() -> None:
         answer(levels(TEN)), configuration=Configuration(workers=16), environment={"variables": {GATE: "20"}}
     )
     assert runtime_parameters(found)[GATE] == 20
-    assert "not raised, because the environment sets it to 20" in (gate_line(found) or "")
+    assert f"did not raise {GATE}, because the environment sets it to 20" in (gate_line(found) or "")
 
 
 def test_a_count_beyond_the_queue_comes_with_a_queue_that_bears_it() -> None:

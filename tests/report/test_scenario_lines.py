@@ -25,15 +25,15 @@ def stressed(*steps: Step, limit: Limit | None) -> Stressed:
     ("one", "line"),
     [
         (stressed(limit=None), "is not finished; so far no load was good."),
-        (stressed(GOOD, limit=None), "is not finished; so far it takes 8 users."),
+        (stressed(GOOD, limit=None), "is not finished; so far it sustains 8 users."),
         (stressed(GOOD, BAD, limit=Limit.ERRORS), ", but not 16 users: 12.0% of the requests failed."),
         (
             stressed(BAD, limit=Limit.ERRORS),
-            "takes no load that was tried; the lightest was 16 users: 12.0% of the requests failed.",
+            "sustains no load, not even 16 users: 12.0% of the requests failed.",
         ),
         (
             stressed(LATE, limit=Limit.CLIENT),
-            "is not known: under 16 users the load generator is the limit, not the server: the load "
+            "has an unknown limit: under 16 users the load generator is the limit, not the server: the load "
             "generator used 0.99 of one core.",
         ),
         (stressed(GOOD, limit=Limit.USERS), "; that is all that --max-users allows, so its limit is higher."),
@@ -43,7 +43,7 @@ def test_what_a_server_takes(one: Stressed, line: str) -> None:
     said = stress_line(one)
     assert said.startswith("stress: fastapi ") and said.endswith(line)
     if one.last_good is not None and one.limit is not None:
-        assert "takes 8 users at 140.0 requests/s, p99 300 ms" in said
+        assert "sustains 8 users at 140.0 requests/s, p99 300 ms" in said
 
 
 def test_why_no_expectation_is_tested() -> None:

@@ -1,4 +1,4 @@
-"""Certificates of servers, by a CA that nobody knows but whom its file is given to."""
+"""Server certificates from a private CA, trusted only by programs that are given its file."""
 
 from __future__ import annotations
 

@@ -33,8 +33,8 @@ def server_command(
 
 @contextmanager
 def service(folder: Path) -> Iterator[tuple[str, ...]]:
-    """The same podman, but a daemon starts the containers for its client, as with docker: none of their
-    processes descends from who asks for them."""
+    """The same podman, but a daemon starts the containers, as docker does: their processes do not descend
+    from the client."""
     socket = folder / "podman.sock"
     daemon = subprocess.Popen(
         [*PODMAN, "system", "service", "--time", "0", f"unix://{socket}"], stderr=subprocess.DEVNULL

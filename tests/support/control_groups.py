@@ -14,8 +14,8 @@ def groups_of(pid: int) -> list[Path]:
 
 
 def count_cpu(pid: int) -> list[Path]:
-    """Where version 1 counts CPU in a hierarchy of its own, give the process a group there of the same path
-    as that of its quota, as container runtimes do. Returns what was made, to be removed in that order."""
+    """If cgroup v1 counts CPU in its own hierarchy, put the process into a group there, with the same path
+    as its quota's group, as container runtimes do. Returns the folders made, in the order to remove them."""
     version, levels = group_levels(PROC, pid, "cpu")
     _, accounts = group_levels(PROC, pid, "cpuacct")
     if version == 2 or not accounts or accounts[0].name == levels[0].name:

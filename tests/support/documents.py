@@ -13,9 +13,9 @@ from sweeper.records.configuration import Configuration
 
 
 def assert_says(document: Any, record: Any, at: str = "") -> None:
-    """Every field of `record`, at any depth, is in `document` under its name and with its value; what is no
-    number is null, and an interval that is none may be left out of a mapping. The settings of the
-    configuration that a record is of stand beside its other fields.
+    """Assert that `document` has every field of `record`, at any depth, with its name and value. A number
+    that is not finite is null, and a mapping may leave out an interval with such a mean. The configuration
+    may appear as its settings beside the other fields.
     """
     for field in dataclasses.fields(record):
         value = getattr(record, field.name)

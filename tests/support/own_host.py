@@ -17,7 +17,7 @@ _SIOCSIFFLAGS, _UP_AND_RUNNING = 0x8914, 0x41
 
 
 def move() -> bool:
-    """This process, or at least the thread that calls and what it starts. False where that is not allowed."""
+    """Move the calling thread and its children to a new host. False if the system does not allow it."""
     if ctypes.CDLL(None).unshare(_CLONE_NEWNET) != 0:
         return False
     with socket.socket() as any_socket:  # a new loopback is down

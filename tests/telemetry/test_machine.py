@@ -110,7 +110,7 @@ def test_the_command_measures_the_noise(capsys):
     else:
         assert noise["seconds"] == 2.0 and noise["turns"] in (3, 4)
         assert noise["turn_deviation"] > 0 and noise["fastest_over_slowest"] > 1
-        assert f"gives runs a deviation of {noise['deviation_of_a_run']:.1%}" in check["why"]
+        assert f"gives one run a noise of {noise['deviation_of_a_run']:.1%}" in check["why"]
 
 
 def test_a_study_that_measures_is_not_disturbed(capsys):

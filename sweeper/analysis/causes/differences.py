@@ -49,10 +49,11 @@ def server_cores(environment: Mapping[str, object], shared: bool) -> Cores:
 
 
 def idle_cores(figures: RunFigures, cores: Cores, busy_share: float) -> float | None:
-    """Cores of the server's that nobody used; None where that cannot be known.
+    """The server's cores that no process used; None if that is unknown.
 
-    On shared cores the load generator's CPU counts as used, and the host-speed probe's does everywhere.
-    A server that by itself keeps `busy_share` of them busy leaves no more than the rest, whoever else runs.
+    In a quota of the server's own, only its own CPU counts. Else the CPU of other processes, of the probe
+    and, on shared cores, of the load generator counts too. On shared cores, the result is None if one of
+    these is unknown, unless the server alone keeps `busy_share` of the cores busy.
     """
     if cores.count is None or figures.cpu_cores is None:
         return None
@@ -80,7 +81,7 @@ LEAST: Mapping[str, float] = {
     "rss_bytes": 1e6,
     "requests_in_server": 1e-2,
 }
-"""Each figure that causes are told by, and below which value, in its own unit, it is as good as nothing."""
+"""The figures that show causes, each with its floor, in its own unit: a smaller value counts as the floor."""
 
 
 def _figure(name: str, run: RunFigures) -> float | None:
@@ -169,7 +170,7 @@ class Differences:
         return seen is not None and seen.low is not None and seen.low > 1 and seen.mean >= by
 
     def falls(self, name: str, to: Configuration, of: Configuration, to_share: float) -> bool:
-        """The mirror of `rises`: what is left is at most `to_share`, and the rest is more than noise."""
+        """From `to` up to `of` a figure falls to at most `to_share` of its value, by more than noise."""
         seen = self.ratio(name, of, to)
         return seen is not None and seen.high is not None and seen.high < 1 and seen.mean <= to_share
 

@@ -1,8 +1,8 @@
 """Signs of oversubscription, of lock hand-offs, of a model's own threads, and of a CPU quota that is used up.
 
-How many threads a server has besides its pool nobody knows, but each further worker should bring as many as
-it is given for the model, and no more. The more workers run at once, the sooner a quota is used up, and the
-longer everybody waits for its next period.
+It is unknown how many threads a server has besides its pool. But each further worker should add only as many
+threads as it is given for the model. If more workers run at once, they use up a quota sooner, and all threads
+wait longer for its next period.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def dearer(seen: Differences, few: Configuration, many: Configuration, limits: L
 
 
 def hands_over(seen: Differences, few: Configuration, many: Configuration, limits: Limits) -> bool:
-    """A request costs more CPU and more voluntary switches, and what that buys is nothing: throughput
-    falls, or it stands still with cores to spare."""
+    """A request costs more CPU and more voluntary switches, without a gain: throughput falls, or it does not
+    change while cores are idle."""
     if not dearer(seen, few, many, limits) or not seen.rises(SWITCHES, few, many, limits.switches_rise):
         return False
     if loses_throughput(seen, few, many, limits):
@@ -101,8 +101,8 @@ def oversubscribed(seen: Differences, limits: Limits) -> Finding | None:
 def gil_bound(seen: Differences, limits: Limits) -> Finding | None:
     """CPU and voluntary switches per request rise with workers while throughput falls or cores idle.
 
-    Held against the best count and, where throughput only stands still, against the fewest workers
-    that give no less than the most.
+    Compares the largest count with the count of the highest throughput, then with the smallest count
+    that has about the throughput of the largest.
     """
     rps = {c: shown.means["rps"] for c, shown in seen.shown.items() if "rps" in shown.means}
     if len(rps) < 2:
@@ -239,30 +239,28 @@ def _used_up(view: Viewpoint, many: Configuration) -> str:
     shown = view.at(many)
     assert shown.quota is not None
     budget_ms = shown.quota.cores * shown.quota.period_ms
-    often = shown.means[THROTTLED_SHARE]
+    quota = f"the CPU quota of {say.core_count(shown.quota.cores)}"
     body = (
-        f"{view.names.full(many)} {view.names.verb(many, 'needs', 'need')} {shown.quota.lasts_ms:.0f} ms to "
-        f"use up the {budget_ms:.0f} ms of CPU that the quota of {say.core_count(shown.quota.cores)} gives "
-        f"in a period of {shown.quota.period_ms:.0f} ms, then the server stands still until the next period "
-        f"(in {often:.0%} of the periods"
+        f"With {view.names.full(many)}, {quota} ({budget_ms:.0f} ms in each period of "
+        f"{shown.quota.period_ms:.0f} ms) runs out after {shown.quota.lasts_ms:.0f} ms in "
+        f"{shown.means[THROTTLED_SHARE]:.0%} of the periods, and the server waits for the next period"
     )
     if THROTTLED_MS in shown.means:
-        body += f", {say.milliseconds(shown.means[THROTTLED_MS])} per request, summed over the cores"
-    return f"{body})"
+        body += f" ({say.milliseconds(shown.means[THROTTLED_MS])} per request, summed over the cores)"
+    return body
 
 
 def _instead(view: Viewpoint, few: Configuration) -> str:
     shown = view.at(few)
     if not _quota_runs_out(view, shown):
-        return f"{view.names.full(few)} rarely {view.names.verb(few, 'uses', 'use')} up the quota"
+        return f"with {view.names.full(few)}, it rarely runs out"
     assert shown.quota is not None
     return (
-        f"{view.names.full(few)} {view.names.verb(few, 'needs', 'need')} "
-        f"{shown.quota.lasts_ms:.0f} ms (in {shown.means[THROTTLED_SHARE]:.0%} of the periods"
+        f"with {view.names.full(few)}, it runs out after {shown.quota.lasts_ms:.0f} ms in "
+        f"{shown.means[THROTTLED_SHARE]:.0%} of the periods"
         + (
-            f", {say.milliseconds(shown.means[THROTTLED_MS])} per request"
+            f" ({say.milliseconds(shown.means[THROTTLED_MS])} per request)"
             if THROTTLED_MS in shown.means
             else ""
         )
-        + ")"
     )

@@ -27,8 +27,8 @@ def cause(
     failing: Collection[Configuration] = (),
     limits: Limits | None = None,
 ) -> Cause | None:
-    """Why `answer` wins over the others; without one, what differs from the fewest workers with as much
-    throughput as any. None without a valid run.
+    """Why `answer` is better than the others. Without an answer: how the others differ from the smallest
+    count whose throughput no other is shown to exceed. None without a valid run.
 
     The requests of `failing` configurations fail too often for their figures to mean anything.
     """

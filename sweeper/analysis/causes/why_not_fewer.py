@@ -52,7 +52,7 @@ def text(view: Viewpoint, name: str, group: Sequence[Configuration]) -> str:
         one, many, what = {
             "idle-cores": ("leaves", "leave", "cores idle too"),
             "workers-wait": ("leaves", "leave", "cores idle too"),
-            "workers-limit": ("is", "are", "in step too"),
+            "workers-limit": ("gives", "give", "throughput in proportion too"),
             "dearer-below": ("costs", "cost", "more too"),
             "unexplained-below": ("gives", "give", "less too"),
             "no-less": ("differs", "differ", "by no more than noise, too"),

@@ -39,7 +39,7 @@ def code(view: Viewpoint, many: Configuration) -> str:
         if keeps_busy(view.at(centre), seen.cores, limits):
             return "saturated"
         return "limited-elsewhere" if idle else "no-more"
-    # What costs this much more explains the least fall that counts: throughput is cores used ÷ CPU.
+    # This rise of CPU per request explains the smallest fall that counts: throughput is cores used ÷ CPU.
     costs_more = seen.rises(CPU, centre, many, 1 / (1 - limits.throughput_falls))
     crowded = waits_for_cores(seen, centre, many, limits)
     if "waiting_share" not in shown.means:

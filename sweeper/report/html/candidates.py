@@ -56,11 +56,11 @@ def _tiles(data: RecommendationData) -> tuple[tuple[str, str, str], ...]:
     tiles = [
         ("confidence", percent(recommendation.confidence), "of the whole study"),
         ("tolerance", percent(recommendation.tolerance), "this close counts as equally good"),
-        ("blocks", str(recommendation.blocks), "rounds of all values left, in random order"),
+        ("blocks", str(recommendation.blocks), "each measures the values left, in random order"),
         ("valid runs", str(runs), f"{left_out} left out" if left_out else "each a fresh server"),
     ]
     if deviation is not None:
-        tiles.append(("noise", f"{deviation:.1%}", "of one run within its block"))
+        tiles.append(("noise", f"{deviation:.1%}", "typical deviation of one run within its block"))
     tiles.append(("measuring", duration(recommendation.elapsed_s), "in all"))
     return tuple(tiles)
 
@@ -93,9 +93,9 @@ def candidates_table(data: RecommendationData) -> Table:
         rows=rows,
         right=frozenset(range(len(columns) - 1)),
         marked=frozenset(i for i, c in enumerate(candidates) if c.configuration == data.answer),
-        caption=f"Geometric means over blocks, with {data.recommendation.confidence:.0%} intervals from "
-        f"three blocks on. Behind: {behind_means(data.recommendation.objective)}, with the limits that "
-        "decide.",
+        caption="Geometric means over blocks, from three blocks on with "
+        f"{data.recommendation.confidence:.0%} intervals. "
+        f"Behind: {behind_means(data.recommendation.objective)}, with limits.",
     )
 
 
@@ -198,10 +198,9 @@ def gaps(data: RecommendationData) -> Figure | None:
         says="How far behind the best other one: "
         + "; ".join(f"{positions.names.full(c.configuration)} {behind(gap)}" for c, gap in known)
         + f". Within {tolerance:.0%} counts as equally good.",
-        caption="Each line is the range in which the gap to the best lies, for all comparisons at once. "
-        "A line left of the tolerance: as good as the best. A line right of it: worse. A line across it: not "
-        "settled, which does not matter for values larger than the answer. The answer is the smallest that "
-        "is as good and keeps the limits for errors and p99.",
+        caption="Each line shows the range of the gap to the best. Left of the tolerance: as good as the "
+        "best. Right of it: worse. Across it: not settled, which does not matter for values larger than the "
+        "answer. The answer is the smallest that is as good and keeps the limits for errors and p99.",
         table=Table(
             "gaps-figures",
             (positions.heading, "behind the best (limits)", "state"),

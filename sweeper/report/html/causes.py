@@ -79,7 +79,7 @@ PANELS = (
         (
             Line("voluntary (waiting)", lambda f: f.voluntary_switches_per_request),
             Line(
-                "involuntary (pushed off)",
+                "involuntary (preempted)",
                 lambda f: f.involuntary_switches_per_request,
                 VERMILION,
                 ORANGE,
@@ -95,7 +95,7 @@ PANELS = (
     ),
     Panel(
         "throttled",
-        "CPU quota used up: threads stand still until its next period",
+        "Throttling: the CPU quota is used up, and threads wait",
         "ms per request, summed over the cores",
         (Line("throttled", lambda f: f.throttled_ms_per_request),),
     ),
@@ -227,7 +227,7 @@ def _scaling(data: RecommendationData, positions: Positions) -> Figure | None:
             traces, x=positions.axis(), y={"title": {"text": "requests/s"}, "range": [0, top]}, height=340
         ),
         says=f"Throughput by workers with the fitted law. {_law_in_words(law)}",
-        caption=f"{_law_in_words(law)} The law decides nothing.",
+        caption=f"{_law_in_words(law)} The answer does not use this law.",
         table=Table("scalability-figures", ("workers", "measured", "law"), rows, right=frozenset({1, 2})),
     )
 
@@ -236,8 +236,8 @@ def _law_in_words(law: Scalability) -> str:
     peak = law.peak_workers
     where = "never falls" if peak is None or peak > 1e4 else f"is highest at {workers(round(max(peak, 1.0)))}"
     return (
-        f"By the fitted law, one worker alone gives {three_digits(law.gamma)} requests/s, {law.sigma:.1%} of "
-        f"the work waits for something shared (sigma), keeping each pair of workers in step costs "
-        f"{law.kappa:.3%} (kappa), and throughput {where}; the measured means differ from the law by "
-        f"{law.deviation:.1%}."
+        f"By the fitted law, one worker alone gives {three_digits(law.gamma)} requests/s, and throughput "
+        f"{where}. Sigma, the share of the work that waits for something shared, is {law.sigma:.1%}. Kappa, "
+        f"the cost of keeping each pair of workers in step, is {law.kappa:.3%}. The measured means differ "
+        f"from the law by {law.deviation:.1%}."
     )

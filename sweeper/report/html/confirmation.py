@@ -31,8 +31,8 @@ def confirmation(data: RecommendationData) -> Section | None:
     if found is None:
         return Section("confirmation", "Open loop", title, (Text(_why_not(data), "note"),))
     lead = (
-        "If users wait for an answer before they send again, latency does not show the queue that other "
-        f"users would meet. Here requests arrive at random, {found.arrivals_per_s:.1f} a second "
+        "If users wait for an answer before they send again, a slow server also slows down the load, and "
+        f"latency hides the queue. Here {found.arrivals_per_s:.1f} requests a second arrive at random "
         f"({found.share:.0%} of the answer's throughput), whether or not earlier ones are answered. "
         "This check never changes the "
         "answer. If it favours another count, follow the kind of load that is more like yours."

@@ -99,7 +99,7 @@ def absence(data: RecommendationData) -> str:
     some = ", ".join(list(data.absent)[:NAMED]) + (", …" if len(data.absent) > NAMED else "")
     return (
         f"The raw requests of {counted(len(data.absent), 'run')} ({some}){where} are not on this machine or "
-        f"cannot be read, so the pictures leave them out: {data.bringing}. The first: {first}."
+        f"cannot be read, so the pictures leave them out: {data.how_to_bring_files}. The first: {first}."
     )
 
 
@@ -184,7 +184,7 @@ def _tail(found: Sequence[Distribution], positions: Positions, data: Recommendat
         traces.append(level(data.slo_p99_ms, f"SLO of p99: {limit_ms(data.slo_p99_ms)}", (1.0, beyond)))
     return Figure(
         name="tail",
-        title="The slowest",
+        title="The slowest requests",
         drawing=drawing(
             traces,
             x={

@@ -52,7 +52,7 @@ class RecommendationData(PageData):
     """By the id of the run."""
     absent: Mapping[str, str]
     """Of the other measured runs, why there is no trace."""
-    bringing: str
+    how_to_bring_files: str
     """What to do about these."""
     slo_p99_ms: float | None
     """The limit of p99; None: there is none."""
@@ -82,7 +82,7 @@ class RecommendationData(PageData):
 
     @property
     def answer(self) -> Configuration | None:
-        """What is marked as such: before the end there is none, because nobody planned to look yet."""
+        """The configuration that the page marks as the answer; None until the study is complete."""
         return self.recommendation.configuration if self.recommendation.complete else None
 
     def runs_of(self, configuration: Configuration, *, valid: bool = True) -> tuple[RunRecord, ...]:

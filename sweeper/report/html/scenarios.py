@@ -201,7 +201,7 @@ def stress(data: ScenarioData) -> Section | None:
     if figures:
         parts.append(Figures(tuple(figures)))
     parts.append(_steps_table(data))
-    return Section("stress", "Stress", "As many users as each server takes", tuple(parts))
+    return Section("stress", "Stress", "How many users each server can handle", tuple(parts))
 
 
 def _stress_figure(
@@ -262,7 +262,7 @@ def _steps_table(data: ScenarioData) -> Table:
     ]
     return Table(
         "steps",
-        ("server", "users", "taken", "requests/s", "p99 ms", "errors", "why not"),
+        ("server", "users", "within limits", "requests/s", "p99 ms", "errors", "limit reached"),
         tuple(rows),
         right=frozenset({1, 3, 4, 5}),
         sortable=True,

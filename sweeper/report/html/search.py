@@ -59,7 +59,7 @@ def search(data: RecommendationData) -> Section | None:
 
 
 def _kinds(trials: Sequence[Trial], found: Search, data: RecommendationData) -> Kinds:
-    """Name, colour and symbol for: the answer, finalists, given up, other trials."""
+    """Name, colour and symbol for: other trials, given up, finalists, the answer."""
     kinds: dict[str, tuple[str, str, list[Trial]]] = {
         "another trial": (SKY, "circle", []),
         "given up early": (GREY, "x", []),
@@ -146,7 +146,7 @@ def _front(measured: Sequence[Trial], found: Search, data: RecommendationData) -
 
 
 def _unbeaten(trials: Sequence[Trial]) -> set[int]:
-    """Of a search for one of them alone: the front over throughput and p99."""
+    """Trials on the front of throughput and p99, for a search with one objective."""
     allowed = [(t.number, t.rps or 0.0, t.p99_ms or math.inf) for t in trials if t.keeps_limits]
     return {
         own

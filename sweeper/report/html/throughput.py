@@ -14,8 +14,8 @@ from sweeper.records.run import Objective, RunFigures, RunRecord
 from sweeper.records.wording import limit_ms, three_digits
 from sweeper.report.html.drawing import BLUE, GREY, SHADE, SKY, VERMILION, Positions, drawing, level, points
 from sweeper.report.html.elements import Figure, Figures, Section, Table, TableCell, Text, cells, limited
+from sweeper.report.html.p99_by_rate import p99_by_rate
 from sweeper.report.html.page_data import RecommendationData
-from sweeper.report.html.several_loads import p99_by_rate
 from sweeper.report.text.live import stage
 from sweeper.report.text.tables import FEWEST_BLOCKS, with_limits
 

@@ -102,7 +102,7 @@ def was_throttled(candidates: Iterable[Candidate]) -> bool:
 
 
 def is_answer(candidate: Candidate, recommendation: Recommendation) -> bool:
-    """Before the end none is: what looks best after a block nobody planned to look at is no answer."""
+    """False until the study is complete: the candidate that looks best so far is not yet an answer."""
     return recommendation.complete and candidate.configuration == recommendation.configuration
 
 

@@ -73,7 +73,10 @@ def legend(seen: Comparison) -> tuple[str, ...]:
         )
     if seen.reference is not None:
         name = Names(one.configuration for one in seen.configurations).short(seen.reference)
-        lines.append(f"beside {name}: B ÷ A of the ratio to {name}, with the host's changes taken out.")
+        lines.append(
+            f"beside {name}: the ratio to {name} in B ÷ the same ratio in A, which excludes changes of the "
+            "host."
+        )
     return tuple(lines)
 
 
@@ -141,12 +144,10 @@ class _Words:
         interval = None if figure is None else figure.relative if one.by_reference else figure.ratio
         if interval is None:
             return f"{head}: {self._nothing(one.configuration)}."
-        have = f"{name} {self.names.verb(one.configuration, 'has', 'have')} in B {_text(interval)} times"
-        text = f"{head}: {have} A's {self.what}"
-        if one.by_reference:
-            text = f"{head}: beside {self._reference}, {have} the {self.what} of A"
+        relative = f"relative to {self._reference}, " if one.by_reference else ""
+        text = f"{head}: {relative}B's {self.what} with {name} is {_text(interval)} times A's"
         tail = {
-            Change.WORSE: f"beyond the tolerance of {seen.tolerance:.0%}",
+            Change.WORSE: f"worse by more than the tolerance of {seen.tolerance:.0%}",
             Change.BETTER: f"better by more than the tolerance of {seen.tolerance:.0%}",
             Change.NOT_WORSE: f"not worse than A by more than the tolerance of {seen.tolerance:.0%}",
             Change.UNDECIDED: f"worse by more than {seen.tolerance:.0%} is neither shown nor ruled out",
@@ -193,13 +194,11 @@ class _Words:
             )
         elif seen.same_machine:
             lines.append(
-                "No sensible number of blocks would tell, because between the two studies the host may have "
-                "changed as much as it does between blocks: use a quieter host."
+                "More blocks cannot settle this: the host may have changed as much between the two studies "
+                "as between two blocks. Use a quieter host."
             )
         else:
-            lines.append(
-                "No sensible number of blocks would tell: the figures are too close to the tolerance."
-            )
+            lines.append("More blocks cannot settle this: the figures are too close to the tolerance.")
         if seen.same_machine and len(open_ones) == 1:
             lines += self._beside(open_ones[0])
         return lines
@@ -209,6 +208,6 @@ class _Words:
         if relative is None or relative.low is None:
             return []
         return [
-            f"With the host's changes taken out, beside {self._reference}, it is {_text(relative)} of A's; "
-            "this figure does not show a change that affects both alike."
+            f"Relative to {self._reference}, which excludes changes of the host, it is {_text(relative)} "
+            "times A's. A change that affects both configurations alike does not show in this figure."
         ]

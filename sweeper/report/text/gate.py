@@ -1,4 +1,4 @@
-"""What became of the gate before the pool: at DRUM's default, a pool of more than 10 threads never fills."""
+"""How a study set the gate before the pool. At its default, a pool of more than 10 threads never fills."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from sweeper.records.answer import Recommendation
 from sweeper.records.configuration import Configuration
-from sweeper.records.wording import and_join, capitalised
+from sweeper.records.wording import and_join
 from sweeper.report.formats import runtime_parameters
 from sweeper.settings.runtime_parameters import (
     GATE,
@@ -21,25 +21,32 @@ NAMED_ALL = 6
 
 
 def gate_in_words(
-    configurations: Sequence[Configuration], users: int, environment: Mapping[str, object], tense: str = "is"
+    configurations: Sequence[Configuration],
+    users: int,
+    environment: Mapping[str, object],
+    *,
+    done: bool = False,
 ) -> str:
-    """To what the gate and the queue behind it are raised; empty where both stay at their defaults."""
+    """Says to which values sweeper raises the gate and its queue; empty if both keep their defaults."""
+    raises, does_not_raise = ("raised", "did not raise") if done else ("raises", "does not raise")
     theirs = set_by_hand(environment)
     tuned = {name for configuration in configurations for name, _ in configuration.parameters}
     needed = [gate_for(configuration.workers, users) for configuration in configurations]
     parts = []
     for name, default, what in (
-        (GATE, GATE_DEFAULT, "the workers"),
-        (GATE_DEPTH, GATE_DEPTH_DEFAULT, "the users"),
+        (GATE, GATE_DEFAULT, "the worker counts"),
+        (GATE_DEPTH, GATE_DEPTH_DEFAULT, "the number of users"),
     ):
         values = sorted({parameters[name] for parameters in needed if name in parameters})
         if name in tuned or not (values or name in theirs):
             continue
         if name in theirs:
-            parts.append(f"{name} {tense} not raised, because the environment sets it to {theirs[name]}")
+            parts.append(
+                f"sweeper {does_not_raise} {name}, because the environment sets it to {theirs[name]}"
+            )
         else:
             text = and_join([str(v) for v in values]) if len(values) <= NAMED_ALL else f"{values[-1]} at most"
-            parts.append(f"{name} {tense} raised with {what} from {default}, its default, to {text}")
+            parts.append(f"sweeper {raises} {name} from its default of {default} to {text}, to match {what}")
     return "; ".join(parts)
 
 
@@ -48,9 +55,9 @@ def gate_line(recommendation: Recommendation) -> str | None:
     if recommendation.own_server:
         return None
     configurations = [candidate.configuration for candidate in recommendation.candidates]
-    said = gate_in_words(configurations, recommendation.users or 0, recommendation.environment, "was")
+    said = gate_in_words(configurations, recommendation.users or 0, recommendation.environment, done=True)
     if not said:
         return None
     pasted = [name for name in runtime_parameters(recommendation) if name in (GATE, GATE_DEPTH)]
     needs = f"; the lines to paste set {and_join(pasted)}, too" if pasted else ""
-    return f"Gate: {capitalised(said)}{needs}."
+    return f"Gate: {said}{needs}."

@@ -23,8 +23,8 @@ def headline(recommendation: Recommendation) -> str:
 
 
 def _settings(recommendation: Recommendation) -> str:
-    """The runtime parameters to set, with the native threads, which are an environment variable beside them;
-    for a server of somebody's own, whose parameters nobody knows, in words."""
+    """The runtime parameters to set, and OMP_NUM_THREADS for the native threads. For a server of the user's
+    own, whose parameters are unknown: the settings in words."""
     answer = recommendation.configuration
     if answer is not None and recommendation.own_server:
         tuned = [f"{name}={value}" for name, value in answer.parameters]
@@ -101,7 +101,7 @@ def left_out(recommendation: Recommendation) -> str:
 def outlook(recommendation: Recommendation) -> str:
     """How far a study under way is from its decision, in one line."""
     if recommendation.loads is not None and recommendation.loads.disagree:
-        return "No value is left under every load: each load now gets an answer of its own."
+        return "Each value is excluded under at least one load, so each load now gets its own answer."
     names = Names(c.configuration for c in recommendation.candidates)
     matter = recommendation.open_candidates
     if not matter:

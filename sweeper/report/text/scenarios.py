@@ -140,18 +140,18 @@ def stress_line(one: Stressed) -> str:
     """What a server takes, and what ended the climb."""
     name, good, why = f"stress: {one.server}", one.at_last_good, f": {one.why.rstrip('.')}" if one.why else ""
     if one.limit is None:
-        so_far = "no load was good" if one.last_good is None else f"it takes {users(one.last_good)}"
+        so_far = "no load was good" if one.last_good is None else f"it sustains {users(one.last_good)}"
         return f"{name} is not finished; so far {so_far}."
     if good is None or good.rps is None or good.p99_ms is None:
         first = users(one.first_bad or 0)
         if one.limit is Limit.CLIENT:
-            return f"{name} is not known: under {first} the load generator is the limit, not the server{why}."
-        return f"{name} takes no load that was tried; the lightest was {first}{why}."
-    takes = (
-        f"{name} takes {users(good.users)} at {good.rps:,.1f} requests/s, p99 {three_digits(good.p99_ms)} ms"
-    )
+            limit = f"under {first} the load generator is the limit, not the server"
+            return f"{name} has an unknown limit: {limit}{why}."
+        return f"{name} sustains no load, not even {first}{why}."
+    speed = f"{good.rps:,.1f} requests/s, p99 {three_digits(good.p99_ms)} ms"
+    takes = f"{name} sustains {users(good.users)} at {speed}"
     if one.most_rps is not None:
-        takes += f" (highest throughput under a load that it takes: {one.most_rps:,.1f} requests/s)"
+        takes += f" (highest throughput under a load that it sustains: {one.most_rps:,.1f} requests/s)"
     if one.limit is Limit.USERS:
         return f"{takes}; that is all that --max-users allows, so its limit is higher."
     bad = users(one.first_bad or 0)

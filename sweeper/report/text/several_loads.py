@@ -87,7 +87,7 @@ def objective_of(candidate: Candidate, objective: Objective) -> Interval | None:
 
 
 def best_under(under: UnderLoad, objective: Objective) -> Configuration | None:
-    """The one that no other is shown to be better than by its estimate; None without a comparison."""
+    """The configuration with the smallest estimated gap to the best; None if none was compared."""
     compared = [
         (gap.mean, one.configuration)
         for one in under.candidates

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd  # takes long to import, and most tables do without
 
 FEWEST_BLOCKS = 3
-"""With an interval in a table: two blocks do give one, but as wide as the figure itself."""
+"""A table shows no interval over fewer blocks: that of two blocks is as wide as the figure itself."""
 
 
 def varied(configurations: Iterable[Configuration]) -> dict[str, Callable[[Configuration], object]]:

@@ -17,8 +17,8 @@ Truth = Callable[[np.random.Generator], Measure]
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """`answer` is a position in WORKERS, None for an inconclusive study; a firm one is `settled`, any
-    other one names the smaller values that are still open. `excluded` are positions, too."""
+    """`answer` is a position in WORKERS; None: the study is inconclusive. `settled`: the answer is firm, so
+    no smaller value is still open. `excluded` holds positions in WORKERS, too."""
 
     answer: int | None
     settled: bool

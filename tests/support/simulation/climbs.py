@@ -22,8 +22,8 @@ QUEUES, REQUESTS, FIRST_ONES = 500, 5000, 1000
 def served(
     arrived_s: FloatArray, servers: int, service_s: Callable[[], float], longest_wait_s: float = math.inf
 ) -> FloatArray:
-    """Latencies in seconds: first come, first served. NaN where the server refuses a request, because those
-    before it need longer than that; to refuse one takes `REFUSAL` of what an answer takes."""
+    """Latencies in seconds, first come, first served. NaN: the server refuses the request, because it would
+    wait longer than `longest_wait_s`. A refusal takes the share `REFUSAL` of the time of an answer."""
     free, latencies = [0.0] * servers, []
     for moment in arrived_s.tolist():
         takes = service_s()
@@ -67,8 +67,8 @@ def climbed(
     ratio: float = RATIO,
     longest_wait_s: float = math.inf,
 ) -> Capacity:
-    """One run. The same seed has the same arrivals, whatever the server is. It refuses at once whom it would
-    let wait longer than that."""
+    """Simulate one run. The same seed gives the same arrivals for every server. The server refuses a request
+    that would wait longer than `longest_wait_s`."""
     steps = climb_around(expected_rps, window_s, ratio)
     arrivals, chance = np.random.default_rng([seed, 1]), np.random.default_rng([seed, 2, servers])
     gaps = [arrivals.exponential(1 / step.arrivals_per_s, step.requests) for step in steps]
