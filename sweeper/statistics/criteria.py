@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -58,8 +59,7 @@ class Rule:
             return share * budget * ELIMINATION_SHARE
         # The last factor pays for shares that are handed on (docs/method/error-budget.md).
         of_all_looks = levels(share * budget * (1 - ELIMINATION_SHARE) / (1 + budget), self.looks)
-        made = [number for number, look in enumerate(self.looks) if look <= after]
-        return of_all_looks[made[-1] if made else 0]
+        return of_all_looks[max(bisect_right(self.looks, after) - 1, 0)]
 
 
 SIGN: Mapping[Objective, int] = {Objective.THROUGHPUT: 1, Objective.P99: -1, Objective.CAPACITY: 1}
