@@ -14,10 +14,15 @@ from typing import Any
 
 import pytest
 
+from sweeper.analysis.comparison.result import Change, Comparison, ConfigurationChange, FigureChange
+from sweeper.analysis.fingerprints import Difference
 from sweeper.cli import exit_codes
 from sweeper.cli.help import finding_sections, pages
 from sweeper.records import answer, search
+from sweeper.records.configuration import Configuration
 from sweeper.records.finding import Effect, FindingCode
+from sweeper.records.run import Objective
+from sweeper.report.json.comparison import comparison_object
 from sweeper.report.json.recommendation import recommendation_object
 from sweeper.store.runs_csv import flat
 from tests.support.builders import figures, record
@@ -121,6 +126,22 @@ def test_every_key_of_the_json_is_described() -> None:
     records = (search.Search, search.Trial, answer.Confirmed, answer.Confirmation, answer.HostSpeedUse)
     written |= {field.name for record in records for field in dataclasses.fields(record)} - {"configuration"}
     assert {key for key in written if f"`{key}`" not in page} == set()
+
+
+def test_every_key_of_a_comparison_is_described() -> None:
+    page = text("reference/json.md")
+    figure = FigureChange(50.0, 49.0, ratio=None, in_these_hours=None, relative=None)
+    change = ConfigurationChange(Configuration(4), 3, 3, {"rps": figure}, Change.UNDECIDED)
+    differs = (Difference("cores", 4, 8),)
+    seen = Comparison(
+        "before", "after", same_machine=False, environment=differs, settings=(),
+        objective=Objective.THROUGHPUT, tolerance=0.05, confidence=0.95, reference=None,
+        configurations=(change,), judged=(), left_out=(), host_a=0.0, host_b=0.0,
+    )  # fmt: skip
+    described = page[page.index("## `compare`") :]
+    written = keys(comparison_object(seen)) | set(comparison_object(seen)["environment"][0])  # type: ignore[index]
+    of_a_configuration = {"model_threads", "processes", "parameters", "workers"}
+    assert {key for key in written - of_a_configuration if f"`{key}`" not in described} == set()
 
 
 def test_every_column_of_the_runs_is_described() -> None:
