@@ -224,9 +224,11 @@ def noise_check(noise: Noise) -> Check:
         f"fastest half second ÷ slowest {host.range:.2f}"
     )
     leaves = f"with turns, the host alone gives one run a noise of {noise.deviation:.1%}"
-    apart = f"to detect a difference of {noise.tolerance:.0%} among {noise.values} values"
+    apart = f"to show that {noise.values} equal values are within {noise.tolerance:.0%}"
     if noise.blocks is not None:
-        why = f"{leaves}: a study takes at least {noise.blocks} blocks {apart}, because the server adds noise"
+        why = (
+            f"{leaves}: a study takes {noise.blocks} blocks or more {apart}; the server adds noise of its own"
+        )
         return Check("noise", CheckState.OK, seen, why)
     remedy = f"sweeper grid --max-blocks {noise.enough}" if noise.enough is not None else ""
     return Check(

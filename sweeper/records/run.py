@@ -179,7 +179,7 @@ class RunFigures:
     rps: float  # requests/s answered without failure
     error_rate: float  # failed ÷ completed
     latency: LatencyFigures  # of the requests started in the window
-    # None for a server on another machine, unless it reports the figure itself
+    # From here to `run_delay_ms_per_request`: None for a server on another machine, unless it reports them
     cpu_cores: float | None  # cores that the server's process tree kept busy
     cpu_user_s: float | None  # of the server
     cpu_system_s: float | None  # of the server

@@ -110,7 +110,8 @@ class SearchState:
         """Where there are no final blocks: the search is not finished, or pointless."""
         tried = [trial.configuration for trial in self._found]
         if self.pointless:
-            answer = recommend(study_facts(self.plan.final(tried), {}, True), self.records)
+            every_one = replace(self.plan.blocks, configurations=tuple(tried))
+            answer = recommend(study_facts(every_one, {}, True), self.records)
         else:
             answer = recommend(study_facts(self.plan.final(()), {}, False), ())
             of = f"{len(tried)} of {self.plan.search.wanted} configurations tried"

@@ -301,9 +301,9 @@ def test_a_quota_that_is_used_up_is_part_of_the_cause() -> None:
     clause = next(clause for clause in found.cause.clauses if clause.code == "quota-used-up")
     assert clause.workers == (4, 8)
     assert clause.text == (
-        "With 8 workers, the CPU quota of 1 core (100 ms in each period of 100 ms) runs out after 50 ms in "
-        "90% of the periods, and the server waits for the next period (20 ms per request, summed over the "
-        "cores); with 1 worker, it rarely runs out."
+        "With 8 workers, the CPU quota of 1 core (100 ms of CPU in each period of 100 ms) runs out after 50 "
+        "ms in 90% of the periods, and the server waits for the next period (20 ms per request, summed over "
+        "the cores); with 1 worker, it rarely runs out."
     )
     assert clause.text in found.cause.summary
     by_workers = {figures.configuration.workers: figures for figures in found.cause.figures}

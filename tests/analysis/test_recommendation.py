@@ -118,6 +118,13 @@ def test_three_blocks_of_which_one_is_not_whole_are_provisional() -> None:
     assert "only 1 block has a valid run of every value" in seen.reason
 
 
+def test_a_search_has_tried_others_than_its_finalists() -> None:
+    smallest = answer(levels({1: 100, 4: 100, 8: 100}), of_a_search=True)
+    assert smallest.reason.startswith("1 worker, the smallest count in the final blocks, gives throughput")
+    largest = answer(levels({1: 60, 4: 100, 8: 140}), of_a_search=True)
+    assert largest.workers == 8 and largest.reason.endswith("; 1 and 4 do not.")
+
+
 def test_an_interrupted_study_is_provisional_and_says_that_it_is_not_finished() -> None:
     seen = answer(levels(TEN), complete=False)
     assert (seen.status, seen.workers, seen.complete) == (Status.PROVISIONAL, 4, False)

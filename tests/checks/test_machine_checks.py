@@ -141,14 +141,14 @@ def test_noise_is_told_as_blocks() -> None:
     assert check.state is CheckState.OK
     assert "±7.1% within 2.5 s, ±8.0% over 10 s; fastest half second ÷ slowest 1.42" in check.seen
     assert "gives one run a noise of 1.6%" in check.why
-    assert "at least 5 blocks to detect a difference of 5% among 5 values" in check.why
+    assert "5 blocks or more to show that 5 equal values are within 5%" in check.why
 
 
 @pytest.mark.parametrize(("enough", "remedy"), [(20, "sweeper grid --max-blocks 20"), (None, "")])
 def test_too_much_noise_is_a_warning(enough: int | None, remedy: str) -> None:
     check = noise_check(dataclasses.replace(NOISE, blocks=None, enough=enough))
     assert (check.state, check.remedy) == (CheckState.WARNING, remedy)
-    assert "the 10 blocks of a default study are too few to detect a difference of 5%" in check.why
+    assert "the 10 blocks of a default study are too few to show that 5 equal values" in check.why
 
 
 def test_what_is_not_measured_is_unavailable_and_null() -> None:

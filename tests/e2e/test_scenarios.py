@@ -81,4 +81,4 @@ def test_interrupted_and_gone_on_with_it_says_what_held(home: Path) -> None:
         ("fastapi", 16, "users"), ("gunicorn", 16, "users"),
     ]  # fmt: skip
     text = sweeper("scenarios", "--study", "both", cwd=home)
-    assert "higher throughput when I/O-bound" in text.out and "stress: gunicorn takes 16 users" in text.out
+    assert "higher throughput when I/O-bound" in text.out and "stress: gunicorn sustains 16 users" in text.out

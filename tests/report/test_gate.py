@@ -24,16 +24,25 @@ GATE, DEPTH = "DRUM_MAX_CONCURRENT_REQUESTS", "DRUM_MAX_QUEUE_DEPTH"
             (1, 4, 16, 32),
             100,
             {},
-            [f"sweeper raises {GATE} from its default of 10 to 32 and 64, to match the worker counts"],
+            [f"sweeper raises {GATE} from its default of 10 to 32 and 64, twice each worker count"],
         ),
         (tuple(range(1, 65)), 100, {}, ["to 128 at most"]),
         (
             (1, 4),
             250,
             {},
-            [f"sweeper raises {DEPTH} from its default of 100 to 250, to match the number of users"],
+            [f"sweeper raises {DEPTH} from its default of 100 to 250, the number of users"],
         ),
-        ((1, 200), 20, {}, [f"sweeper raises {GATE}", "to 400, to match", f"; sweeper raises {DEPTH}"]),
+        (
+            (1, 200),
+            20,
+            {},
+            [
+                f"sweeper raises {GATE}",
+                "from its default of 10 to 400, twice the worker count; ",
+                f"sweeper raises {DEPTH} from its default of 100 to 400, so that the gate can be full",
+            ],
+        ),
         (
             (1, 16),
             20,
@@ -61,7 +70,7 @@ def test_the_answer_says_what_was_raised_and_what_is_pasted() -> None:
     many = replace(few, configuration=Configuration(workers=16))
     said = gate_line(few)
     assert said is not None and said.startswith(f"Gate: sweeper raised {GATE} from")
-    assert "to 16, 32 and 64, to match" in said
+    assert "to 16, 32 and 64, twice each worker count." in said
     assert (gate_line(many) or "").endswith(f"; the lines to paste set {GATE}, too.")
     assert gate_line(replace(few, launcher="command")) is None
     assert gate_line(answer(levels({1: 100.0, 4: 140.0}))) is None

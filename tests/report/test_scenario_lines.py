@@ -11,6 +11,7 @@ from tests.support.scenario_terms import terms
 
 GOOD = Step(8, None, "", 140.0, 300.0, 0.0)
 BAD = Step(16, Limit.ERRORS, "12.0% of the requests failed", 150.0, 900.0, 0.12)
+DOWN = Step(16, Limit.START, "no answer", None, None, None)
 LATE = Step(16, Limit.CLIENT, "the load generator used 0.99 of one core", 150.0, 900.0, 0.0)
 
 
@@ -36,6 +37,7 @@ def stressed(*steps: Step, limit: Limit | None) -> Stressed:
             "has an unknown limit: under 16 users the load generator is the limit, not the server: the load "
             "generator used 0.99 of one core.",
         ),
+        (stressed(DOWN, limit=Limit.START), "was not measured, because the server did not start: no answer."),
         (stressed(GOOD, limit=Limit.USERS), "; that is all that --max-users allows, so its limit is higher."),
     ],
 )

@@ -27,8 +27,11 @@ def answer(
     workers: Sequence[int] = (),
     eliminated: dict[int, int] | None = None,
     complete: bool = True,
+    of_a_search: bool = False,
 ) -> Recommendation:
     counts = workers or sorted({r.configuration.workers for r in records})
     gone = {Configuration(count): block for count, block in (eliminated or {}).items()}
-    facts = StudyFacts("s", configurations(*counts), rule, gone, False, complete, {"cores": 2})
+    facts = StudyFacts(
+        "s", configurations(*counts), rule, gone, False, complete, {"cores": 2}, of_a_search=of_a_search
+    )
     return recommend(facts, records)

@@ -52,8 +52,9 @@ def idle_cores(figures: RunFigures, cores: Cores, busy_share: float) -> float | 
     """The server's cores that no process used; None if that is unknown.
 
     In a quota of the server's own, only its own CPU counts. Else the CPU of other processes, of the probe
-    and, on shared cores, of the load generator counts too. On shared cores, the result is None if one of
-    these is unknown, unless the server alone keeps `busy_share` of the cores busy.
+    and, on shared cores, of the load generator counts too. On shared cores, the result is None if the CPU
+    of other processes or of the load generator is unknown, unless the server alone keeps `busy_share` of the
+    cores busy. An unknown probe counts as 0.
     """
     if cores.count is None or figures.cpu_cores is None:
         return None

@@ -241,8 +241,8 @@ def _used_up(view: Viewpoint, many: Configuration) -> str:
     budget_ms = shown.quota.cores * shown.quota.period_ms
     quota = f"the CPU quota of {say.core_count(shown.quota.cores)}"
     body = (
-        f"With {view.names.full(many)}, {quota} ({budget_ms:.0f} ms in each period of "
-        f"{shown.quota.period_ms:.0f} ms) runs out after {shown.quota.lasts_ms:.0f} ms in "
+        f"With {view.names.full(many)}, {quota} ({budget_ms:.0f} ms of CPU in each period "
+        f"of {shown.quota.period_ms:.0f} ms) runs out after {shown.quota.lasts_ms:.0f} ms in "
         f"{shown.means[THROTTLED_SHARE]:.0%} of the periods, and the server waits for the next period"
     )
     if THROTTLED_MS in shown.means:

@@ -208,6 +208,6 @@ class _Words:
         if relative is None or relative.low is None:
             return []
         return [
-            f"Relative to {self._reference}, which excludes changes of the host, it is {_text(relative)} "
-            "times A's. A change that affects both configurations alike does not show in this figure."
+            f"Relative to {self._reference}, B's {self.what} is {_text(relative)} times A's. This figure "
+            "excludes changes of the host, and does not show a change that affects both configurations alike."
         ]

@@ -33,10 +33,7 @@ def gate_in_words(
     tuned = {name for configuration in configurations for name, _ in configuration.parameters}
     needed = [gate_for(configuration.workers, users) for configuration in configurations]
     parts = []
-    for name, default, what in (
-        (GATE, GATE_DEFAULT, "the worker counts"),
-        (GATE_DEPTH, GATE_DEPTH_DEFAULT, "the number of users"),
-    ):
+    for name, default in ((GATE, GATE_DEFAULT), (GATE_DEPTH, GATE_DEPTH_DEFAULT)):
         values = sorted({parameters[name] for parameters in needed if name in parameters})
         if name in tuned or not (values or name in theirs):
             continue
@@ -46,8 +43,20 @@ def gate_in_words(
             )
         else:
             text = and_join([str(v) for v in values]) if len(values) <= NAMED_ALL else f"{values[-1]} at most"
-            parts.append(f"sweeper {raises} {name} from its default of {default} to {text}, to match {what}")
+            parts.append(
+                f"sweeper {raises} {name} from its default of {default} to {text}{_why(name, values, users)}"
+            )
     return "; ".join(parts)
+
+
+def _why(name: str, values: Sequence[int], users: int) -> str:
+    if name == GATE:
+        return ", twice the worker count" if len(values) == 1 else ", twice each worker count"
+    return (
+        ", the number of users"
+        if values == [users]
+        else ", so that the gate can be full and no user is refused"
+    )
 
 
 def gate_line(recommendation: Recommendation) -> str | None:

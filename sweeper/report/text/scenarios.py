@@ -147,6 +147,8 @@ def stress_line(one: Stressed) -> str:
         if one.limit is Limit.CLIENT:
             limit = f"under {first} the load generator is the limit, not the server"
             return f"{name} has an unknown limit: {limit}{why}."
+        if one.limit is Limit.START:
+            return f"{name} was not measured, because the server did not start{why}."
         return f"{name} sustains no load, not even {first}{why}."
     speed = f"{good.rps:,.1f} requests/s, p99 {three_digits(good.p99_ms)} ms"
     takes = f"{name} sustains {users(good.users)} at {speed}"
