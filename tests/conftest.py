@@ -34,6 +34,7 @@ SETS = {
         "e2e/test_cannot_work.py::test_streams_without_an_end",
         "e2e/test_limits.py",
         "e2e/test_turns.py::test_a_server_that_computes_keeps_its_turns",
+        "faults/test_real.py::test_outside_waits",
         "load/test_load.py::test_what_locust_reads_late_is_known_of_each_request",
         "load/test_open_loop.py",
         "load/test_processes.py",

@@ -44,8 +44,8 @@ def test_the_answer_under_a_quota(folder: Path) -> None:
     assert {"quota-changed", "quota-shared", "load-in-quota"}.isdisjoint(codes)
     assert answer["cause"]["server_cores"] == 1.0
     why = answer["cause"]["summary"]
-    assert "16 workers need " in why
-    assert "ms to use up the 100 ms of CPU that the quota of 1 core gives in a period of 100 ms" in why
+    assert "With 16 workers, the CPU quota of 1 core (100 ms of CPU in each period of 100 ms) runs out" in why
+    assert "and the server waits for the next period" in why
 
     study = folder / "studies" / "quota"
     assert tomllib.loads((study / "study.toml").read_text())["cpu_limit"] == 1.0

@@ -68,8 +68,8 @@ def p99_by_rate(data: RecommendationData, positions: Positions) -> Figure | None
         ),
         says="p99 (ms), mean over the runs, at each rate of a climb: " + "; ".join(said) + ".",
         caption=f"Each dot is one rate of one run. A p99 above {HIGHEST:g} times the SLO, or unknown "
-        "because more than 1% of the requests failed or never finished, is drawn at the top. The capacity of a "
-        "run is where its dots cross the line, corrected for chance in its arrivals.",
+        "because more than 1% of the requests failed or never finished, is drawn at the top. The capacity of "
+        "a run is where its dots cross the line, corrected for chance in its arrivals.",
         table=Table(
             "p99-by-rate-figures",
             (positions.heading, "requests/s", "p99 ms"),
