@@ -12,7 +12,7 @@ from sweeper.checks.thresholds import Limits
 from sweeper.records.machine import TURBO_OFF, Check, CheckState, MachineFacts
 from sweeper.records.wording import core_count
 from sweeper.settings.notation import format_cpu_list
-from sweeper.statistics.host_speed import HostNoise
+from sweeper.statistics.host_noise import HostNoise
 
 
 def machine_checks(facts: MachineFacts, limits: Limits | None = None) -> tuple[Check, ...]:

@@ -13,7 +13,7 @@ from sweeper.errors import UsageError
 if TYPE_CHECKING:
     from sweeper.checks.machine import Noise
     from sweeper.records.machine import Check
-    from sweeper.statistics.host_speed import HostNoise
+    from sweeper.statistics.host_noise import HostNoise
 
 NOISE_S, SHORTEST_S, LONGEST_S = 10.0, 2.0, 600.0
 
@@ -120,7 +120,7 @@ def _noise(noise_s: float) -> tuple[Noise | None, Check]:
     from sweeper.records.run import Window
     from sweeper.run.timing import SAMPLING_PERIOD_S
     from sweeper.settings.command_settings import GridSettings
-    from sweeper.statistics.host_speed import host_noise
+    from sweeper.statistics.host_noise import host_noise
     from sweeper.telemetry.host_speed import probe_host
 
     try:
@@ -143,7 +143,7 @@ def _meaning(found: HostNoise) -> Noise:
     from sweeper.checks.machine import Noise
     from sweeper.run.timing import SAMPLING_PERIOD_S
     from sweeper.settings.command_settings import GridSettings
-    from sweeper.statistics.host_speed import blocks_at_least
+    from sweeper.statistics.host_noise import blocks_at_least
 
     default = GridSettings.model_validate({})
     deviation = found.of_a_run(round(default.window / SAMPLING_PERIOD_S))

@@ -11,7 +11,7 @@ from sweeper.checks.machine import Noise, machine_checks, no_proc, noise_check, 
 from sweeper.records.machine import Busy, Check, CheckState, MachineFacts, before_a_study, fit
 from sweeper.report.json.doctor import checks_object
 from sweeper.report.text.doctor import conclusion, warning_lines
-from sweeper.statistics.host_speed import HostNoise
+from sweeper.statistics.host_noise import HostNoise
 
 QUIET = MachineFacts(
     cpu_model="Z80",

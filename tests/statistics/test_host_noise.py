@@ -11,7 +11,7 @@ from sweeper.records.configuration import Configuration
 from sweeper.records.observations import SpeedLog
 from sweeper.records.run import Window
 from sweeper.statistics.criteria import Rule
-from sweeper.statistics.host_speed import HostNoise, blocks_at_least, host_noise
+from sweeper.statistics.host_noise import HostNoise, blocks_at_least, host_noise
 
 TURN_S, VALUES, VISITS = 0.5, 5, 20
 FIVE = [Configuration(workers) for workers in (1, 4, 8, 16, 32)]
