@@ -279,6 +279,11 @@ class Recommendation:
         return tuple(c for c in self.candidates if c.state != "excluded" and c.relative_to_best is not None)
 
     @property
+    def final(self) -> Configuration | None:
+        """The answer once no more runs are to be made: before, what looks best is not yet an answer."""
+        return self.configuration if self.complete else None
+
+    @property
     def open_candidates(self) -> tuple[Candidate, ...]:
         """Unsettled candidates that could change the answer: the smaller ones, or all without an answer."""
         answer = self.configuration

@@ -240,27 +240,29 @@ def _used_up(view: Viewpoint, many: Configuration) -> str:
     assert shown.quota is not None
     budget_ms = shown.quota.cores * shown.quota.period_ms
     quota = f"the CPU quota of {say.core_count(shown.quota.cores)}"
-    body = (
+    return (
         f"With {view.names.full(many)}, {quota} ({budget_ms:.0f} ms of CPU in each period "
-        f"of {shown.quota.period_ms:.0f} ms) runs out after {shown.quota.lasts_ms:.0f} ms in "
-        f"{shown.means[THROTTLED_SHARE]:.0%} of the periods, and the server waits for the next period"
+        f"of {shown.quota.period_ms:.0f} ms) {_how_often(shown)}, and the server waits for the next period"
+        f"{_per_request(shown, ', summed over the cores')}"
     )
-    if THROTTLED_MS in shown.means:
-        body += f" ({say.milliseconds(shown.means[THROTTLED_MS])} per request, summed over the cores)"
-    return body
 
 
 def _instead(view: Viewpoint, few: Configuration) -> str:
     shown = view.at(few)
     if not _quota_runs_out(view, shown):
         return f"with {view.names.full(few)}, it rarely runs out"
+    return f"with {view.names.full(few)}, it {_how_often(shown)}{_per_request(shown)}"
+
+
+def _how_often(shown: Shown) -> str:
     assert shown.quota is not None
     return (
-        f"with {view.names.full(few)}, it runs out after {shown.quota.lasts_ms:.0f} ms in "
-        f"{shown.means[THROTTLED_SHARE]:.0%} of the periods"
-        + (
-            f" ({say.milliseconds(shown.means[THROTTLED_MS])} per request)"
-            if THROTTLED_MS in shown.means
-            else ""
-        )
+        f"runs out after {shown.quota.lasts_ms:.0f} ms in {shown.means[THROTTLED_SHARE]:.0%} of the periods"
     )
+
+
+def _per_request(shown: Shown, summed: str = "") -> str:
+    """How long a request's threads waited for the next period; empty where that is unknown."""
+    if THROTTLED_MS not in shown.means:
+        return ""
+    return f" ({say.milliseconds(shown.means[THROTTLED_MS])} per request{summed})"

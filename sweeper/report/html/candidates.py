@@ -81,7 +81,7 @@ def candidates_table(data: RecommendationData) -> Table:
             *_figures(c, data.recommendation.objective)[: len(figures) - 1],
             *([number(c.throttled_ms_per_request, ",.1f")] if was_throttled(candidates) else []),
             *cells(*economics.cells(c, data.recommendation)),
-            TableCell(state(c, data)),
+            TableCell(word_in_answer(c, data.recommendation)),
         )
         for c in candidates
     )
@@ -130,10 +130,6 @@ def behind(interval: Interval | None) -> str | None:
         return None
     high = "?" if interval.high is None else f"{interval.high:.0%}"
     return f"{interval.mean:.0%} ({interval.low:.0%} to {high})"
-
-
-def state(candidate: Candidate, data: RecommendationData) -> str:
-    return word_in_answer(candidate, data.recommendation)
 
 
 KINDS = {
@@ -208,7 +204,7 @@ def gaps(data: RecommendationData) -> Figure | None:
                 (
                     *cells(positions.names.short(c.configuration)),
                     limited(gap, behind(gap)),
-                    *cells(state(c, data)),
+                    *cells(word_in_answer(c, data.recommendation)),
                 )
                 for c, gap in known
             ),

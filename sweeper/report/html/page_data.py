@@ -83,7 +83,7 @@ class RecommendationData(PageData):
     @property
     def answer(self) -> Configuration | None:
         """The configuration that the page marks as the answer; None until the study is complete."""
-        return self.recommendation.configuration if self.recommendation.complete else None
+        return self.recommendation.final
 
     def runs_of(self, configuration: Configuration, *, valid: bool = True) -> tuple[RunRecord, ...]:
         """Those with figures, of the blocks; only the valid ones, or also the suspect ones."""

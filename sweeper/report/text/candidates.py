@@ -54,7 +54,7 @@ def _columns(recommendation: Recommendation) -> dict[str, Callable[[Candidate], 
     parts = varied(candidate.configuration for candidate in recommendation.candidates)
     columns: dict[str, Callable[[Candidate], str]] = {
         **{name: partial(_part, part) for name, part in parts.items()},
-        "workers": lambda c: ("→ " if is_answer(c, recommendation) else "") + str(c.configuration.workers),
+        "workers": lambda c: marked(c, recommendation) + str(c.configuration.workers),
         "runs": lambda c: run_counts(c.runs, c.suspect_runs, c.failed_runs),
         rps: lambda c: half_width(c.most_rps(recommendation.objective), c.blocks),
         "behind": lambda c: behind(c.relative_to_best),
@@ -101,17 +101,17 @@ def was_throttled(candidates: Iterable[Candidate]) -> bool:
     return any(candidate.throttled_share for candidate in candidates)
 
 
-def is_answer(candidate: Candidate, recommendation: Recommendation) -> bool:
-    """False until the study is complete: the candidate that looks best so far is not yet an answer."""
-    return recommendation.complete and candidate.configuration == recommendation.configuration
+def marked(candidate: Candidate, recommendation: Recommendation) -> str:
+    """The arrow before the answer."""
+    return "→ " if candidate.configuration == recommendation.final else ""
 
 
 def word_in_answer(candidate: Candidate, recommendation: Recommendation) -> str:
     """What the answer says of it: a value above the answer need not be settled, since it is larger anyway."""
-    if is_answer(candidate, recommendation):
+    final = recommendation.final
+    if candidate.configuration == final:
         return "the answer"
-    answered = recommendation.complete and recommendation.configuration is not None
-    if answered and candidate.state == "unsettled" and candidate not in recommendation.open_candidates:
+    if final is not None and final < candidate.configuration and candidate.state == "unsettled":
         return "not needed"
     return state_word(candidate)
 

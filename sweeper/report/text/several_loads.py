@@ -8,7 +8,7 @@ from sweeper.records.answer import Candidate, Interval, Recommendation, SeveralL
 from sweeper.records.configuration import Configuration
 from sweeper.records.run import Objective
 from sweeper.records.wording import counted, load_in_words, three_digits
-from sweeper.report.text.candidates import is_answer, word_in_answer
+from sweeper.report.text.candidates import marked, word_in_answer
 from sweeper.report.text.tables import varied
 
 MARKS = {"acceptable": "=", "excluded": "x", "unmeasured": "x", "unsettled": "?"}
@@ -33,7 +33,7 @@ def loads_table(recommendation: Recommendation) -> Table:
     for candidate in recommendation.candidates:
         first, *rest = (str(part(candidate.configuration)) for part in parts.values())
         table.add_row(
-            ("→ " if is_answer(candidate, recommendation) else "") + first,
+            marked(candidate, recommendation) + first,
             *rest,
             *(cell(one, candidate.configuration, recommendation) for one in loads.under),
             word_in_answer(candidate, recommendation),
